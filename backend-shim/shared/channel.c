@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "barrier.h"
+
+// A peer that stops in the middle of a frame is as broken as one that writes nonsense.
+enum { CHANNEL_FRAME_TIMEOUT_MS = 10000 };
+
+static int channel__wait(int socket, short events, int timeout_ms) {
+  struct pollfd descriptor = {.fd = socket, .events = events};
+  for (;;) {
+    int ready = poll(&descriptor, 1, timeout_ms);
+    if (ready > 0) return 0;
+    if (ready == 0) return -ETIMEDOUT;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+static int channel__send_all(int socket, const void* data, uint64_t bytes, int timeout_ms) {
+  const char* at = data;
+  while (bytes > 0) {
+    ssize_t sent = send(socket, at, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      at += sent;
+      bytes -= (uint64_t)sent;
+    } else if (errno == EAGAIN) {
+      int status = channel__wait(socket, POLLOUT, timeout_ms);
+      if (status < 0) return status;
+    } else if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  return 0;
+}
+
+int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* payload, uint64_t payload_bytes,
+                     const int* descriptors, uint32_t descriptor_count, int timeout_ms) {
+  if (payload_bytes > TSB_MAX_CONTROL_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) return -EMSGSIZE;
+  struct tsb_frame frame = {.kind = kind,
+                            .payload_bytes = (uint32_t)payload_bytes,
+                            .region = region,
+                            .descriptor_count = descriptor_count};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
+  } control;
+  memset(&control, 0, sizeof control);
+  struct iovec part = {.iov_base = &frame, .iov_len = sizeof frame};
+  struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+  if (descriptor_count > 0) {
+    head.msg_control = control.space;
+    head.msg_controllen = CMSG_SPACE(sizeof(int) * descriptor_count);
+    struct cmsghdr* rights = CMSG_FIRSTHDR(&head);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int) * descriptor_count);
+    memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * descriptor_count);
+  }
+  ssize_t sent;
+  while ((sent = sendmsg(socket, &head, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0) {
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return -errno;
+    int status = channel__wait(socket, POLLOUT, timeout_ms);
+    if (status < 0) return status;
+  }
+  // The descriptors went with the first byte; the rest of a torn head goes without them.
+  int status = channel__send_all(socket, (char*)&frame + sent, sizeof frame - (uint64_t)sent, timeout_ms);
+  return status < 0 ? status : channel__send_all(socket, payload, payload_bytes, timeout_ms);
+}
+
+static int channel__collect(struct msghdr* head, struct tsb_message* message, uint32_t* count) {
+  int status = 0;
+  for (struct cmsghdr* item = CMSG_FIRSTHDR(head); item != NULL; item = CMSG_NXTHDR(head, item)) {
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
+    uint32_t received = (uint32_t)((item->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (uint32_t i = 0; i < received; i++) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof fd);
+      if (*count < TSB_CHANNEL_MAX_DESCRIPTORS) {
+        message->descriptors[(*count)++] = fd;
+      } else {
+        close(fd);
+        status = -EPROTO;
+      }
+    }
+  }
+  return (head->msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : status;
+}
+
+// Receives exactly `bytes`; descriptors are collected as they come. Returns 1, 0 at an orderly end before the first
+// byte, or negative.
+static int channel__receive_all(int socket, void* data, uint64_t bytes, struct tsb_message* message, uint32_t* count,
+                                int timeout_ms) {
+  uint64_t got = 0;
+  while (got < bytes) {
+    union {
+      struct cmsghdr header;
+      char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
+    } control;
+    struct iovec part = {.iov_base = (char*)data + got, .iov_len = bytes - got};
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t received = recvmsg(socket, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (received > 0) {
+      got += (uint64_t)received;
+      int status = channel__collect(&head, message, count);
+      if (status < 0) return status;
+    } else if (received == 0) {
+      return got == 0 ? 0 : -EPROTO;
+    } else if (errno == EAGAIN) {
+      int status = channel__wait(socket, POLLIN, got == 0 ? timeout_ms : CHANNEL_FRAME_TIMEOUT_MS);
+      if (status < 0) return status;
+    } else if (errno == ECONNRESET) {
+      return 0;
+    } else if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  return 1;
+}
+
+int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms) {
+  uint32_t count = 0;
+  memset(message, 0, sizeof *message);
+  for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
+  int status = channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, timeout_ms);
+  if (status <= 0) goto err;
+  status = -EPROTO;
+  uint64_t bytes = message->frame.payload_bytes;
+  if (bytes > TSB_MAX_CONTROL_BYTES || message->frame.descriptor_count != count) goto err;
+  message->payload = malloc(bytes + 1);
+  status = -ENOMEM;
+  if (message->payload == NULL) goto err;
+  message->payload[bytes] = '\0';
+  if (bytes == 0) return 1;
+  status = channel__receive_all(socket, message->payload, bytes, message, &count, CHANNEL_FRAME_TIMEOUT_MS);
+  if (status > 0 && message->frame.descriptor_count == count) return 1;
+  if (status >= 0) status = -EPROTO;
+err:
+  tsb_message_free(message);
+  return status;
+}
+
+void tsb_message_free(struct tsb_message* message) {
+  for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) {
+    if (message->descriptors[i] >= 0) close(message->descriptors[i]);
+    message->descriptors[i] = -1;
+  }
+  free(message->payload);
+  message->payload = NULL;
+}

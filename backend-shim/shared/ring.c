@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ring.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "barrier.h"
+
+// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when
+// the answer is near. On a shared core it never does, so each fruitless spin doubles the number of waits without one.
+enum { SPIN_NS = 20000, SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
+
+void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
+  *ring = (struct tsb_ring){
+      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fd = wake_fd};
+}
+
+int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {
+  // Pairs with the release store in tsb_ring_release: what the consumer read is done being read.
+  uint64_t seen = tsb_load_acquire_u64(&ring->shared->head);
+  if (ring->position - seen > (uint64_t)ring->mask + 1) return -EPROTO;
+  *head = seen;
+  return 0;
+}
+
+int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry) {
+  uint64_t head;
+  int status = tsb_ring_consumed(ring, &head);
+  if (status < 0) return status;
+  if (ring->position - head > ring->mask) return -ENOSPC;
+  ring->entries[ring->position & ring->mask] = *entry;
+  ring->position++;
+  return 0;
+}
+
+void tsb_ring_publish(struct tsb_ring* ring) {
+  // Store tail, then load consumer_sleeps; the consumer stores consumer_sleeps, then loads tail. In one total order at
+  // least one of the two sees the other's store, so no wake-up is lost.
+  tsb_store_seq_u64(&ring->shared->tail, ring->position);
+  if (tsb_load_seq_u32(&ring->shared->consumer_sleeps) == 0) return;
+  uint64_t one = 1;
+  ssize_t written = write(ring->wake_fd, &one, sizeof one);
+  (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
+}
+
+int tsb_ring_take(struct tsb_ring* ring, struct tsb_entry* entry) {
+  // Pairs with the store of tail in tsb_ring_publish: the entry and what it points at are visible.
+  uint64_t tail = tsb_load_acquire_u64(&ring->shared->tail);
+  if (tail == ring->position) return 0;
+  if (tail - ring->position > (uint64_t)ring->mask + 1) return -EPROTO;
+  tsb_copy_out(entry, &ring->entries[ring->position & ring->mask], sizeof *entry);
+  ring->position++;
+  return 1;
+}
+
+void tsb_ring_release(struct tsb_ring* ring) { tsb_store_release_u64(&ring->shared->head, ring->position); }
+
+int tsb_ring_is_empty(const struct tsb_ring* ring) {
+  return tsb_load_acquire_u64(&ring->shared->tail) == ring->position;
+}
+
+int tsb_ring_spin(struct tsb_ring* ring) {
+  if (!tsb_ring_is_empty(ring)) return 1;
+  if (ring->spin_skip > 0) {
+    ring->spin_skip--;
+    return 0;
+  }
+  uint64_t end = tsb_now_ns() + SPIN_NS;
+  do {
+    for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
+      if (!tsb_ring_is_empty(ring)) {
+        ring->spin_penalty = 0;
+        return 1;
+      }
+      tsb_cpu_relax();
+    }
+  } while (tsb_now_ns() < end);
+  ring->spin_penalty = ring->spin_penalty == 0 ? 1 : ring->spin_penalty * 2;
+  if (ring->spin_penalty > SPIN_PENALTY_CAP) ring->spin_penalty = SPIN_PENALTY_CAP;
+  ring->spin_skip = ring->spin_penalty;
+  return 0;
+}
+
+int tsb_ring_prepare_sleep(struct tsb_ring* ring) {
+  tsb_store_seq_u32(&ring->shared->consumer_sleeps, 1);
+  if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see tsb_ring_publish
+  tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0);
+  return 0;
+}
+
+void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0); }

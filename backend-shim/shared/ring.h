@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// One end of a single-producer single-consumer ring of entries, with sleep and wake.
+// Each end keeps its own position in private memory: what the other process writes is only ever compared, never trusted.
+#ifndef TSB_RING_H
+#define TSB_RING_H
+
+#include "tsb_protocol.h"
+
+struct tsb_ring {
+  struct tsb_ring_shared* shared;
+  struct tsb_entry* entries;
+  uint32_t mask;
+  int wake_fd;        // eventfd of the consumer: written by the producer
+  uint64_t position;  // producer: entries written (published or not); consumer: entries taken
+  uint32_t spin_skip;   // consumer: waits left that do not spin at all
+  uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
+};
+
+void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
+
+// Producer. Entries are written first and published together, so that a batch costs one wake-up at most.
+// -ENOSPC: full now; -EPROTO: the consumer's head is impossible.
+int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry);
+void tsb_ring_publish(struct tsb_ring* ring);
+// Producer: how far the consumer is. Returns -EPROTO when that is impossible.
+int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head);
+
+// Consumer. 1: *entry is a private copy, now call tsb_ring_release once its place has been read; 0: empty;
+// -EPROTO: the producer's tail is impossible.
+int tsb_ring_take(struct tsb_ring* ring, struct tsb_entry* entry);
+void tsb_ring_release(struct tsb_ring* ring);  // all that was taken so far belongs to the producer again
+int tsb_ring_is_empty(const struct tsb_ring* ring);
+
+// Consumer: spins a bounded, adaptive time. Returns 1 when there is something to take.
+int tsb_ring_spin(struct tsb_ring* ring);
+// Consumer: asks to be woken. Returns 1 when it may sleep, 0 when something came in the meantime (then do not sleep).
+int tsb_ring_prepare_sleep(struct tsb_ring* ring);
+void tsb_ring_awake(struct tsb_ring* ring);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend.h"
+
+#include <dlfcn.h>
+#include <glob.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char* backend__join(const char* directory, const char* rest) {
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "%s/%s", directory, rest);
+  return length > 0 && (size_t)length < sizeof path ? strdup(path) : NULL;
+}
+
+// The runtime directory holds dist/runtime/main.js. Looked for in the environment, beside this library, and two levels
+// above it (a checkout or an npm package, where the library lies in build/lib).
+static char* backend__find_runtime(void) {
+  static const char* const PLACES[] = {"runtime", "../.."};
+  const char* given = getenv("TRITON_TYPESCRIPT_RUNTIME");
+  if (given != NULL && given[0] != '\0') return realpath(given, NULL);
+  Dl_info info;
+  if (dladdr((void*)backend__find_runtime, &info) == 0 || info.dli_fname == NULL) return NULL;
+  char* library = realpath(info.dli_fname, NULL);
+  if (library == NULL) return NULL;
+  char* found = NULL;
+  char* directory = dirname(library);
+  for (size_t i = 0; i < sizeof PLACES / sizeof PLACES[0] && found == NULL; i++) {
+    char* place = backend__join(directory, PLACES[i]);
+    char* entry = place == NULL ? NULL : backend__join(place, "dist/runtime/main.js");
+    if (entry != NULL && access(entry, R_OK) == 0) found = realpath(place, NULL);
+    free(entry);
+    free(place);
+  }
+  free(library);
+  return found;
+}
+
+static char* backend__find_node(const struct tsb_settings* settings, const char* runtime) {
+  static const char* const PATTERNS[] = {"bin/node", "node_modules/node-linux-*/bin/node", "../node-linux-*/bin/node"};
+  const char* given = getenv("TRITON_TYPESCRIPT_NODE");
+  if (settings->node_path != NULL) return strdup(settings->node_path);
+  if (given != NULL && given[0] != '\0') return strdup(given);
+  for (size_t i = 0; i < sizeof PATTERNS / sizeof PATTERNS[0]; i++) {
+    glob_t found;
+    char* pattern = backend__join(runtime, PATTERNS[i]);
+    if (pattern == NULL) return NULL;
+    char* node = NULL;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+      for (size_t j = 0; j < found.gl_pathc && node == NULL; j++) {
+        if (access(found.gl_pathv[j], X_OK) == 0) node = strdup(found.gl_pathv[j]);
+      }
+      globfree(&found);
+    }
+    free(pattern);
+    if (node != NULL) return node;
+  }
+  // posix_spawn does not search PATH, so that a relative name never means the server's working directory.
+  const char* path = getenv("PATH");
+  char* copy = strdup(path == NULL ? "" : path);
+  char* node = NULL;
+  char* rest = copy;
+  for (char* part; node == NULL && rest != NULL && (part = strsep(&rest, ":")) != NULL;) {
+    char* candidate = part[0] == '/' ? backend__join(part, "node") : NULL;
+    if (candidate != NULL && access(candidate, X_OK) == 0) {
+      node = candidate;
+    } else {
+      free(candidate);
+    }
+  }
+  free(copy);
+  return node;
+}
+
+static TRITONSERVER_Error* backend__read_options(struct tsb_backend* backend, TRITONBACKEND_Backend* triton) {
+  TRITONSERVER_Message* message;
+  const char* text;
+  size_t length;
+  struct tsb_json_document document;
+  tsb_settings_defaults(&backend->settings);
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendConfig(triton, &message));
+  TSB_RETURN_IF_ERROR(TRITONSERVER_MessageSerializeToJson(message, &text, &length));
+  if (!tsb_json_parse(&document, text, length)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The server's backend configuration is not JSON.");
+  }
+  const struct tsb_json* cmdline = tsb_json_member(document.root, "cmdline");
+  TRITONSERVER_Error* error = tsb_settings_read_backend(&backend->settings, cmdline);
+  backend->options_json = cmdline == NULL ? strdup("{}") : strndup(cmdline->raw, cmdline->raw_length);
+  tsb_json_free(&document);
+  return error;
+}
+
+static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACKEND_Backend* triton) {
+  const char* text;
+  TRITONBACKEND_ArtifactType type;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendName(triton, &text));
+  backend->name = strdup(text);
+  backend->is_typescript_based = strcmp(text, "typescript") != 0;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendArtifacts(triton, &type, &text));
+  backend->directory = strdup(text);
+  TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
+  char* runtime = backend__find_runtime();
+  if (runtime == NULL) {
+    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
+                         "The runtime of the TypeScript backend (dist/runtime/main.js) was found neither beside the library nor "
+                         "two levels above it. Set TRITON_TYPESCRIPT_RUNTIME to the folder of the npm package "
+                         "'triton-typescript'.");
+  }
+  backend->entry = backend__join(runtime, "dist/runtime/main.js");
+  backend->node = backend__find_node(&backend->settings, runtime);
+  free(runtime);
+  if (backend->entry == NULL || access(backend->entry, R_OK) != 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
+                         "The runtime of the TypeScript backend, '%s', cannot be read. Set TRITON_TYPESCRIPT_RUNTIME to the "
+                         "folder of the npm package 'triton-typescript' (in a checkout: build it first).",
+                         backend->entry == NULL ? "dist/runtime/main.js" : backend->entry);
+  }
+  if (backend->node == NULL) {
+    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
+                         "No Node binary was found. Set TRITON_TYPESCRIPT_NODE to the path of Node 24 or newer.");
+  }
+  if (backend->name == NULL || backend->directory == NULL || backend->options_json == NULL) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  }
+  return NULL;
+}
+
+TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_Backend* triton) {
+  struct tsb_backend* backend = calloc(1, sizeof *backend);
+  if (backend == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  TRITONSERVER_Error* error = backend__fill(backend, triton);
+  if (error != NULL) {
+    tsb_backend_delete(backend);
+    return error;
+  }
+  *result = backend;
+  return NULL;
+}
+
+void tsb_backend_delete(struct tsb_backend* backend) {
+  if (backend == NULL) return;
+  tsb_settings_free(&backend->settings);
+  free(backend->name);
+  free(backend->directory);
+  free(backend->options_json);
+  free(backend->entry);
+  free(backend->node);
+  free(backend);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// State of one backend: its options and where the runtime of its stubs is. The library may serve several backends at
+// once (`typescript` and TypeScript-based ones, by links of other names), so nothing of this is static.
+#ifndef TSB_BACKEND_H
+#define TSB_BACKEND_H
+
+#include "settings.h"
+
+struct tsb_backend {
+  char* name;
+  char* directory;    // with model.ts for a TypeScript-based backend
+  char* options_json; // the "cmdline" object of the backend configuration
+  char* entry;        // the stub's main.js
+  char* node;         // the Node binary, unless a model names its own
+  bool is_typescript_based;  // another name than "typescript": `directory` holds the model file
+  struct tsb_settings settings;
+};
+
+TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** backend, TRITONBACKEND_Backend* triton);
+void tsb_backend_delete(struct tsb_backend* backend);
+
+#endif

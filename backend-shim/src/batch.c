@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tsb_batch_table_init(struct tsb_batch_table* table, uint32_t count) {
+  *table = (struct tsb_batch_table){.slots = calloc(count, sizeof *table->slots), .count = count};
+  return table->slots == NULL ? -ENOMEM : 0;
+}
+
+void tsb_batch_table_free(struct tsb_batch_table* table) {
+  for (uint32_t i = 0; i < table->count; i++) free(table->slots[i].requests);
+  free(table->slots);
+  *table = (struct tsb_batch_table){0};
+}
+
+struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACKEND_Request** requests,
+                                       uint32_t count) {
+  struct tsb_batch_slot* slot = table->slots;
+  while (slot < table->slots + table->count && slot->in_use) slot++;
+  if (slot == table->slots + table->count) return NULL;
+  if (slot->request_capacity < count) {
+    TRITONBACKEND_Request** larger = realloc(slot->requests, count * sizeof *larger);
+    if (larger == NULL) return NULL;
+    slot->requests = larger;
+    slot->request_capacity = count;
+  }
+  memcpy(slot->requests, requests, count * sizeof *requests);
+  slot->in_use = true;
+  slot->generation++;
+  slot->request_count = slot->unanswered = count;
+  slot->block_bytes = 0;
+  slot->batch_size = 0;
+  slot->warned = false;
+  table->in_flight++;
+  return slot;
+}
+
+TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, uint32_t batch, uint32_t generation,
+                                         uint32_t request) {
+  if (batch >= table->count) return NULL;
+  const struct tsb_batch_slot* slot = &table->slots[batch];
+  if (!slot->in_use || slot->generation != generation || request >= slot->request_count) return NULL;
+  return slot->requests[request];
+}
+
+void tsb_batch_release(struct tsb_batch_table* table, struct tsb_batch_slot* slot) {
+  slot->in_use = false;
+  table->in_flight--;
+}

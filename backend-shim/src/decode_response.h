@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// A response record of a stub -> a Triton response: the one copy of an output on its way to the client.
+#ifndef TSB_DECODE_RESPONSE_H
+#define TSB_DECODE_RESPONSE_H
+
+#include "model.h"
+
+// Sends the response that the record at `place` describes, as the request's final one. Everything that the stub wrote
+// is copied out and checked first. *success says whether the client got an answer without an error.
+// Returns 0, or -EPROTO when the record is impossible: then nothing was sent.
+int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
+                      const struct tsb_place* place, bool* success);
+// Sends an error as the final response. Takes the error.
+void tsb_response_send_error(TRITONBACKEND_Request* request, TRITONSERVER_Error* error);
+
+#endif

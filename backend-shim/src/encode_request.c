@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "encode_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t encode__align(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) & ~(unit - 1); }
+
+static TRITONSERVER_Error* encode__out_of_memory(void) {
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while handing a request to the model.");
+}
+
+void tsb_encoder_init(struct tsb_encoder* encoder, const struct tsb_io_table* inputs,
+                      const struct tsb_io_table* outputs) {
+  *encoder = (struct tsb_encoder){.input_table = inputs, .output_table = outputs};
+}
+
+void tsb_encoder_free(struct tsb_encoder* encoder) {
+  free(encoder->inputs);
+  free(encoder->requests);
+  *encoder = (struct tsb_encoder){0};
+}
+
+void tsb_encoder_begin(struct tsb_encoder* encoder) {
+  encoder->input_count = encoder->request_count = 0;
+  encoder->record_bytes = sizeof(struct tsb_batch);
+  encoder->data_bytes = 0;
+}
+
+static bool encode__reserve(void** items, uint32_t* capacity, uint32_t count, size_t item_bytes) {
+  if (count <= *capacity) return true;
+  uint32_t larger = *capacity * 2 < count ? count + 8 : *capacity * 2;
+  void* grown = realloc(*items, larger * item_bytes);
+  if (grown == NULL) return false;
+  *items = grown;
+  *capacity = larger;
+  return true;
+}
+
+static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input) {
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < input->buffer_count; i++) {
+    const void* buffer;
+    uint64_t bytes;
+    TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
+    int64_t id = 0;
+    TSB_RETURN_IF_ERROR(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id));
+    if (type == TRITONSERVER_MEMORY_GPU) {
+      return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                           "Input '%s' is in GPU memory, which the TypeScript backend cannot read. Send it in CPU memory.",
+                           input->name);
+    }
+    if (i == 0) input->buffer = buffer;
+    total += bytes;
+  }
+  if (total == input->bytes) return NULL;
+  return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "Input '%s' should have %llu bytes of data, but has %llu.",
+                       input->name, (unsigned long long)input->bytes, (unsigned long long)total);
+}
+
+static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request, uint32_t index,
+                                             uint64_t* record_bytes, uint64_t* data_bytes) {
+  TRITONSERVER_DataType datatype;
+  if (!encode__reserve((void**)&encoder->inputs, &encoder->input_capacity, encoder->input_count + 1,
+                       sizeof *encoder->inputs)) {
+    return encode__out_of_memory();
+  }
+  struct tsb_encoder_input* input = &encoder->inputs[encoder->input_count];
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputByIndex(request, index, &input->handle));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_InputProperties(input->handle, &input->name, &datatype, &input->shape,
+                                                    &input->dims_count, &input->bytes, &input->buffer_count));
+  if (input->dims_count > TSB_MAX_DIMS) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "Input '%s' has %u dimensions, but at most %u are supported.",
+                         input->name, input->dims_count, TSB_MAX_DIMS);
+  }
+  input->datatype = datatype;
+  input->index = tsb_io_table_index(encoder->input_table, input->name);
+  TSB_RETURN_IF_ERROR(encode__check_buffers(input));
+  *record_bytes += sizeof(struct tsb_tensor) + input->dims_count * sizeof(int64_t);
+  if (input->index == TSB_NAME_INLINE) *record_bytes += encode__align(strlen(input->name), 8);
+  *data_bytes += encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+  encoder->input_count++;
+  return NULL;
+}
+
+static TRITONSERVER_Error* encode__measure_parameters(struct tsb_encoder_request* measured) {
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestParameterCount(measured->handle, &measured->parameter_count));
+  for (uint32_t i = 0; i < measured->parameter_count; i++) {
+    const char* key;
+    const void* value;
+    TRITONSERVER_ParameterType type;
+    TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestParameter(measured->handle, i, &key, &type, &value));
+    if (type > TRITONSERVER_PARAMETER_DOUBLE) {
+      return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                           "Request parameter '%s' must be a string, an integer, a boolean or a double.", key);
+    }
+    uint64_t text = strlen(key) + (type == TRITONSERVER_PARAMETER_STRING ? strlen(value) : 0);
+    measured->record_bytes += sizeof(struct tsb_parameter) + encode__align(text, 8);
+  }
+  return NULL;
+}
+
+static TRITONSERVER_Error* encode__measure(struct tsb_encoder* encoder, struct tsb_encoder_request* measured,
+                                           uint64_t* data_bytes) {
+  TRITONBACKEND_Request* request = measured->handle;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestId(request, &measured->id));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestFlags(request, &measured->flags));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_InferenceRequestTimeoutMicroseconds(request, &measured->timeout_us));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestOutputCount(request, &measured->output_count));
+  TRITONSERVER_Error* error = TRITONBACKEND_RequestCorrelationId(request, &measured->correlation_id);
+  measured->correlation = "";
+  if (error != NULL) {  // it is a string
+    TRITONSERVER_ErrorDelete(error);
+    measured->correlation_id = 0;
+    TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestCorrelationIdString(request, &measured->correlation));
+  }
+  measured->record_bytes = sizeof(struct tsb_request) + encode__align(strlen(measured->id), 8) +
+                           encode__align(strlen(measured->correlation), 8) +
+                           encode__align(measured->output_count * sizeof(uint32_t), 8);
+  TSB_RETURN_IF_ERROR(encode__measure_parameters(measured));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputCount(request, &measured->input_count));
+  for (uint32_t i = 0; i < measured->input_count; i++) {
+    TSB_RETURN_IF_ERROR(encode__add_input(encoder, request, i, &measured->record_bytes, data_bytes));
+  }
+  if (measured->record_bytes > UINT32_MAX) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "The request's parameters and names are larger than 4 GiB.");
+  }
+  return NULL;
+}
+
+TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request) {
+  if (!encode__reserve((void**)&encoder->requests, &encoder->request_capacity, encoder->request_count + 1,
+                       sizeof *encoder->requests)) {
+    return encode__out_of_memory();
+  }
+  struct tsb_encoder_request* measured = &encoder->requests[encoder->request_count];
+  *measured = (struct tsb_encoder_request){.handle = request, .first_input = encoder->input_count};
+  uint64_t data_bytes = 0;
+  TRITONSERVER_Error* error = encode__measure(encoder, measured, &data_bytes);
+  if (error != NULL) {
+    encoder->input_count = measured->first_input;
+    return error;
+  }
+  encoder->request_count++;
+  encoder->record_bytes += measured->record_bytes;
+  encoder->data_bytes += data_bytes;
+  return NULL;
+}
+
+uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder) {
+  return encode__align(encoder->record_bytes, TSB_DATA_ALIGNMENT) + encoder->data_bytes;
+}
+
+// Writes the texts and lists of a record one after the other.
+struct encode_cursor {
+  uint8_t* record;
+  uint64_t used;
+};
+
+static uint32_t encode__put(struct encode_cursor* cursor, const void* bytes, uint64_t length) {
+  uint64_t at = cursor->used;
+  memcpy(cursor->record + at, bytes, length);
+  cursor->used = at + encode__align(length, 8);
+  return (uint32_t)at;
+}
+
+static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* target) {
+  if (input->bytes == 0) return;
+  if (input->buffer_count == 1) {
+    memcpy(target, input->buffer, input->bytes);
+    return;
+  }
+  for (uint32_t i = 0; i < input->buffer_count; i++) {
+    const void* buffer;
+    uint64_t bytes;
+    TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
+    int64_t id = 0;
+    // Was asked before, in encode__check_buffers, with the same answer.
+    tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id), "TRITONBACKEND_InputBuffer");
+    memcpy(target, buffer, bytes);
+    target += bytes;
+  }
+}
+
+static void encode__write_parameters(const struct tsb_encoder_request* measured, struct encode_cursor* cursor) {
+  for (uint32_t i = 0; i < measured->parameter_count; i++) {
+    static const uint32_t TYPES[] = {TSB_PARAMETER_STRING, TSB_PARAMETER_INT, TSB_PARAMETER_BOOL, TSB_PARAMETER_DOUBLE};
+    const char* key;
+    const void* value;
+    TRITONSERVER_ParameterType type;
+    tsb_error_log(TRITONBACKEND_RequestParameter(measured->handle, i, &key, &type, &value),
+                  "TRITONBACKEND_RequestParameter");
+    struct tsb_parameter head = {.type = TYPES[type], .key_bytes = (uint32_t)strlen(key)};
+    if (type == TRITONSERVER_PARAMETER_STRING) {
+      head.value_bytes = (uint32_t)strlen(value);
+    } else if (type == TRITONSERVER_PARAMETER_BOOL) {
+      head.value = *(const bool*)value;
+    } else {
+      memcpy(&head.value, value, sizeof head.value);
+    }
+    encode__put(cursor, &head, sizeof head);
+    memcpy(cursor->record + cursor->used, key, head.key_bytes);
+    if (head.value_bytes > 0) memcpy(cursor->record + cursor->used + head.key_bytes, value, head.value_bytes);
+    cursor->used += encode__align((uint64_t)head.key_bytes + head.value_bytes, 8);
+  }
+}
+
+static void encode__write_outputs(const struct tsb_encoder* encoder, const struct tsb_encoder_request* measured,
+                                  struct tsb_request* head, struct encode_cursor* cursor) {
+  head->requested_offset = (uint32_t)cursor->used;
+  uint32_t* indices = (uint32_t*)(cursor->record + cursor->used);
+  for (uint32_t i = 0; i < measured->output_count; i++) {
+    const char* name;
+    TRITONSERVER_Error* error = TRITONBACKEND_RequestOutputName(measured->handle, i, &name);
+    uint32_t index = error == NULL ? tsb_io_table_index(encoder->output_table, name) : TSB_NAME_INLINE;
+    tsb_error_log(error, "TRITONBACKEND_RequestOutputName");
+    // The server has checked the names against the configuration, so each is in the table.
+    if (index != TSB_NAME_INLINE) indices[head->requested_count++] = index;
+  }
+  cursor->used += encode__align(measured->output_count * sizeof(uint32_t), 8);
+}
+
+// Tensors with their data first; names that are not in the table after all of them, so that a reader walks the tensors
+// by one rule.
+static uint64_t encode__write_inputs(const struct tsb_encoder_input* inputs, uint32_t count,
+                                     struct encode_cursor* cursor, uint8_t* base, struct tsb_place place,
+                                     uint64_t data) {
+  for (uint32_t i = 0; i < count; i++) {
+    const struct tsb_encoder_input* input = &inputs[i];
+    struct tsb_tensor tensor = {
+        .name = input->index,
+        .datatype = input->datatype,
+        .dims_count = input->dims_count,
+        .place = {.region = place.region, .offset = place.offset + data, .bytes = input->bytes}};
+    encode__put(cursor, &tensor, sizeof tensor);
+    encode__put(cursor, input->shape, input->dims_count * sizeof(int64_t));
+    encode__copy_data(input, base + data);
+    data += encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+  }
+  uint64_t at = sizeof(struct tsb_request);
+  for (uint32_t i = 0; i < count; i++) {
+    struct tsb_tensor* tensor = (struct tsb_tensor*)(cursor->record + at);
+    at += sizeof *tensor + inputs[i].dims_count * sizeof(int64_t);
+    if (inputs[i].index != TSB_NAME_INLINE) continue;
+    tensor->name_bytes = (uint32_t)strlen(inputs[i].name);
+    tensor->name_offset = encode__put(cursor, inputs[i].name, tensor->name_bytes);
+  }
+  return data;
+}
+
+static uint64_t encode__batch_size(const struct tsb_encoder_input* inputs, uint32_t count, bool batching) {
+  return batching && count > 0 && inputs[0].dims_count > 0 ? (uint64_t)inputs[0].shape[0] : 1;
+}
+
+uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset, bool batching) {
+  uint64_t batch_size = 0;
+  uint64_t data = encode__align(encoder->record_bytes, TSB_DATA_ALIGNMENT);
+  uint8_t* record = base + sizeof(struct tsb_batch);
+  *(struct tsb_batch*)base = (struct tsb_batch){.request_count = encoder->request_count};
+  for (uint32_t i = 0; i < encoder->request_count; i++) {
+    const struct tsb_encoder_request* measured = &encoder->requests[i];
+    const struct tsb_encoder_input* inputs = encoder->inputs + measured->first_input;
+    struct tsb_request* head = (struct tsb_request*)record;
+    struct encode_cursor cursor = {.record = record, .used = sizeof *head};
+    *head = (struct tsb_request){.record_bytes = (uint32_t)measured->record_bytes,
+                                 .flags = measured->flags,
+                                 .correlation_id = measured->correlation_id,
+                                 .timeout_us = measured->timeout_us,
+                                 .parameter_count = measured->parameter_count,
+                                 .input_count = measured->input_count};
+    data = encode__write_inputs(inputs, measured->input_count, &cursor, base,
+                                (struct tsb_place){.region = region, .offset = offset}, data);
+    head->id_bytes = (uint32_t)strlen(measured->id);
+    head->id_offset = encode__put(&cursor, measured->id, head->id_bytes);
+    head->correlation_bytes = (uint32_t)strlen(measured->correlation);
+    head->correlation_offset = encode__put(&cursor, measured->correlation, head->correlation_bytes);
+    encode__write_outputs(encoder, measured, head, &cursor);
+    head->parameters_offset = (uint32_t)cursor.used;
+    encode__write_parameters(measured, &cursor);
+    record += measured->record_bytes;
+    batch_size += encode__batch_size(inputs, measured->input_count, batching);
+  }
+  return batch_size;
+}

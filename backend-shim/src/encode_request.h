@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model.
+#ifndef TSB_ENCODE_REQUEST_H
+#define TSB_ENCODE_REQUEST_H
+
+#include "io_table.h"
+#include "status.h"
+
+struct tsb_encoder_input {
+  TRITONBACKEND_Input* handle;
+  const char* name;
+  const int64_t* shape;
+  const void* buffer;     // the only one, when buffer_count is 1
+  uint64_t bytes;
+  uint32_t index;         // in the model's table of inputs, or TSB_NAME_INLINE
+  uint32_t datatype;
+  uint32_t dims_count;
+  uint32_t buffer_count;
+};
+
+struct tsb_encoder_request {
+  TRITONBACKEND_Request* handle;
+  const char* id;
+  const char* correlation;  // "" when it is a number
+  uint64_t correlation_id;
+  uint64_t timeout_us;
+  uint32_t flags;
+  uint32_t first_input;
+  uint32_t input_count;
+  uint32_t output_count;
+  uint32_t parameter_count;
+  uint64_t record_bytes;
+};
+
+// Scratch of one instance, reused from batch to batch.
+struct tsb_encoder {
+  const struct tsb_io_table* input_table;
+  const struct tsb_io_table* output_table;
+  struct tsb_encoder_input* inputs;
+  uint32_t input_count, input_capacity;
+  struct tsb_encoder_request* requests;
+  uint32_t request_count, request_capacity;
+  uint64_t record_bytes;  // of the batch's head and all its requests
+  uint64_t data_bytes;    // of all tensors, each aligned
+};
+
+void tsb_encoder_init(struct tsb_encoder* encoder, const struct tsb_io_table* inputs,
+                      const struct tsb_io_table* outputs);
+void tsb_encoder_free(struct tsb_encoder* encoder);
+void tsb_encoder_begin(struct tsb_encoder* encoder);
+// Looks at one request and makes room for it. After an error the request is not part of the batch.
+TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request);
+// Bytes of the block that tsb_encoder_write needs.
+uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder);
+// Writes all that was added into the block at `base`, which is at `offset` of region `region`. Returns the batch size
+// (sum of first dimensions, or the number of requests when the model does not batch).
+uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset, bool batching);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "instance.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "barrier.h"
+
+enum { EXIT_GRACE_MS = 2000 };
+
+TRITONSERVER_Error* tsb_instance_unhealthy(const struct tsb_instance* instance, const char* reason) {
+  // Clients match on the first sentence.
+  return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Stub process '%s' is not healthy. %s", instance->name, reason);
+}
+
+static TRITONSERVER_Error* instance__initialize_payload(const struct tsb_instance* instance, struct tsb_text* text) {
+  const struct tsb_model* model = instance->model;
+  tsb_text_printf(text, "{\"instanceName\":");
+  tsb_text_json_string(text, instance->name);
+  tsb_text_printf(text, ",\"instanceKind\":\"%s\",\"deviceId\":\"%s\",\"inputs\":", instance->kind, instance->device_id);
+  tsb_io_table_json_names(&model->inputs, text);
+  tsb_text_printf(text, ",\"outputs\":");
+  tsb_io_table_json_names(&model->outputs, text);
+  tsb_text_printf(text, ",\"modelConfig\":%s}", model->config_json);
+  if (!text->failed) return NULL;
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing a model instance.");
+}
+
+TRITONSERVER_Error* tsb_instance_start_stub(struct tsb_instance* instance, struct tsb_stub** result) {
+  struct tsb_stub* stub;
+  struct tsb_text payload = {0};
+  struct tsb_message answer;
+  TSB_RETURN_IF_ERROR(
+      tsb_model_take_stub(instance->model, instance->name, instance->visible_devices, instance->stop_fd, &stub));
+  TRITONSERVER_Error* error = instance__initialize_payload(instance, &payload);
+  if (error == NULL) {
+    error = tsb_stub_call(stub, TSB_CONTROL_INITIALIZE, payload.bytes, payload.length, TSB_CONTROL_INITIALIZED,
+                          instance->model->settings.initialize_timeout_ms, instance->stop_fd, &answer);
+  }
+  tsb_text_free(&payload);
+  if (error != NULL) {
+    tsb_stub_destroy(stub);
+    return error;
+  }
+  tsb_message_free(&answer);
+  *result = stub;
+  return NULL;
+}
+
+static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
+  TRITONBACKEND_Model* model;
+  const char* name;
+  TRITONSERVER_InstanceGroupKind kind;
+  int32_t device_id;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceModel(instance->triton, &model));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelState(model, (void**)&instance->model));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceName(instance->triton, &name));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceKind(instance->triton, &kind));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceDeviceId(instance->triton, &device_id));
+  uint32_t window = (uint32_t)instance->model->settings.max_in_flight_batches;
+  instance->overlapped = window > 1;
+  instance->name = strdup(name);
+  snprintf(instance->device_id, sizeof instance->device_id, "%d", device_id);
+  instance->kind = kind == TRITONSERVER_INSTANCEGROUPKIND_GPU     ? "GPU"
+                   : kind == TRITONSERVER_INSTANCEGROUPKIND_MODEL ? "MODEL"
+                                                                  : "CPU";
+  if (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU) instance->visible_devices = strdup(instance->device_id);
+  tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
+  instance->stop_fd = eventfd(0, EFD_CLOEXEC);
+  if (tsb_batch_table_init(&instance->batches, window) < 0 || instance->name == NULL || instance->stop_fd < 0 ||
+      (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory or descriptors while creating a model instance.");
+  }
+  TSB_RETURN_IF_ERROR(tsb_instance_start_stub(instance, &instance->stub));
+  int status = tsb_supervisor_start(instance);
+  if (status < 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not start the thread that looks after '%s': %s.",
+                         instance->name, strerror(-status));
+  }
+  return NULL;
+}
+
+TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND_ModelInstance* triton) {
+  struct tsb_instance* instance = calloc(1, sizeof *instance);
+  if (instance == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
+  instance->triton = triton;
+  instance->stop_fd = -1;
+  pthread_mutex_init(&instance->lock, NULL);
+  pthread_cond_init(&instance->changed, NULL);
+  TRITONSERVER_Error* error = instance__fill(instance);
+  if (error != NULL) {
+    tsb_instance_delete(instance);
+    return error;
+  }
+  *result = instance;
+  return NULL;
+}
+
+// Lets the model finalize and the process end by itself, within a limit.
+static void instance__finalize_stub(struct tsb_instance* instance) {
+  struct tsb_message answer;
+  struct tsb_stub* stub = instance->stub;
+  TRITONSERVER_Error* error = tsb_stub_call(stub, TSB_CONTROL_FINALIZE, NULL, 0, TSB_CONTROL_FINALIZED,
+                                            instance->model->settings.stub_timeout_ms, -1, &answer);
+  if (error == NULL) {
+    tsb_message_free(&answer);
+    struct pollfd death = {.fd = stub->pidfd, .events = POLLIN};
+    poll(&death, 1, EXIT_GRACE_MS);
+  }
+  tsb_error_log(error, "Finalizing a model instance");
+}
+
+void tsb_instance_delete(struct tsb_instance* instance) {
+  if (instance == NULL) return;
+  bool initialized = instance->supervised;
+  tsb_supervisor_stop(instance);
+  if (initialized && instance->stub != NULL) instance__finalize_stub(instance);
+  tsb_stub_destroy(instance->stub);
+  tsb_encoder_free(&instance->encoder);
+  tsb_batch_table_free(&instance->batches);
+  if (instance->stop_fd >= 0) close(instance->stop_fd);
+  pthread_cond_destroy(&instance->changed);
+  pthread_mutex_destroy(&instance->lock);
+  free(instance->visible_devices);
+  free(instance->name);
+  free(instance);
+}
+
+TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance) {
+  pthread_mutex_lock(&instance->lock);
+  TRITONSERVER_Error* error =
+      instance->state == TSB_INSTANCE_RUNNING ? NULL : tsb_instance_unhealthy(instance, instance->reason);
+  pthread_mutex_unlock(&instance->lock);
+  return error;
+}
+
+// Waits for a running stub with room for one more batch. NULL: the stub is down, *error says why.
+static struct tsb_stub* instance__enter(struct tsb_instance* instance, TRITONSERVER_Error** error) {
+  struct tsb_stub* stub = NULL;
+  pthread_mutex_lock(&instance->lock);
+  for (;;) {
+    if (instance->state == TSB_INSTANCE_RUNNING && instance->batches.in_flight < instance->batches.count) {
+      stub = instance->stub;
+      instance->users++;
+      break;
+    }
+    if (instance->state == TSB_INSTANCE_DOWN || instance->state == TSB_INSTANCE_STOPPING) {
+      *error = tsb_instance_unhealthy(instance, instance->reason);
+      break;
+    }
+    pthread_cond_wait(&instance->changed, &instance->lock);
+  }
+  pthread_mutex_unlock(&instance->lock);
+  return stub;
+}
+
+static void instance__leave(struct tsb_instance* instance) {
+  pthread_mutex_lock(&instance->lock);
+  instance->users--;
+  pthread_cond_broadcast(&instance->changed);
+  pthread_mutex_unlock(&instance->lock);
+}
+
+static struct tsb_batch_slot* instance__claim(struct tsb_instance* instance, TRITONBACKEND_Request** requests,
+                                              uint32_t count, uint64_t exec_start_ns) {
+  int64_t limit_ms = instance->model->settings.execute_timeout_ms;
+  pthread_mutex_lock(&instance->lock);
+  struct tsb_batch_slot* slot = tsb_batch_claim(&instance->batches, requests, count);
+  if (slot != NULL) {
+    slot->exec_start_ns = slot->compute_start_ns = exec_start_ns;
+    slot->deadline_ns = limit_ms > 0 ? exec_start_ns + (uint64_t)limit_ms * 1000000u : 0;
+  }
+  pthread_mutex_unlock(&instance->lock);
+  return slot;
+}
+
+static TRITONSERVER_Error* instance__memory_error(const struct tsb_instance* instance, uint64_t bytes, int status) {
+  if (status == -ENOMEM) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
+                         "Failed to increase the shared memory pool size of '%s': a batch of %llu bytes does not fit into the "
+                         "limit of %llu bytes. Raise --backend-config=typescript,shm-max-byte-size or send smaller requests.",
+                         instance->name, (unsigned long long)bytes,
+                         (unsigned long long)instance->model->settings.shm_max_bytes);
+  }
+  return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Failed to increase the shared memory pool size of '%s': %s.",
+                       instance->name, strerror(-status));
+}
+
+// Copies a batch into shared memory and gives it to the stub.
+static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct tsb_stub* stub,
+                                          struct tsb_batch_slot* slot) {
+  uint64_t bytes = tsb_encoder_bytes(&instance->encoder);
+  pthread_mutex_lock(&stub->memory_lock);
+  int status = tsb_arena_alloc(&stub->inbound, bytes, &slot->block);
+  pthread_mutex_unlock(&stub->memory_lock);
+  if (status < 0) return instance__memory_error(instance, bytes, status);
+  slot->block_bytes = bytes;
+  slot->batch_size = tsb_encoder_write(&instance->encoder, slot->block.base, slot->block.region, slot->block.offset,
+                                       instance->model->max_batch_size > 0);
+  struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE,
+                            .batch = (uint32_t)(slot - instance->batches.slots),
+                            .generation = slot->generation,
+                            .place = {slot->block.region, 0, slot->block.offset, bytes}};
+  slot->compute_start_ns = tsb_now_ns();
+  // The ring has more entries than an instance may have batches in flight, so it is full only for a stub that lies
+  // about what it has taken.
+  status = tsb_ring_write(&stub->to_stub, &entry);
+  if (status < 0) {
+    tsb_stub_kill(stub);
+    return tsb_instance_unhealthy(instance, "It broke the protocol.");
+  }
+  tsb_ring_publish(&stub->to_stub);
+  return NULL;
+}
+
+static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, TRITONBACKEND_Request** requests,
+                          uint32_t count, uint64_t exec_start_ns) {
+  struct tsb_batch_slot* slot = instance__claim(instance, requests, count, exec_start_ns);
+  TRITONSERVER_Error* error = NULL;
+  if (slot == NULL) {
+    error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while handing a batch to the model.");
+  } else {
+    error = instance__send(instance, stub, slot);
+  }
+  if (error == NULL) {
+    if (!instance->overlapped) tsb_answers_wait(instance, stub, slot);
+    return;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    tsb_answers_fail_request(instance, requests[i], exec_start_ns,
+                             TRITONSERVER_ErrorNew(TRITONSERVER_ErrorCode(error), TRITONSERVER_ErrorMessage(error)));
+  }
+  TRITONSERVER_ErrorDelete(error);
+  if (slot == NULL) return;
+  if (slot->block_bytes > 0) {
+    pthread_mutex_lock(&stub->memory_lock);
+    tsb_arena_free(&stub->inbound, slot->block.region, slot->block.offset, slot->block_bytes);
+    pthread_mutex_unlock(&stub->memory_lock);
+  }
+  pthread_mutex_lock(&instance->lock);
+  tsb_batch_release(&instance->batches, slot);
+  pthread_mutex_unlock(&instance->lock);
+}
+
+void tsb_instance_execute(struct tsb_instance* instance, TRITONBACKEND_Request** requests, uint32_t count) {
+  uint64_t exec_start_ns = tsb_now_ns();
+  uint32_t good = 0;
+  tsb_encoder_begin(&instance->encoder);
+  for (uint32_t i = 0; i < count; i++) {
+    TRITONSERVER_Error* error = tsb_encoder_add(&instance->encoder, requests[i]);
+    if (error == NULL) {
+      requests[good++] = requests[i];
+    } else {
+      tsb_answers_fail_request(instance, requests[i], exec_start_ns, error);
+    }
+  }
+  if (good == 0) return;
+  TRITONSERVER_Error* error = NULL;
+  struct tsb_stub* stub = instance__enter(instance, &error);
+  if (stub != NULL) {
+    instance__run(instance, stub, requests, good, exec_start_ns);
+    instance__leave(instance);
+    return;
+  }
+  for (uint32_t i = 0; i < good; i++) {
+    tsb_answers_fail_request(instance, requests[i], exec_start_ns,
+                             TRITONSERVER_ErrorNew(TRITONSERVER_ErrorCode(error), TRITONSERVER_ErrorMessage(error)));
+  }
+  TRITONSERVER_ErrorDelete(error);
+}

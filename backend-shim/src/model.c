@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static TRITONSERVER_Error* model__out_of_memory(void) {
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while loading a model.");
+}
+
+static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
+  TRITONSERVER_Message* message;
+  const char* text;
+  size_t length;
+  struct tsb_json_document document;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelConfig(model->triton, 1, &message));
+  TRITONSERVER_Error* error = TRITONSERVER_MessageSerializeToJson(message, &text, &length);
+  free(model->config_json);
+  model->config_json = error == NULL ? strndup(text, length) : NULL;
+  TRITONSERVER_MessageDelete(message);
+  if (error != NULL) return error;
+  if (model->config_json == NULL) return model__out_of_memory();
+  if (!tsb_json_parse(&document, model->config_json, length)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The server's configuration of model '%s' is not JSON.", model->name);
+  }
+  const struct tsb_json* config = document.root;
+  tsb_settings_free(&model->settings);
+  error = tsb_settings_read_model(&model->settings, &model->backend->settings, config);
+  model->max_batch_size = tsb_json_int(tsb_json_member(config, "max_batch_size"), 0);
+  tsb_io_table_free(&model->inputs);
+  tsb_io_table_free(&model->outputs);
+  int status = tsb_io_table_read(&model->inputs, config, "input");
+  if (status == 0) status = tsb_io_table_read(&model->outputs, config, "output");
+  if (error == NULL && status < 0) {
+    error = status == -ENOMEM ? model__out_of_memory()
+                              : tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                                              "An input or output of model '%s' has more than %u dimensions.", model->name,
+                                              TSB_MAX_DIMS - 1);
+  }
+  const struct tsb_json* policy = tsb_json_member(config, "model_transaction_policy");
+  if (error == NULL && tsb_json_bool(tsb_json_member(policy, "decoupled"), false)) {
+    error = tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                          "Model '%s' asks for 'model_transaction_policy { decoupled: true }', but this version of the "
+                          "TypeScript backend sends exactly one response for each request. Remove the setting.",
+                          model->name);
+  }
+  tsb_json_free(&document);
+  return error;
+}
+
+static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bool auto_complete, struct tsb_text* text) {
+  tsb_text_printf(text, "{\"autoComplete\":%s,\"typescriptBased\":%s,\"modelVersion\":\"%llu\",\"modelName\":",
+                  auto_complete ? "true" : "false", model->backend->is_typescript_based ? "true" : "false",
+                  (unsigned long long)model->version);
+  tsb_text_json_string(text, model->name);
+  tsb_text_printf(text, ",\"modelRepository\":");
+  tsb_text_json_string(text, model->directory);
+  tsb_text_printf(text, ",\"backendDirectory\":");
+  tsb_text_json_string(text, model->backend->directory);
+  tsb_text_printf(text, ",\"backendConfig\":%s,\"modelConfig\":%s}", model->backend->options_json, model->config_json);
+  return text->failed ? model__out_of_memory() : NULL;
+}
+
+static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const char* name, const char* visible_devices,
+                                             bool auto_complete, int stop_fd, struct tsb_stub** stub,
+                                             struct tsb_message* answer) {
+  struct tsb_stub_plan plan = {.name = name,
+                               .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
+                               .entry = model->backend->entry,
+                               .settings = &model->settings,
+                               .visible_devices = visible_devices};
+  struct tsb_text payload = {0};
+  TSB_RETURN_IF_ERROR(tsb_stub_start(stub, &plan));
+  TRITONSERVER_Error* error = model__load_payload(model, auto_complete, &payload);
+  if (error == NULL) {
+    error = tsb_stub_call(*stub, TSB_CONTROL_LOAD, payload.bytes, payload.length, TSB_CONTROL_LOADED,
+                          model->settings.initialize_timeout_ms, stop_fd, answer);
+  }
+  tsb_text_free(&payload);
+  if (error != NULL) {
+    tsb_stub_destroy(*stub);
+    *stub = NULL;
+  }
+  return error;
+}
+
+// Gives the configuration that autoCompleteConfig made to the server, if it made one.
+static TRITONSERVER_Error* model__apply_config(struct tsb_model* model, const struct tsb_message* answer) {
+  struct tsb_json_document document;
+  if (!tsb_json_parse(&document, answer->payload, answer->frame.payload_bytes)) return NULL;
+  const struct tsb_json* config = tsb_json_member(document.root, "config");
+  TRITONSERVER_Error* error = NULL;
+  if (config != NULL && config->type == TSB_JSON_OBJECT) {
+    TRITONSERVER_Message* message;
+    error = TRITONSERVER_MessageNewFromSerializedJson(&message, config->raw, config->raw_length);
+    if (error == NULL) {
+      error = TRITONBACKEND_ModelSetConfig(model->triton, 1, message);
+      TRITONSERVER_MessageDelete(message);
+    }
+    if (error == NULL) error = model__read_config(model);
+  }
+  tsb_json_free(&document);
+  return error;
+}
+
+static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
+  const char* text;
+  TRITONBACKEND_ArtifactType type;
+  TRITONBACKEND_Backend* backend;
+  bool auto_complete = false;
+  struct tsb_message answer;
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelBackend(model->triton, &backend));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendState(backend, (void**)&model->backend));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelName(model->triton, &text));
+  model->name = strdup(text);
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelVersion(model->triton, &model->version));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelRepository(model->triton, &type, &text));
+  model->directory = strdup(text);
+  if (model->name == NULL || model->directory == NULL) return model__out_of_memory();
+  TSB_RETURN_IF_ERROR(model__read_config(model));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelAutoCompleteConfig(model->triton, &auto_complete));
+  TSB_RETURN_IF_ERROR(model__start_stub(model, model->name, NULL, auto_complete, -1, &model->first_stub, &answer));
+  TRITONSERVER_Error* error = model__apply_config(model, &answer);
+  tsb_message_free(&answer);
+  return error;
+}
+
+TRITONSERVER_Error* tsb_model_new(struct tsb_model** result, TRITONBACKEND_Model* triton) {
+  struct tsb_model* model = calloc(1, sizeof *model);
+  if (model == NULL) return model__out_of_memory();
+  model->triton = triton;
+  pthread_mutex_init(&model->first_stub_lock, NULL);
+  TRITONSERVER_Error* error = model__fill(model);
+  if (error != NULL) {
+    tsb_model_delete(model);
+    return error;
+  }
+  *result = model;
+  return NULL;
+}
+
+void tsb_model_delete(struct tsb_model* model) {
+  if (model == NULL) return;
+  tsb_stub_destroy(model->first_stub);
+  pthread_mutex_destroy(&model->first_stub_lock);
+  tsb_settings_free(&model->settings);
+  tsb_io_table_free(&model->inputs);
+  tsb_io_table_free(&model->outputs);
+  free(model->name);
+  free(model->directory);
+  free(model->config_json);
+  free(model);
+}
+
+TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const char* instance_name, const char* visible_devices,
+                                        int stop_fd, struct tsb_stub** stub) {
+  struct tsb_message answer;
+  *stub = NULL;
+  // The environment of a running process cannot be changed from here, so a GPU instance needs its own.
+  if (visible_devices == NULL) {
+    pthread_mutex_lock(&model->first_stub_lock);
+    *stub = model->first_stub;
+    model->first_stub = NULL;
+    pthread_mutex_unlock(&model->first_stub_lock);
+  }
+  if (*stub != NULL) {
+    char* name = strdup(instance_name);
+    if (name != NULL && !tsb_stub_is_dead(*stub)) {
+      free((*stub)->name);
+      (*stub)->name = name;
+      return NULL;
+    }
+    free(name);
+    tsb_stub_destroy(*stub);
+  }
+  TSB_RETURN_IF_ERROR(model__start_stub(model, instance_name, visible_devices, false, stop_fd, stub, &answer));
+  tsb_message_free(&answer);
+  return NULL;
+}

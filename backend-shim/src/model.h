@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// State of one version of one model: its configuration, and the stub that read its file first.
+#ifndef TSB_MODEL_H
+#define TSB_MODEL_H
+
+#include "backend.h"
+#include "io_table.h"
+#include "stub.h"
+
+struct tsb_model {
+  TRITONBACKEND_Model* triton;
+  struct tsb_backend* backend;
+  char* name;
+  uint64_t version;
+  char* directory;     // of the model; its version folder is below
+  char* config_json;   // complete
+  int64_t max_batch_size;
+  struct tsb_settings settings;
+  struct tsb_io_table inputs, outputs;
+  pthread_mutex_t first_stub_lock;
+  struct tsb_stub* first_stub;  // loaded the model file and completed the configuration; the first instance takes it
+};
+
+TRITONSERVER_Error* tsb_model_new(struct tsb_model** model, TRITONBACKEND_Model* triton);
+void tsb_model_delete(struct tsb_model* model);
+
+// A stub with the model file loaded, for an instance of this name. Reuses the first one where that is possible.
+TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const char* instance_name, const char* visible_devices,
+                                        int stop_fd, struct tsb_stub** stub);
+
+#endif

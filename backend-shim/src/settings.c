@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB (INT64_C(1) << 20)
+
+enum setting_kind { SETTING_INTEGER, SETTING_BOOLEAN, SETTING_SECONDS, SETTING_TEXT };
+
+// One row for each setting. `minimum` and `maximum` are in the unit of the user's text.
+struct setting {
+  const char* key;
+  enum setting_kind kind;
+  size_t offset;  // in struct tsb_settings
+  int64_t minimum, maximum;
+};
+
+#define AT(field) offsetof(struct tsb_settings, field)
+static const struct setting BACKEND_SETTINGS[] = {
+    {"shm-default-byte-size", SETTING_INTEGER, AT(shm_default_bytes), MIB, INT64_C(1) << 40},
+    {"shm-growth-byte-size", SETTING_INTEGER, AT(shm_growth_bytes), 1, INT64_C(1) << 40},
+    {"shm-max-byte-size", SETTING_INTEGER, AT(shm_max_bytes), MIB, INT64_C(1) << 44},
+    {"shm-warm-byte-size", SETTING_INTEGER, AT(shm_warm_bytes), 0, INT64_C(1) << 44},
+    {"stub-timeout-seconds", SETTING_SECONDS, AT(stub_timeout_ms), 1, 86400},
+    {"initialize-timeout-seconds", SETTING_SECONDS, AT(initialize_timeout_ms), 0, 86400},
+    {"execute-timeout-seconds", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
+    {"heap-limit-mb", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
+    {"restart", SETTING_BOOLEAN, AT(restart), 0, 0},
+    {"restart-backoff-ms", SETTING_INTEGER, AT(restart_backoff_ms), 1, 3600000},
+    {"node-path", SETTING_TEXT, AT(node_path), 0, 0},
+    {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
+};
+static const struct setting MODEL_SETTINGS[] = {
+    {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, 1024},
+    {"INITIALIZE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(initialize_timeout_ms), 0, 86400},
+    {"EXECUTE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
+    {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
+    {"NODE_PATH", SETTING_TEXT, AT(node_path), 0, 0},
+};
+
+void tsb_settings_defaults(struct tsb_settings* settings) {
+  *settings = (struct tsb_settings){.shm_default_bytes = 16 * MIB,
+                                    .shm_growth_bytes = 16 * MIB,
+                                    .shm_max_bytes = 4096 * MIB,
+                                    .shm_warm_bytes = 64 * MIB,
+                                    .stub_timeout_ms = 30000,
+                                    .initialize_timeout_ms = 120000,
+                                    .max_in_flight_batches = 1,
+                                    .restart_backoff_ms = 500,
+                                    .restart = true};
+}
+
+static bool settings__boolean(const char* text, bool* value) {
+  static const char* const YES[] = {"true", "1", "yes", "on"};
+  static const char* const NO[] = {"false", "0", "no", "off"};
+  for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
+    if (strcmp(text, YES[i]) == 0) return *value = true, true;
+    if (strcmp(text, NO[i]) == 0) return *value = false, true;
+  }
+  return false;
+}
+
+static TRITONSERVER_Error* settings__set(struct tsb_settings* settings, const struct setting* row, const char* text,
+                                         const char* where) {
+  char* field = (char*)settings + row->offset;
+  if (row->kind == SETTING_TEXT) {
+    char* copy = strdup(text);
+    if (copy == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while reading settings.");
+    free(*(char**)field);
+    *(char**)field = copy;
+    return NULL;
+  }
+  if (row->kind == SETTING_BOOLEAN) {
+    bool value;
+    if (!settings__boolean(text, &value)) {
+      return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "%s '%s' must be 'true' or 'false', but is '%s'.", where,
+                           row->key, text);
+    }
+    *(bool*)field = value;
+    return NULL;
+  }
+  char* rest;
+  errno = 0;
+  long long number = strtoll(text, &rest, 10);
+  if (errno != 0 || rest == text || *rest != '\0' || number < row->minimum || number > row->maximum) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "%s '%s' must be a whole number from %lld to %lld, but is '%s'.", where, row->key,
+                         (long long)row->minimum, (long long)row->maximum, text);
+  }
+  *(int64_t*)field = row->kind == SETTING_SECONDS ? number * 1000 : number;
+  return NULL;
+}
+
+static TRITONSERVER_Error* settings__check(const struct tsb_settings* settings) {
+  if (settings->shm_default_bytes > settings->shm_max_bytes) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "The backend option 'shm-default-byte-size' (%lld) must not be larger than "
+                         "'shm-max-byte-size' (%lld).",
+                         (long long)settings->shm_default_bytes, (long long)settings->shm_max_bytes);
+  }
+  return NULL;
+}
+
+TRITONSERVER_Error* tsb_settings_read_backend(struct tsb_settings* settings, const struct tsb_json* cmdline) {
+  for (size_t i = 0; i < sizeof BACKEND_SETTINGS / sizeof BACKEND_SETTINGS[0]; i++) {
+    const char* text = tsb_json_string(tsb_json_member(cmdline, BACKEND_SETTINGS[i].key), NULL);
+    if (text != NULL) TSB_RETURN_IF_ERROR(settings__set(settings, &BACKEND_SETTINGS[i], text, "The backend option"));
+  }
+  return settings__check(settings);
+}
+
+TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const struct tsb_settings* backend,
+                                            const struct tsb_json* config) {
+  const struct tsb_json* parameters = tsb_json_member(config, "parameters");
+  *settings = *backend;
+  if (backend->node_path != NULL && (settings->node_path = strdup(backend->node_path)) == NULL) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while reading settings.");
+  }
+  for (size_t i = 0; i < sizeof MODEL_SETTINGS / sizeof MODEL_SETTINGS[0]; i++) {
+    const struct setting* row = &MODEL_SETTINGS[i];
+    const struct tsb_json* value = tsb_json_member(tsb_json_member(parameters, row->key), "string_value");
+    const char* text = tsb_json_string(value, NULL);
+    if (text == NULL) continue;
+    if (row->kind == SETTING_TEXT && !backend->allow_node_path) {
+      return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                           "The model parameter 'NODE_PATH' is not allowed on this server, because it names a program to "
+                           "run. Start the server with --backend-config=typescript,allow-node-path=true to allow it.");
+    }
+    TSB_RETURN_IF_ERROR(settings__set(settings, row, text, "The model parameter"));
+  }
+  return NULL;
+}
+
+void tsb_settings_free(struct tsb_settings* settings) {
+  free(settings->node_path);
+  settings->node_path = NULL;
+}

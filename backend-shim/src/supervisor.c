@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread that looks after an instance's stub from its start to its end: logs, death, restart.
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "barrier.h"
+#include "instance.h"
+
+enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000, CHECK_TIME_MS = 1000 };
+
+static void supervisor__set_state(struct tsb_instance* instance, enum tsb_instance_state state) {
+  pthread_mutex_lock(&instance->lock);
+  if (instance->state != TSB_INSTANCE_STOPPING) instance->state = state;
+  pthread_cond_broadcast(&instance->changed);
+  pthread_mutex_unlock(&instance->lock);
+}
+
+static bool supervisor__must_stop(const struct tsb_instance* instance) {
+  struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
+  return poll(&item, 1, 0) > 0;
+}
+
+// Reads answers in overlapped mode. Leaves the ring asleep, so that the next answer writes to the eventfd.
+static void supervisor__read_answers(struct tsb_instance* instance, struct tsb_stub* stub) {
+  uint64_t count;
+  ssize_t got = read(stub->wake_shim_fd, &count, sizeof count);
+  (void)got;  // EAGAIN: nothing was written
+  tsb_ring_awake(&stub->to_shim);
+  do {
+    if (tsb_answers_drain(instance, stub) < 0) return;
+  } while (tsb_ring_spin(&stub->to_shim) || !tsb_ring_prepare_sleep(&stub->to_shim));
+}
+
+// Runs until the stub is dead (true) or the instance is to be removed (false).
+static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* stub) {
+  enum { STOP, DEATH, CHANNEL, OUT, ERR, ANSWERS, COUNT };
+  if (instance->overlapped) supervisor__read_answers(instance, stub);
+  for (;;) {
+    struct pollfd items[COUNT] = {[STOP] = {instance->stop_fd, POLLIN, 0}, [DEATH] = {stub->pidfd, POLLIN, 0},
+                                  [CHANNEL] = {stub->channel, POLLIN, 0},  [OUT] = {stub->out.fd, POLLIN, 0},
+                                  [ERR] = {stub->err.fd, POLLIN, 0},       [ANSWERS] = {-1, POLLIN, 0}};
+    int timeout_ms = -1;
+    if (instance->overlapped) {
+      items[ANSWERS].fd = stub->wake_shim_fd;
+      pthread_mutex_lock(&instance->lock);
+      if (instance->batches.in_flight > 0) timeout_ms = CHECK_TIME_MS;  // an idle instance never wakes up
+      pthread_mutex_unlock(&instance->lock);
+    }
+    int ready = poll(items, COUNT, timeout_ms);
+    if (items[ANSWERS].revents != 0) supervisor__read_answers(instance, stub);
+    if (ready == 0) tsb_answers_check_time(instance, stub);
+    if (items[OUT].revents != 0) tsb_log_pipe_drain(&stub->out, stub->name);
+    if (items[ERR].revents != 0) tsb_log_pipe_drain(&stub->err, stub->name);
+    if (items[DEATH].revents != 0) return true;
+    if (items[STOP].revents != 0) return false;
+    if ((items[CHANNEL].revents & POLLIN) != 0 && tsb_stub_read_channel(stub) < 0) tsb_stub_kill(stub);
+    if ((items[CHANNEL].revents & (POLLHUP | POLLERR)) != 0) {
+      // Without its channel a stub ends itself; do not poll a closed socket until then.
+      tsb_stub_kill(stub);
+      struct pollfd death = {.fd = stub->pidfd, .events = POLLIN};
+      poll(&death, 1, -1);
+      return true;
+    }
+  }
+}
+
+static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stub* stub, bool restarting) {
+  char how[700];
+  tsb_log_pipe_drain(&stub->out, stub->name);
+  tsb_log_pipe_drain(&stub->err, stub->name);
+  tsb_stub_describe_death(stub, how, sizeof how);
+  pthread_mutex_lock(&instance->lock);
+  if (instance->timed_out) {
+    snprintf(how, sizeof how, "The model's execute did not answer within %lld seconds (EXECUTE_TIMEOUT_SECONDS).",
+             (long long)(instance->model->settings.execute_timeout_ms / 1000));
+  }
+  instance->timed_out = false;
+  snprintf(instance->reason, sizeof instance->reason, "%s %s", how,
+           instance->model->settings.restart ? "It is being restarted; send the request again."
+                                             : "Restarting is switched off; reload the model.");
+  if (instance->state != TSB_INSTANCE_STOPPING) {
+    instance->state = restarting ? TSB_INSTANCE_RESTARTING : TSB_INSTANCE_DOWN;
+  }
+  pthread_cond_broadcast(&instance->changed);
+  // Execute may still be reading this stub's memory.
+  while (instance->users > 0) pthread_cond_wait(&instance->changed, &instance->lock);
+  instance->stub = NULL;
+  pthread_mutex_unlock(&instance->lock);
+  TSB_LOG(ERROR, "Stub process '%s' is not healthy. %s", instance->name, instance->reason);
+  // The threads that use the stub have left and no new one can come in, so this thread may finish what is in flight.
+  if (instance->overlapped) {
+    tsb_answers_drain(instance, stub);
+    tsb_answers_fail_all(instance, stub, instance->reason);
+  }
+}
+
+// Waits out the back-off and starts stubs until one runs. NULL: the instance is to be removed.
+static struct tsb_stub* supervisor__restart(struct tsb_instance* instance, uint32_t quick_deaths) {
+  uint64_t delay_ms = 0;
+  for (;;) {
+    if (quick_deaths > 1) {
+      uint32_t doublings = quick_deaths - 2 > 16 ? 16 : quick_deaths - 2;
+      delay_ms = (uint64_t)instance->model->settings.restart_backoff_ms << doublings;
+      if (delay_ms > MAX_BACKOFF_MS) delay_ms = MAX_BACKOFF_MS;
+    }
+    if (delay_ms > 0) {
+      struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
+      supervisor__set_state(instance, TSB_INSTANCE_DOWN);
+      TSB_LOG(WARN, "Stub process '%s' is restarted in %llu ms.", instance->name, (unsigned long long)delay_ms);
+      poll(&item, 1, (int)delay_ms);
+    }
+    if (supervisor__must_stop(instance)) return NULL;
+    supervisor__set_state(instance, TSB_INSTANCE_RESTARTING);
+    struct tsb_stub* stub;
+    TRITONSERVER_Error* error = tsb_instance_start_stub(instance, &stub);
+    if (error == NULL) return stub;
+    if (supervisor__must_stop(instance)) {
+      TRITONSERVER_ErrorDelete(error);
+      return NULL;
+    }
+    pthread_mutex_lock(&instance->lock);
+    snprintf(instance->reason, sizeof instance->reason, "Its restart failed: %s", TRITONSERVER_ErrorMessage(error));
+    pthread_mutex_unlock(&instance->lock);
+    tsb_error_log(error, "Restarting a stub process failed");
+    quick_deaths = quick_deaths < 2 ? 2 : quick_deaths + 1;
+  }
+}
+
+static void* supervisor__run(void* argument) {
+  struct tsb_instance* instance = argument;
+  struct tsb_stub* stub = instance->stub;
+  uint32_t quick_deaths = 0;
+  pthread_setname_np(pthread_self(), "ts-supervisor");
+  while (supervisor__watch(instance, stub)) {
+    bool quick = tsb_now_ns() - stub->started_ns < UINT64_C(1000000) * QUICK_DEATH_MS;
+    quick_deaths = quick ? quick_deaths + 1 : 0;
+    supervisor__note_death(instance, stub, instance->model->settings.restart && quick_deaths < 2);
+    tsb_stub_destroy(stub);
+    if (!instance->model->settings.restart) {
+      struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
+      while (poll(&item, 1, -1) < 0 && errno == EINTR) {
+      }
+      return NULL;
+    }
+    stub = supervisor__restart(instance, quick_deaths);
+    if (stub == NULL) return NULL;
+    pthread_mutex_lock(&instance->lock);
+    instance->stub = stub;
+    if (instance->state != TSB_INSTANCE_STOPPING) instance->state = TSB_INSTANCE_RUNNING;
+    pthread_cond_broadcast(&instance->changed);
+    pthread_mutex_unlock(&instance->lock);
+    TSB_LOG(INFO, "Stub process '%s' was restarted.", instance->name);
+  }
+  return NULL;
+}
+
+int tsb_supervisor_start(struct tsb_instance* instance) {
+  int status = pthread_create(&instance->supervisor, NULL, supervisor__run, instance);
+  instance->supervised = status == 0;
+  return -status;
+}
+
+void tsb_supervisor_stop(struct tsb_instance* instance) {
+  uint64_t one = 1;
+  supervisor__set_state(instance, TSB_INSTANCE_STOPPING);
+  if (!instance->supervised) return;
+  ssize_t written = write(instance->stop_fd, &one, sizeof one);
+  (void)written;  // the counter cannot be full: this is its only write
+  pthread_join(instance->supervisor, NULL);
+  instance->supervised = false;
+}

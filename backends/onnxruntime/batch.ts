@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests to runs of the network: which requests share a run, and the way of their tensors in and out.
+
+import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
+import { type DataType, type InferenceRequest, InferenceResponse, type Tensor, TritonError } from "triton-typescript";
+import { type Network, shapeText, type TensorInfo } from "./network.ts";
+import { concatenate, onnxData, onnxTensor, tritonTensor } from "./tensor_types.ts";
+
+/** A request whose inputs fit the network. */
+export interface Checked {
+  /** Place in the list of requests of one `execute` call. */
+  readonly index: number;
+  readonly request: InferenceRequest;
+  /** In the order of the network's inputs. */
+  readonly inputs: readonly Tensor[];
+  /** Size of the first dimension, 1 for a model that does not batch. */
+  readonly rows: number;
+  /** Outputs that the client wants, in the order of the network's outputs. */
+  readonly outputs: readonly TensorInfo[];
+}
+
+/** Fetches and checks the inputs of a request. Throws a `TritonError` INVALID_ARG that names model, tensor and shapes. */
+export function checkRequest(
+  modelName: string,
+  network: Network,
+  batches: boolean,
+  request: InferenceRequest,
+  index: number,
+): Checked {
+  const inputs = network.inputs.map((info) => {
+    const tensor = request.input(info.name, info.datatype) as Tensor;
+    const fits =
+      tensor.shape.length === info.shape.length &&
+      info.shape.every((side, i) => side === -1 || side === tensor.shape[i]);
+    if (fits) return tensor;
+    throw new TritonError(
+      `Model '${modelName}': input '${info.name}' has the shape ${shapeText(tensor.shape)}, but the model file takes ` +
+        `${shapeText(info.shape)} (-1 is any size).`,
+      "INVALID_ARG",
+    );
+  });
+  const rows = batches ? (inputs[0]?.shape[0] ?? 1) : 1;
+  const wanted = new Set(request.requestedOutputs);
+  const outputs = wanted.size === 0 ? network.outputs : network.outputs.filter((info) => wanted.has(info.name));
+  return { index, request, inputs, rows, outputs };
+}
+
+/** Groups requests that can share a run: all shapes behind the batch dimension are equal. */
+export function groupByShape(requests: readonly Checked[]): Checked[][] {
+  const groups = new Map<string, Checked[]>();
+  for (const checked of requests) {
+    const key = checked.inputs.map((tensor) => tensor.shape.slice(1).join("x")).join(";");
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [checked]);
+    else group.push(checked);
+  }
+  return [...groups.values()];
+}
+
+/** Runs one request. Its inputs go in as views, and outputs of a known shape are written straight into shared memory. */
+export async function runSingle(
+  network: Network,
+  checked: Checked,
+  batches: boolean,
+  options: InferenceSession.RunOptions,
+): Promise<InferenceResponse> {
+  const feeds: Record<string, OnnxTensor> = {};
+  for (const [i, info] of network.inputs.entries()) {
+    const tensor = checked.inputs[i]!;
+    feeds[info.name] = onnxTensor(info.onnxType, onnxData(tensor), tensor.shape);
+  }
+  const placed = new Map<string, Tensor>();
+  const fetches: Record<string, OnnxTensor | null> = {};
+  for (const info of checked.outputs) {
+    const shape = knownShape(info, batches, checked.rows);
+    if (shape === undefined) {
+      fetches[info.name] = null;
+      continue;
+    }
+    const output = checked.request.allocateOutput(info.name, info.datatype as Exclude<DataType, "BYTES">, shape);
+    placed.set(info.name, output);
+    fetches[info.name] = onnxTensor(info.onnxType, output.data, shape);
+  }
+  const results = await network.session.run(feeds, fetches, options);
+  return new InferenceResponse(
+    checked.outputs.map((info) => placed.get(info.name) ?? tritonTensor(info.name, results[info.name] as OnnxTensor)),
+  );
+}
+
+/** Shape of an output when the model file leaves nothing open but the batch; undefined also for strings and no elements. */
+function knownShape(info: TensorInfo, batches: boolean, rows: number): number[] | undefined {
+  if (info.datatype === "BYTES") return undefined;
+  const shape = info.shape.map((side, i) => (batches && i === 0 ? rows : side));
+  return shape.every((side) => side > 0) ? shape : undefined;
+}
+
+/** Runs several requests of equal shapes at once and splits the outputs along the batch dimension. */
+export async function runTogether(
+  modelName: string,
+  network: Network,
+  group: readonly Checked[],
+  options: InferenceSession.RunOptions,
+): Promise<InferenceResponse[]> {
+  const total = group.reduce((sum, checked) => sum + checked.rows, 0);
+  const feeds: Record<string, OnnxTensor> = {};
+  for (const [i, info] of network.inputs.entries()) {
+    const parts = group.map((checked) => checked.inputs[i]!);
+    feeds[info.name] = onnxTensor(info.onnxType, concatenate(parts.map(onnxData)), [
+      total,
+      ...parts[0]!.shape.slice(1),
+    ]);
+  }
+  const wanted = new Set(group.flatMap((checked) => checked.outputs.map((info) => info.name)));
+  const results = await network.session.run(feeds, [...wanted], options);
+  for (const name of wanted) {
+    const { dims } = results[name] as OnnxTensor;
+    if (dims[0] === total) continue;
+    throw new TritonError(
+      `Model '${modelName}': output '${name}' has the shape ${shapeText(dims)} for a batch of ${total}, but its first ` +
+        "dimension is to be the batch. Set max_batch_size to 0 for this model.",
+      "INTERNAL",
+    );
+  }
+  let first = 0;
+  return group.map((checked) => {
+    const outputs = checked.outputs.map((info) =>
+      tritonTensor(info.name, results[info.name] as OnnxTensor, first, checked.rows),
+    );
+    first += checked.rows;
+    return new InferenceResponse(outputs);
+  });
+}

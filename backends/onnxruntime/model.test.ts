@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  AutoCompleteConfig,
+  type DataType,
+  InferenceResponse,
+  type ModelConfig,
+  Tensor,
+  TritonError,
+} from "triton-typescript";
+import { afterAll, describe, expect, test } from "vitest";
+import OnnxModel from "./model.ts";
+import { fakeRequest } from "./testing/fake_request.ts";
+import { type elementTypes, type FileTensor, onnxFile } from "./testing/onnx_file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "onnx-backend-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function config(values: Partial<ModelConfig>): ModelConfig {
+  return { name: "m", platform: "", backend: "onnxruntime", max_batch_size: 0, input: [], output: [], ...values };
+}
+
+/** Completes the configuration of a model file and starts an instance of it, as a server does. */
+async function load(file: Uint8Array, values: Partial<ModelConfig> = {}, backendConfig: Record<string, string> = {}) {
+  const modelDir = mkdtempSync(join(folder, "m-"));
+  writeFileSync(join(modelDir, "model.onnx"), file);
+  const auto = new AutoCompleteConfig(config(values));
+  const place = {
+    modelName: "m",
+    modelVersion: "1",
+    modelRepository: folder,
+    modelDir,
+    backendConfig,
+    backendDirectory: folder,
+  };
+  await OnnxModel.autoCompleteConfig(auto, place);
+  const model = new OnnxModel();
+  await model.initialize({
+    ...place,
+    modelInstanceName: "m_0_0",
+    modelInstanceKind: "CPU",
+    modelInstanceDeviceId: "0",
+    modelConfig: auto.config,
+    modelConfigJson: JSON.stringify(auto.config),
+  });
+  return { model, config: auto.config };
+}
+
+/** Sum of A and B, both FP32. */
+function addFile(shape: FileTensor["shape"]): Uint8Array {
+  const tensor = (name: string): FileTensor => ({ name, type: "FP32", shape });
+  const nodes = [
+    { op: "Add", inputs: ["A", "B"], outputs: ["SUM"] },
+    { op: "Sub", inputs: ["A", "B"], outputs: ["DIFFERENCE"] },
+  ];
+  return onnxFile(nodes, [tensor("A"), tensor("B")], [tensor("SUM"), tensor("DIFFERENCE")]);
+}
+
+function pair(a: number[], b: number[], shape: number[]): Tensor[] {
+  return [new Tensor("A", Float32Array.from(a), shape), new Tensor("B", Float32Array.from(b), shape)];
+}
+
+function values(answer: unknown, name: string): unknown[] {
+  expect(answer).toBeInstanceOf(InferenceResponse);
+  return Array.from((answer as InferenceResponse).output(name)!.data as Float32Array);
+}
+
+describe("batching", () => {
+  test("requests of equal shapes share a run and get their own rows back", async () => {
+    const { model } = await load(addFile(["n", 2]));
+    const answers = await model.execute([
+      fakeRequest(pair([1, 2], [10, 20], [1, 2])),
+      fakeRequest(pair([3, 4, 5, 6], [30, 40, 50, 60], [2, 2])),
+      fakeRequest(pair([7, 8], [70, 80], [1, 2])),
+    ]);
+    expect(answers.map((answer) => values(answer, "SUM"))).toEqual([
+      [11, 22],
+      [33, 44, 55, 66],
+      [77, 88],
+    ]);
+    expect((answers[1] as InferenceResponse).output("SUM")!.shape).toEqual([2, 2]);
+    await model.finalize();
+  });
+
+  test("requests of other shapes run apart, in the order of the requests", async () => {
+    const { model } = await load(addFile(["n", "w"]));
+    const answers = await model.execute([
+      fakeRequest(pair([1, 2], [1, 1], [1, 2])),
+      fakeRequest(pair([1, 2, 3], [1, 1, 1], [1, 3])),
+      fakeRequest(pair([5, 6], [1, 1], [1, 2])),
+    ]);
+    expect(answers.map((answer) => values(answer, "SUM"))).toEqual([
+      [2, 3],
+      [2, 3, 4],
+      [6, 7],
+    ]);
+    await model.finalize();
+  });
+
+  test("a request that does not fit fails alone and is told model, tensor and shapes", async () => {
+    const { model } = await load(addFile(["n", 2]));
+    const answers = await model.execute([
+      fakeRequest(pair([1, 2], [1, 1], [1, 2])),
+      fakeRequest(pair([1, 2, 3], [1, 1, 1], [1, 3])),
+    ]);
+    expect(values(answers[0], "SUM")).toEqual([2, 3]);
+    expect(answers[1]).toBeInstanceOf(TritonError);
+    expect((answers[1] as TritonError).code).toBe("INVALID_ARG");
+    expect((answers[1] as TritonError).message).toMatch(/Model 'm': input 'A' has the shape \[1,3\].*\[-1,2\]/);
+    await model.finalize();
+  });
+
+  test("when a shared run fails, each request gets an answer of its own", async () => {
+    const { model } = await load(addFile(["n", "w"]));
+    const broken = [new Tensor("A", Float32Array.of(1, 2), [1, 2]), new Tensor("B", Float32Array.of(1, 2, 3), [1, 3])];
+    const answers = await model.execute([
+      fakeRequest(broken),
+      fakeRequest(broken),
+      fakeRequest(pair([1], [2], [1, 1])),
+    ]);
+    expect((answers[0] as TritonError).message).toMatch(/^Model 'm': ONNX Runtime could not run the model/);
+    expect(answers[1]).toBeInstanceOf(TritonError);
+    expect(values(answers[2], "SUM")).toEqual([3]);
+    await model.finalize();
+  });
+
+  test("a model whose output does not follow the batch still answers each request", async () => {
+    const file = onnxFile(
+      [{ op: "Shape", inputs: ["A"], outputs: ["SHAPE"] }],
+      [{ name: "A", type: "FP32", shape: ["n", 2] }],
+      [{ name: "SHAPE", type: "INT64", shape: ["k"] }],
+    );
+    const { model } = await load(file);
+    const one = () => fakeRequest([new Tensor("A", Float32Array.of(1, 2), [1, 2])]);
+    const answers = await model.execute([one(), one(), one()]);
+    expect(answers.map((answer) => values(answer, "SHAPE"))).toEqual([
+      [1n, 2n],
+      [1n, 2n],
+      [1n, 2n],
+    ]);
+    await model.finalize();
+  });
+});
+
+describe("outputs", () => {
+  test("only requested outputs are made", async () => {
+    const { model } = await load(addFile(["n", 2]));
+    const [answer] = await model.execute([fakeRequest(pair([1, 2], [1, 1], [1, 2]), ["DIFFERENCE"])]);
+    expect((answer as InferenceResponse).outputs.map((tensor) => tensor.name)).toEqual(["DIFFERENCE"]);
+    expect(values(answer, "DIFFERENCE")).toEqual([0, 1]);
+    await model.finalize();
+  });
+
+  test("in a shared run, each request gets what it asked for", async () => {
+    const { model } = await load(addFile(["n", 2]));
+    const answers = await model.execute([
+      fakeRequest(pair([1, 2], [1, 1], [1, 2]), ["DIFFERENCE"]),
+      fakeRequest(pair([1, 2], [1, 1], [1, 2]), ["SUM"]),
+    ]);
+    const names = answers.map((answer) => (answer as InferenceResponse).outputs.map((tensor) => tensor.name));
+    expect(names).toEqual([["DIFFERENCE"], ["SUM"]]);
+    await model.finalize();
+  });
+
+  test("an output of a known shape is written in place", async () => {
+    const { model } = await load(addFile(["n", 2]));
+    const [answer] = await model.execute([fakeRequest(pair([1, 2], [1, 1], [1, 2]))]);
+    expect((answer as InferenceResponse).output("SUM")!.data.byteOffset).toBe(64);
+    await model.finalize();
+  });
+
+  test("a model without a batch dimension answers requests one by one", async () => {
+    const { model, config: completed } = await load(addFile([2]));
+    expect(completed.max_batch_size).toBe(0);
+    const answers = await model.execute([
+      fakeRequest(pair([1, 2], [1, 1], [2])),
+      fakeRequest(pair([3, 4], [1, 1], [2])),
+    ]);
+    expect(answers.map((answer) => values(answer, "SUM"))).toEqual([
+      [2, 3],
+      [4, 5],
+    ]);
+    await model.finalize();
+  });
+});
+
+const samples: Partial<Record<DataType, Tensor["data"] | string[]>> = {
+  BOOL: Uint8Array.of(1, 0, 1),
+  INT8: Int8Array.of(-128, 0, 127),
+  INT16: Int16Array.of(-32768, 0, 32767),
+  INT32: Int32Array.of(-2147483648, 0, 2147483647),
+  INT64: BigInt64Array.of(-9223372036854775808n, 0n, 9223372036854775807n),
+  UINT8: Uint8Array.of(0, 1, 255),
+  UINT16: Uint16Array.of(0, 1, 65535),
+  UINT32: Uint32Array.of(0, 1, 4294967295),
+  UINT64: BigUint64Array.of(0n, 1n, 18446744073709551615n),
+  FP16: Uint16Array.of(0x3c00, 0xc000, 0x7bff),
+  FP32: Float32Array.of(-1.5, 0, 3.25),
+  FP64: Float64Array.of(-1.5, 0, 1e300),
+  BYTES: ["", "abc", "Größe 漢字"],
+};
+
+describe.each(Object.keys(samples) as (keyof typeof elementTypes)[])("type %s", (type) => {
+  const file = onnxFile(
+    [{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }],
+    [{ name: "IN", type, shape: ["n", 3] }],
+    [{ name: "OUT", type, shape: ["n", 3] }],
+  );
+  const tensor = (shape: number[]) => {
+    const data = samples[type]!;
+    const rows = Array.isArray(data) || shape[0] !== 0 ? data : data.subarray(0, 0);
+    return new Tensor("IN", (shape[0] === 0 ? rows.slice(0, 0) : rows) as string[], shape, type as "BYTES");
+  };
+
+  test("passes one request, several at once, and no element at all", async () => {
+    const { model } = await load(file);
+    const expected = tensor([1, 3]);
+    const check = (answer: unknown, shape: number[]) => {
+      const out = (answer as InferenceResponse).output("OUT")!;
+      expect(out.datatype).toBe(type);
+      expect(out.shape).toEqual(shape);
+      if (shape[0] === 0) expect(out.elementCount).toBe(0);
+      else if (type === "BYTES") expect(out.strings()).toEqual(expected.strings());
+      else
+        expect(Array.from(out.data as unknown as Float32Array)).toEqual(
+          Array.from(expected.data as unknown as Float32Array),
+        );
+    };
+    const [single] = await model.execute([fakeRequest([tensor([1, 3])])]);
+    check(single, [1, 3]);
+    for (const answer of await model.execute([fakeRequest([tensor([1, 3])]), fakeRequest([tensor([1, 3])])])) {
+      check(answer, [1, 3]);
+    }
+    const [empty] = await model.execute([fakeRequest([tensor([0, 3])])]);
+    check(empty, [0, 3]);
+    await model.finalize();
+  });
+});
+
+describe("model files that cannot be served", () => {
+  test("bytes that are no ONNX file", async () => {
+    await expect(load(Buffer.from("not an ONNX file"))).rejects.toThrow(
+      /^Model 'm': ONNX Runtime could not open '.*model.onnx'/,
+    );
+  });
+
+  test("a tensor type that Triton or the library does not have", async () => {
+    const tensor = (name: string): FileTensor => ({ name, type: "BF16", shape: ["n"] });
+    const file = onnxFile([{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }], [tensor("IN")], [tensor("OUT")]);
+    await expect(load(file)).rejects.toThrow(/^Model 'm'/);
+  });
+});

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tritonserver under test: start, load and unload, statistics, stop.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { descendants } from "./proc.ts";
+import { BENCH_DIR, type Workbench } from "./setup.ts";
+
+/** Sums since the model was loaded: successful requests, and nanoseconds spent in its backend. */
+export interface BackendTotals {
+  requests: number;
+  failures: number;
+  backendNs: number;
+}
+
+interface Duration {
+  count: number;
+  ns: number;
+}
+
+interface StatisticsReply {
+  model_stats: {
+    inference_stats: Record<"success" | "fail" | "compute_input" | "compute_infer" | "compute_output", Duration>;
+  }[];
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", resolve);
+  });
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("No free port was found on the loopback.");
+  return address.port;
+}
+
+export class Server {
+  readonly httpUrl: string;
+  readonly grpcAddress: string;
+  readonly pid: number;
+  readonly #process: ChildProcess;
+  readonly #log: string;
+
+  private constructor(process: ChildProcess, httpPort: number, grpcPort: number, log: string) {
+    this.#process = process;
+    this.#log = log;
+    this.pid = process.pid!;
+    this.httpUrl = `http://127.0.0.1:${httpPort}`;
+    this.grpcAddress = `127.0.0.1:${grpcPort}`;
+  }
+
+  /** Starts the server with no model loaded. `port` is the first of three, or 0 for any free ones. */
+  static async start(bench: Workbench, port: number): Promise<Server> {
+    const http = port || (await freePort());
+    const grpc = port ? port + 1 : await freePort();
+    const metrics = port ? port + 2 : await freePort();
+    const log = path.join(BENCH_DIR, "tritonserver.log");
+    const out = openSync(log, "w");
+    const args = [
+      `--model-repository=${bench.repository}`,
+      `--backend-directory=${bench.backends}`,
+      "--model-control-mode=explicit",
+      ...["http", "grpc", "metrics"].map((name) => `--${name}-address=127.0.0.1`),
+      `--http-port=${http}`,
+      `--grpc-port=${grpc}`,
+      `--metrics-port=${metrics}`,
+    ];
+    const env = {
+      ...process.env,
+      PATH: `${bench.python.binDir}:${process.env["PATH"] ?? ""}`,
+      LD_LIBRARY_PATH: bench.libraryPath,
+      TRITON_TYPESCRIPT_NODE: process.execPath,
+    };
+    const child = spawn(bench.server, args, { env, stdio: ["ignore", out, out] });
+    closeSync(out);
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", (error) => reject(new Error(`${bench.server} could not be started: ${error.message}`)));
+    });
+    process.once("exit", () => child.kill("SIGTERM"));
+    const server = new Server(child, http, grpc, log);
+    await server.#untilReady();
+    return server;
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while (this.#process.exitCode === null && Date.now() < deadline) {
+      const reply = await fetch(`${this.httpUrl}/v2/health/ready`).catch(() => undefined);
+      if (reply?.ok) return;
+      await sleep(100);
+    }
+    const tail = readFileSync(this.#log, "utf8").trim().split("\n").slice(-15).join("\n");
+    await this.stop();
+    throw new Error(`tritonserver did not become ready. The end of ${this.#log}:\n${tail}`);
+  }
+
+  async #post(url: string): Promise<void> {
+    const reply = await fetch(`${this.httpUrl}${url}`, { method: "POST" });
+    const text = await reply.text();
+    if (!reply.ok) throw new Error(`POST ${url} was answered with status ${reply.status}: ${text}. See ${this.#log}.`);
+  }
+
+  /** Returns when the model is ready, with the milliseconds that it took. */
+  async load(model: string): Promise<number> {
+    const start = performance.now();
+    await this.#post(`/v2/repository/models/${model}/load`);
+    return performance.now() - start;
+  }
+
+  /** Returns when the model is gone and, for those it had, its processes. */
+  async unload(model: string): Promise<void> {
+    await this.#post(`/v2/repository/models/${model}/unload`);
+    const deadline = Date.now() + 30_000;
+    while (Date.now() < deadline) {
+      const reply = await fetch(`${this.httpUrl}/v2/models/${model}/ready`);
+      await reply.arrayBuffer();
+      if (!reply.ok) return;
+      await sleep(20);
+    }
+    throw new Error(`The model ${model} was still ready 30 s after it was unloaded. See ${this.#log}.`);
+  }
+
+  /** The processes that the server has started, all models together. */
+  children(): number[] {
+    return descendants(this.pid);
+  }
+
+  async totals(model: string): Promise<BackendTotals> {
+    const reply = await fetch(`${this.httpUrl}/v2/models/${model}/stats`);
+    const stats = ((await reply.json()) as StatisticsReply).model_stats[0]?.inference_stats;
+    if (!stats) throw new Error(`The server reports no statistics for the model ${model}.`);
+    return {
+      requests: stats.success.count,
+      failures: stats.fail.count,
+      backendNs: stats.compute_input.ns + stats.compute_infer.ns + stats.compute_output.ns,
+    };
+  }
+
+  /** Name and version, as the server states them. */
+  async version(): Promise<string> {
+    const reply = await fetch(`${this.httpUrl}/v2`);
+    const { name, version } = (await reply.json()) as { name: string; version: string };
+    return `${name} ${version}`;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#process.once("close", resolve));
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), 40_000);
+    await ended;
+    clearTimeout(timer);
+  }
+}

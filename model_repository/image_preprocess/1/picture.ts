@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The usual preparation of a picture for networks trained on ImageNet.
+
+import sharp from "sharp";
+
+/** Width and height of the result in pixels. */
+export const side = 224;
+
+/** The shorter side is brought to this length, then the middle is cut out. */
+const shorterSide = 256;
+/** Mean and standard deviation of red, green and blue over ImageNet, for values from 0 to 1. */
+const mean = [0.485, 0.456, 0.406] as const;
+const deviation = [0.229, 0.224, 0.225] as const;
+/** A picture with more pixels than this is refused before it is decoded. */
+const maxPixels = 100_000_000;
+
+// Pictures are not met twice, and a request is one picture: neither a cache nor more threads help.
+sharp.cache(false);
+sharp.concurrency(1);
+
+/**
+ * Decodes a JPEG, PNG or WebP picture and gives its middle as `side * side` pixels of red, green, blue bytes.
+ * Throws with a sentence that names the cause when the bytes are no such picture.
+ */
+export async function decodeMiddle(encoded: Uint8Array): Promise<Uint8Array> {
+  if (encoded.length === 0) {
+    throw new Error("IMAGE is empty, but it is to hold the bytes of an encoded JPEG or PNG picture.");
+  }
+  try {
+    const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: "error" })
+      .autoOrient()
+      .flatten({ background: "#ffffff" })
+      .toColourspace("srgb")
+      .resize(shorterSide, shorterSide, { fit: "outside", kernel: "linear" })
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    return cutMiddle(data, info.width, info.height, info.channels);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `IMAGE holds ${encoded.length} bytes that could not be decoded as a JPEG or PNG picture: ${cause.split("\n")[0]}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Cuts `side * side` pixels out of the middle; grey pixels (one channel) become red, green, blue ones. */
+function cutMiddle(pixels: Uint8Array, width: number, height: number, channels: number): Uint8Array {
+  const left = Math.floor((width - side) / 2);
+  const top = Math.floor((height - side) / 2);
+  const middle = new Uint8Array(side * side * 3);
+  for (let y = 0, to = 0; y < side; y++) {
+    for (let x = 0; x < side; x++, to += 3) {
+      const from = ((top + y) * width + left + x) * channels;
+      for (let c = 0; c < 3; c++) middle[to + c] = pixels[from + (channels < 3 ? 0 : c)]!;
+    }
+  }
+  return middle;
+}
+
+/** Writes pixels as three planes (red, green, blue) with zero mean and unit deviation. `target` has 3 * side * side floats. */
+export function normalise(pixels: Uint8Array, target: Float32Array): void {
+  const plane = side * side;
+  for (let c = 0; c < 3; c++) {
+    const scale = 1 / (255 * deviation[c]!);
+    const shift = mean[c]! / deviation[c]!;
+    for (let i = 0; i < plane; i++) target[c * plane + i] = pixels[i * 3 + c]! * scale - shift;
+  }
+}

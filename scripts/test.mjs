@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// node scripts/test.mjs [STEP...]: makes the checkout ready, then runs every check and test, and ends with one line
+// "N passed, N failed". Without names of steps all of them run, whatever fails before.
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
+import { onPath, run } from "./lib/process.mjs";
+import { setup } from "./lib/setup.mjs";
+import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
+
+const results = "build/test-results";
+
+/** Runs a tool of node_modules on the bundled Node. */
+function tool(name, ...args) {
+  return run(bundledNode(), [toolScript(name), ...args]);
+}
+
+function freshReport(name) {
+  mkdirSync(inRoot(results), { recursive: true });
+  rmSync(inRoot(results, name), { force: true });
+  return inRoot(results, name);
+}
+
+async function vitest(project) {
+  const report = freshReport(`${project}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const code = await tool("vitest", "run", "--project", project, ...reporters);
+  return vitestCounts(code, existsSync(report) ? readFileSync(report, "utf8") : undefined);
+}
+
+async function ctest(folder) {
+  const report = freshReport(`${folder}.xml`);
+  const shown = ["--output-on-failure", "--no-tests=error", "-j2"];
+  const code = await run("ctest", ["--test-dir", folder, ...shown, "--output-junit", report]);
+  return junitCounts(code, existsSync(report) ? readFileSync(report, "utf8") : undefined);
+}
+
+/** The C tests again, in a build of their own that watches memory or threads. */
+async function sanitized(folder, sanitizers) {
+  const options = ["-DCMAKE_BUILD_TYPE=Debug", `-DTSB_SANITIZE=${sanitizers}`, "-DTSB_BUILD_ADDON=OFF"];
+  if ((await run("cmake", ["-S", ".", "-B", folder, ...options])) !== 0) return check(1);
+  if ((await run("cmake", ["--build", folder, "-j2"])) !== 0) return check(1);
+  return ctest(folder);
+}
+
+const steps = {
+  lint: async () => check(await tool("biome", "check", "--error-on-warnings", ".")),
+  types: async () => check(await tool("tsc", "--project", "tsconfig.json", "--noEmit")),
+  generated: async () => check(await run(process.execPath, ["scripts/gen-protocol.mjs", "--check"])),
+  unit: () => vitest("unit"),
+  c: () => ctest("build"),
+  "c-asan": () => sanitized("build-asan", "address,undefined"),
+  "c-tsan": () => sanitized("build-tsan", "thread"),
+  e2e: () => vitest("e2e"),
+};
+
+function chosenSteps() {
+  const named = process.argv.slice(2);
+  const unknown = named.filter((name) => !Object.hasOwn(steps, name));
+  if (unknown.length > 0) {
+    console.error(`There is no test step ${unknown.join(", ")}. Steps: ${Object.keys(steps).join(", ")}.`);
+    process.exit(2);
+  }
+  return named.length > 0 ? named : Object.keys(steps);
+}
+
+const chosen = chosenSteps();
+if (!(await setup())) {
+  console.log("0 passed, 1 failed");
+  process.exit(1);
+}
+if (!onPath("ctest")) console.error("ctest was not found on PATH (it comes with CMake): the C tests will fail.");
+const sum = { passed: 0, failed: 0, skipped: 0 };
+const lines = [];
+for (const name of chosen) {
+  console.log(`\n=== ${name}`);
+  let counts;
+  try {
+    counts = await steps[name]();
+  } catch (error) {
+    console.error(error.message);
+    counts = check(1);
+  }
+  for (const key of Object.keys(sum)) sum[key] += counts[key];
+  lines.push(`${name.padEnd(10)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+}
+console.log(`\n${lines.join("\n")}`);
+if (sum.skipped > 0) console.log(`skipped in all: ${sum.skipped} (each says why where it is listed above)`);
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
+process.exitCode = sum.failed === 0 ? 0 : 1;

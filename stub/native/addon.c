@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registration and the methods that JavaScript calls (JS_...). Their only user is stub/src/ipc/native.ts, which
+// documents them; arguments are checked here all the same.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+#define METHOD(count)                                                                              \
+  struct tsb_addon* addon;                                                                         \
+  napi_value arguments[count];                                                                     \
+  size_t given = (count);                                                                          \
+  if (napi_get_cb_info(env, info, &given, arguments, NULL, (void**)&addon) != napi_ok) return NULL; \
+  if (given < (count)) return addon__throw(env, "Too few arguments.")
+
+static napi_value addon__throw(napi_env env, const char* message) {
+  napi_throw_error(env, NULL, message);
+  return NULL;
+}
+
+static napi_value addon__throw_errno(napi_env env, const char* what, int status) {
+  char message[256];
+  snprintf(message, sizeof message, "%s: %s.", what, strerror(-status));
+  napi_throw_error(env, status == -ENOMEM ? "ENOMEM" : "EPROTO", message);
+  return NULL;
+}
+
+static bool addon__u64(napi_env env, napi_value value, uint64_t* number) {
+  double wide;
+  if (napi_get_value_double(env, value, &wide) != napi_ok || !(wide >= 0) || wide > 9007199254740991.0) return false;
+  *number = (uint64_t)wide;
+  return true;
+}
+
+static bool addon__block(napi_env env, const napi_value* arguments, struct tsb_place* place) {
+  uint64_t region, offset, bytes;
+  if (!addon__u64(env, arguments[0], &region) || !addon__u64(env, arguments[1], &offset) ||
+      !addon__u64(env, arguments[2], &bytes) || region > UINT32_MAX) {
+    return false;
+  }
+  *place = (struct tsb_place){.region = (uint32_t)region, .offset = offset, .bytes = bytes};
+  return true;
+}
+
+static napi_value JS_connect(napi_env env, napi_callback_info info) {
+  METHOD(2);
+  int32_t fd;
+  uint64_t fingerprint;
+  bool lossless;
+  char why[640];
+  if (napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
+      napi_get_value_bigint_uint64(env, arguments[1], &fingerprint, &lossless) != napi_ok) {
+    return addon__throw(env, "connect needs a descriptor and the fingerprint.");
+  }
+  if (addon->connected) return addon__throw(env, "Already connected.");
+  if (tsb_link_connect(&addon->link, fd, fingerprint, why, sizeof why) < 0) return addon__throw(env, why);
+  addon->connected = true;
+  int status = tsb_link_watch_server(&addon->link);
+  return status < 0 ? addon__throw_errno(env, "Could not start the thread that watches the server", status) : NULL;
+}
+
+static napi_value JS_start(napi_env env, napi_callback_info info) {
+  METHOD(2);
+  napi_value name;
+  if (!addon->connected || addon->started) return addon__throw(env, "start must follow connect, once.");
+  napi_create_reference(env, arguments[0], 1, &addon->on_entries);
+  napi_create_reference(env, arguments[1], 1, &addon->on_control);
+  napi_create_string_utf8(env, "triton-typescript", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, NULL, name, &addon->context);
+  int status = tsb_loop_start(addon);
+  return status < 0 ? addon__throw(env, uv_strerror(status)) : NULL;
+}
+
+static napi_value JS_hold(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  bool hold;
+  if (napi_get_value_bool(env, arguments[0], &hold) != napi_ok) return addon__throw(env, "hold needs a boolean.");
+  tsb_loop_hold(addon, hold);
+  return NULL;
+}
+
+static napi_value JS_region(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  uint32_t id;
+  napi_value buffer;
+  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok || id == 0) return addon__throw(env, "region needs an id.");
+  struct tsb_region* region = tsb_region_find(&addon->link.regions, id);
+  if (region == NULL) {
+    // Announced before the entry that names it was written, so its frame is in the socket.
+    int status = tsb_loop_read_channel(addon);
+    if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
+    region = tsb_region_find(&addon->link.regions, id);
+  }
+  if (region == NULL) return addon__throw(env, "The server named a region that it never announced.");
+  if (napi_create_external_arraybuffer(env, region->base, region->bytes, NULL, NULL, &buffer) != napi_ok) {
+    return addon__throw(env, "Could not make an ArrayBuffer for a region.");
+  }
+  return buffer;
+}
+
+// A buffer of its own over a part of a region, which can be detached when the part is not the model's any more.
+static napi_value JS_view(napi_env env, napi_callback_info info) {
+  METHOD(3);
+  struct tsb_place place;
+  napi_value buffer;
+  if (!addon__block(env, arguments, &place)) return addon__throw(env, "view needs region, offset and bytes.");
+  uint8_t* base = tsb_region_resolve(&addon->link.regions, &place);
+  if (base == NULL || place.region == 0) return addon__throw(env, "view is out of range.");
+  if (napi_create_external_arraybuffer(env, base, place.bytes, NULL, NULL, &buffer) != napi_ok) {
+    return addon__throw(env, "Could not make an ArrayBuffer for a tensor.");
+  }
+  return buffer;
+}
+
+static napi_value JS_detach(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  (void)addon;
+  napi_detach_arraybuffer(env, arguments[0]);  // a buffer that the model detached itself is detached already
+  return NULL;
+}
+
+static napi_value JS_allocate(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  uint64_t bytes;
+  struct tsb_block block;
+  if (!addon__u64(env, arguments[0], &bytes)) return addon__throw(env, "allocate needs a number of bytes.");
+  int status = tsb_link_alloc(&addon->link, bytes, &block);
+  if (status < 0) return addon__throw_errno(env, "Failed to increase the shared memory pool size", status);
+  addon->cell[0] = block.region;
+  addon->cell[1] = (double)block.offset;
+  return NULL;
+}
+
+static napi_value JS_free(napi_env env, napi_callback_info info) {
+  METHOD(3);
+  struct tsb_place place;
+  if (!addon__block(env, arguments, &place) ||
+      tsb_link_free(&addon->link, place.region, place.offset, place.bytes) < 0) {
+    return addon__throw(env, "free was given a block that was not allocated.");
+  }
+  return NULL;
+}
+
+static napi_value JS_send(napi_env env, napi_callback_info info) {
+  METHOD(2);
+  uint32_t entries, blocks;
+  if (napi_get_value_uint32(env, arguments[0], &entries) != napi_ok || entries > TSB_OUTBOX_ENTRIES ||
+      napi_get_value_uint32(env, arguments[1], &blocks) != napi_ok || blocks > TSB_OUTBOX_ENTRIES) {
+    return addon__throw(env, "send needs the number of entries and of blocks in the outbox.");
+  }
+  int status = tsb_link_write(&addon->link, addon->outbox, entries);
+  for (uint32_t i = 0; i < blocks && status == 0; i++) {
+    const double* block = addon->blocks + 3 * i;
+    status = tsb_link_free_later(&addon->link, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
+  }
+  return status < 0 ? addon__throw_errno(env, "Could not send answers to the server", status) : NULL;
+}
+
+static napi_value JS_sendControl(napi_env env, napi_callback_info info) {
+  METHOD(2);
+  uint32_t kind;
+  size_t bytes;
+  if (napi_get_value_uint32(env, arguments[0], &kind) != napi_ok ||
+      napi_get_value_string_utf8(env, arguments[1], NULL, 0, &bytes) != napi_ok) {
+    return addon__throw(env, "sendControl needs a kind and a text.");
+  }
+  char* payload = malloc(bytes + 1);
+  if (payload == NULL) return addon__throw(env, "Out of memory.");
+  napi_get_value_string_utf8(env, arguments[1], payload, bytes + 1, &bytes);
+  int status = tsb_channel_send(addon->link.channel, kind, 0, payload, bytes, NULL, 0, -1);
+  free(payload);
+  return status < 0 ? addon__throw_errno(env, "Could not send to the server", status) : NULL;
+}
+
+static void addon__memory(napi_env env, napi_value exports, const char* name, void* data, size_t bytes) {
+  napi_value buffer;
+  if (napi_create_external_arraybuffer(env, data, bytes, NULL, NULL, &buffer) != napi_ok) return;
+  napi_set_named_property(env, exports, name, buffer);
+}
+
+NAPI_MODULE_INIT() {
+  static const struct {
+    const char* name;
+    napi_callback method;
+  } METHODS[] = {{"connect", JS_connect},   {"start", JS_start},   {"hold", JS_hold}, {"region", JS_region},
+                 {"view", JS_view},         {"detach", JS_detach}, {"allocate", JS_allocate},
+                 {"free", JS_free},         {"send", JS_send},     {"sendControl", JS_sendControl}};
+  struct tsb_addon* addon = calloc(1, sizeof *addon);
+  if (addon == NULL) return addon__throw(env, "Out of memory.");
+  addon->env = env;
+  addon->last_message = &addon->first_message;
+  // Lives as long as the process: JavaScript may hold views on its memory until the very end.
+  for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
+    napi_value function;
+    napi_create_function(env, METHODS[i].name, NAPI_AUTO_LENGTH, METHODS[i].method, addon, &function);
+    napi_set_named_property(env, exports, METHODS[i].name, function);
+  }
+  addon__memory(env, exports, "inbox", addon->inbox, sizeof addon->inbox);
+  addon__memory(env, exports, "outbox", addon->outbox, sizeof addon->outbox);
+  addon__memory(env, exports, "blocks", addon->blocks, sizeof addon->blocks);
+  addon__memory(env, exports, "cell", addon->cell, sizeof addon->cell);
+  return exports;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "barrier.h"
+#include "layout.h"
+
+enum { HELLO_TIMEOUT_MS = 30000, SEND_TIMEOUT_MS = 10000, FULL_RING_NAP_NS = 50000, WATCH_STACK_BYTES = 65536 };
+
+static int link__announce(void* context, const struct tsb_region* region) {
+  struct tsb_link* link = context;
+  return tsb_channel_send(link->channel, TSB_CONTROL_REGION, region->id, NULL, 0, &region->fd, 1, SEND_TIMEOUT_MS);
+}
+
+static int link__check(struct tsb_link* link, uint64_t fingerprint, char* why, size_t why_bytes) {
+  // Pairs with the release store in the shim's stub.c: all other fields are there once the version is.
+  uint32_t version = tsb_load_acquire_u32(&link->control->version);
+  if (link->control->magic != TSB_PROTOCOL_MAGIC || version != TSB_PROTOCOL_VERSION) {
+    snprintf(why, why_bytes,
+             "The library in the server speaks protocol version %" PRIu32 ", but this runtime speaks version %u. Install the "
+             "library and the runtime from the same release.",
+             version, TSB_PROTOCOL_VERSION);
+    return -EPROTO;
+  }
+  if (link->control->fingerprint != tsb_layout_fingerprint() || fingerprint != tsb_layout_fingerprint()) {
+    snprintf(why, why_bytes,
+             "The library in the server, the addon and the runtime were built from different layouts of shared memory "
+             "(%016" PRIx64 ", %016" PRIx64 ", %016" PRIx64 "). Install all of them from the same release.",
+             link->control->fingerprint, tsb_layout_fingerprint(), fingerprint);
+    return -EPROTO;
+  }
+  return 0;
+}
+
+static void link__refuse(struct tsb_link* link, const char* why) {
+  char payload[1024];
+  // `why` is one of the sentences above: nothing in it needs escaping.
+  int length = snprintf(payload, sizeof payload, "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"%s\"}}", why);
+  tsb_channel_send(link->channel, TSB_CONTROL_REFUSED, 0, payload, (uint64_t)length, NULL, 0, SEND_TIMEOUT_MS);
+}
+
+int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, char* why, size_t why_bytes) {
+  struct tsb_message message;
+  struct tsb_region region;
+  *link = (struct tsb_link){.channel = channel};
+  fcntl(channel, F_SETFD, FD_CLOEXEC);  // a child of the model must not keep the channel open
+  int status = tsb_channel_receive(channel, &message, HELLO_TIMEOUT_MS);
+  if (status <= 0 || message.frame.kind != TSB_CONTROL_HELLO || message.frame.descriptor_count != 3) {
+    snprintf(why, why_bytes,
+             "There is no Triton server at the other end of descriptor %d. This program is started by the TypeScript backend; "
+             "to serve models, run `triton-ts serve`.",
+             channel);
+    if (status > 0) tsb_message_free(&message);
+    return -EPROTO;
+  }
+  link->wake_stub_fd = message.descriptors[1];
+  link->wake_shim_fd = message.descriptors[2];
+  status = tsb_region_adopt(&region, 0, message.descriptors[0], UINT64_MAX);
+  for (int i = 0; i < 3; i++) message.descriptors[i] = -1;  // taken
+  tsb_message_free(&message);
+  if (status < 0 || region.bytes < sizeof(struct tsb_control)) {
+    snprintf(why, why_bytes, "The control region of the server could not be mapped.");
+    link__refuse(link, why);
+    return -EPROTO;
+  }
+  tsb_region_add(&link->regions, &region);
+  link->control = (struct tsb_control*)region.base;
+  status = link__check(link, fingerprint, why, why_bytes);
+  if (status < 0) {
+    link__refuse(link, why);
+    return status;
+  }
+  tsb_ring_init(&link->to_stub, &link->control->to_stub, link->control->to_stub_entries, link->wake_stub_fd);
+  tsb_ring_init(&link->to_shim, &link->control->to_shim, link->control->to_shim_entries, link->wake_shim_fd);
+  tsb_arena_init(&link->outbound, &link->regions, TSB_REGION_OF_STUB, link->control, link__announce, link);
+  return 0;
+}
+
+static void* link__watch(void* argument) {
+  struct pollfd item = {.fd = (int)(intptr_t)argument, .events = POLLRDHUP};
+  while (poll(&item, 1, -1) < 0 && errno == EINTR) {
+  }
+  // The server is gone: so is every reader of what this process could still do. Its children go with it, as it leads
+  // its own process group.
+  if (getpgrp() == getpid()) kill(0, SIGKILL);
+  _exit(1);
+}
+
+int tsb_link_watch_server(struct tsb_link* link) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, WATCH_STACK_BYTES);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for Node's own threads
+  int status = pthread_create(&thread, &attributes, link__watch, (void*)(intptr_t)link->channel);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return -status;
+}
+
+int tsb_link_adopt(struct tsb_link* link, struct tsb_message* message) {
+  struct tsb_region region;
+  if (message->frame.descriptor_count != 1 || (message->frame.region & TSB_REGION_OF_STUB) != 0) return -EPROTO;
+  int fd = message->descriptors[0];
+  message->descriptors[0] = -1;
+  int status = tsb_region_adopt(&region, message->frame.region, fd, UINT64_MAX);
+  if (status < 0) return status;
+  status = tsb_region_add(&link->regions, &region);
+  if (status < 0) tsb_region_close(&region);
+  return status;
+}
+
+static void link__free_consumed(struct tsb_link* link) {
+  uint64_t head;
+  if (link->pending_count == 0 || tsb_ring_consumed(&link->to_shim, &head) < 0) return;
+  while (link->pending_count > 0) {
+    const struct tsb_pending_block* block = &link->pending[link->pending_first];
+    if ((int64_t)(head - block->position) < 0) return;
+    tsb_arena_free(&link->outbound, block->region, block->offset, block->bytes);
+    link->pending_first = (link->pending_first + 1) % link->pending_capacity;
+    link->pending_count--;
+  }
+}
+
+int tsb_link_alloc(struct tsb_link* link, uint64_t bytes, struct tsb_block* block) {
+  link__free_consumed(link);
+  return tsb_arena_alloc(&link->outbound, bytes, block);
+}
+
+int tsb_link_free(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes) {
+  return tsb_arena_free(&link->outbound, region, offset, bytes);
+}
+
+int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes) {
+  if (link->pending_count == link->pending_capacity) {
+    uint32_t capacity = link->pending_capacity == 0 ? 64 : link->pending_capacity * 2;
+    struct tsb_pending_block* larger = malloc(capacity * sizeof *larger);
+    if (larger == NULL) return -ENOMEM;
+    for (uint32_t i = 0; i < link->pending_count; i++) {
+      larger[i] = link->pending[(link->pending_first + i) % link->pending_capacity];
+    }
+    free(link->pending);
+    link->pending = larger;
+    link->pending_first = 0;
+    link->pending_capacity = capacity;
+  }
+  link->pending[(link->pending_first + link->pending_count++) % link->pending_capacity] =
+      (struct tsb_pending_block){.position = link->to_shim.position, .region = region, .offset = offset, .bytes = bytes};
+  return 0;
+}
+
+int tsb_link_write(struct tsb_link* link, const struct tsb_entry* entries, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    int status;
+    while ((status = tsb_ring_write(&link->to_shim, &entries[i])) == -ENOSPC) {
+      // The shim always reads on, and a dead one ends this process (link__watch), so this wait is short.
+      tsb_ring_publish(&link->to_shim);
+      nanosleep(&(struct timespec){.tv_nsec = FULL_RING_NAP_NS}, NULL);
+    }
+    if (status < 0) return status;
+  }
+  tsb_ring_publish(&link->to_shim);
+  return 0;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "barrier.h"
+
+// Longest time in one callback: timers and I/O of the model get their turn in between.
+enum { CALLBACK_NS = 5000000 };
+
+// Calls a JavaScript function; microtasks and process.nextTick run before it returns. What it throws ends the process
+// the way Node does it: loudly. (The TypeScript side catches everything that a model throws.)
+static bool loop__call(struct tsb_addon* addon, napi_ref function_ref, size_t count, const napi_value* arguments) {
+  napi_value function, global;
+  napi_env env = addon->env;
+  if (napi_get_reference_value(env, function_ref, &function) != napi_ok) return false;
+  if (napi_get_global(env, &global) != napi_ok) return false;
+  if (napi_make_callback(env, addon->context, global, function, count, arguments, NULL) == napi_ok) return true;
+  napi_value exception;
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (pending && napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+  return false;
+}
+
+static void loop__deliver_entries(struct tsb_addon* addon, uint32_t count) {
+  napi_handle_scope scope;
+  napi_value argument;
+  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return;
+  napi_create_uint32(addon->env, count, &argument);
+  loop__call(addon, addon->on_entries, 1, &argument);
+  napi_close_handle_scope(addon->env, scope);
+}
+
+static void loop__deliver_messages(struct tsb_addon* addon) {
+  while (addon->first_message != NULL) {
+    struct tsb_loop_message* queued = addon->first_message;
+    addon->first_message = queued->next;
+    if (addon->first_message == NULL) addon->last_message = &addon->first_message;
+    napi_handle_scope scope;
+    napi_value arguments[2];
+    if (napi_open_handle_scope(addon->env, &scope) == napi_ok) {
+      napi_create_uint32(addon->env, queued->message.frame.kind, &arguments[0]);
+      napi_create_string_utf8(addon->env, queued->message.payload, queued->message.frame.payload_bytes, &arguments[1]);
+      loop__call(addon, addon->on_control, 2, arguments);
+      napi_close_handle_scope(addon->env, scope);
+    }
+    tsb_message_free(&queued->message);
+    free(queued);
+  }
+}
+
+static uint32_t loop__take(struct tsb_addon* addon) {
+  uint32_t count = 0;
+  int status = 0;
+  while (count < TSB_INBOX_ENTRIES) {
+    status = tsb_ring_take(&addon->link.to_stub, &addon->inbox[count]);
+    if (status <= 0) break;
+    count++;
+  }
+  if (status < 0) napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "The server broke the protocol.", NAPI_AUTO_LENGTH);
+  // The entries are copied; what they point at stays until their requests are answered.
+  if (count > 0) tsb_ring_release(&addon->link.to_stub);
+  return count;
+}
+
+static void loop__on_wake(uv_poll_t* handle, int status, int events) {
+  struct tsb_addon* addon = handle->data;
+  struct tsb_ring* ring = &addon->link.to_stub;
+  uint64_t value = 0;
+  (void)events;
+  if (status < 0) return;
+  ssize_t got = read(addon->link.wake_stub_fd, &value, sizeof value);
+  (void)got;  // EAGAIN: a wake-up that was not needed
+  tsb_ring_awake(ring);
+  uint64_t end = tsb_now_ns() + CALLBACK_NS;
+  for (;;) {
+    uint32_t count = loop__take(addon);
+    if (count > 0) loop__deliver_entries(addon, count);
+    loop__deliver_messages(addon);  // frames that came along when JS_region looked for a region
+    if (tsb_now_ns() >= end) break;
+    if (tsb_ring_spin(ring)) continue;
+    if (tsb_ring_prepare_sleep(ring)) return;
+  }
+  // Time is up: sleep if nothing is there, else come back after the others had their turn.
+  if (tsb_ring_prepare_sleep(ring)) return;
+  value = 1;
+  got = write(addon->link.wake_stub_fd, &value, sizeof value);
+}
+
+int tsb_loop_read_channel(struct tsb_addon* addon) {
+  for (;;) {
+    struct tsb_message message;
+    int status = tsb_channel_receive(addon->link.channel, &message, 0);
+    if (status == -ETIMEDOUT) return 0;
+    if (status == 0) return -EPIPE;
+    if (status < 0) return status;
+    if (message.frame.kind == TSB_CONTROL_REGION) {
+      status = tsb_link_adopt(&addon->link, &message);
+      tsb_message_free(&message);
+      if (status < 0) return status;
+      continue;
+    }
+    struct tsb_loop_message* queued = calloc(1, sizeof *queued);
+    if (queued == NULL) {
+      tsb_message_free(&message);
+      return -ENOMEM;
+    }
+    queued->message = message;
+    *addon->last_message = queued;
+    addon->last_message = &queued->next;
+  }
+}
+
+static void loop__on_channel(uv_poll_t* handle, int status, int events) {
+  struct tsb_addon* addon = handle->data;
+  (void)events;
+  if (status < 0 || tsb_loop_read_channel(addon) < 0) _exit(1);  // the server is gone; see also link__watch
+  loop__deliver_messages(addon);
+}
+
+int tsb_loop_start(struct tsb_addon* addon) {
+  uv_loop_t* loop;
+  if (napi_get_uv_event_loop(addon->env, &loop) != napi_ok) return UV_EINVAL;
+  int status = uv_poll_init(loop, &addon->wake_poll, addon->link.wake_stub_fd);
+  if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->link.channel);
+  if (status < 0) return status;
+  addon->wake_poll.data = addon->channel_poll.data = addon;
+  status = uv_poll_start(&addon->wake_poll, UV_READABLE, loop__on_wake);
+  if (status == 0) status = uv_poll_start(&addon->channel_poll, UV_READABLE, loop__on_channel);
+  if (status < 0) return status;
+  addon->started = true;
+  // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
+  if (!tsb_ring_prepare_sleep(&addon->link.to_stub)) {
+    uint64_t one = 1;
+    ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
+    (void)written;
+  }
+  return 0;
+}
+
+void tsb_loop_hold(struct tsb_addon* addon, bool hold) {
+  if (!addon->started) return;
+  if (hold) {
+    uv_ref((uv_handle_t*)&addon->wake_poll);
+    uv_ref((uv_handle_t*)&addon->channel_poll);
+  } else {
+    uv_unref((uv_handle_t*)&addon->wake_poll);
+    uv_unref((uv_handle_t*)&addon->channel_poll);
+  }
+}

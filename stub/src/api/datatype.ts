@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TritonError } from "./errors.ts";
+
+/** Triton's tensor datatypes, by the names that its protocols use. */
+export type DataType =
+  | "BOOL"
+  | "INT8"
+  | "INT16"
+  | "INT32"
+  | "INT64"
+  | "UINT8"
+  | "UINT16"
+  | "UINT32"
+  | "UINT64"
+  | "FP16"
+  | "BF16"
+  | "FP32"
+  | "FP64"
+  | "BYTES";
+
+/**
+ * The typed array that holds the data of each datatype.
+ *
+ * BOOL holds one byte per element, 0 or 1. FP16 and BF16 hold the raw 16 bits; `tensor.toFloat32()` converts them.
+ * BYTES holds Triton's serialized form: for each element a little-endian 32-bit length, then that many bytes.
+ */
+export interface TensorDataMap {
+  BOOL: Uint8Array;
+  INT8: Int8Array;
+  INT16: Int16Array;
+  INT32: Int32Array;
+  INT64: BigInt64Array;
+  UINT8: Uint8Array;
+  UINT16: Uint16Array;
+  UINT32: Uint32Array;
+  UINT64: BigUint64Array;
+  FP16: Uint16Array;
+  BF16: Uint16Array;
+  FP32: Float32Array;
+  FP64: Float64Array;
+  BYTES: Uint8Array;
+}
+
+/** Any typed array that a tensor can hold. */
+export type TensorData = TensorDataMap[DataType];
+
+/** The names of the datatypes in a model configuration; BYTES is called `TYPE_STRING` there. */
+export type ConfigDataType = "TYPE_INVALID" | "TYPE_STRING" | `TYPE_${Exclude<DataType, "BYTES">}`;
+
+type TypedArrayConstructor = {
+  new (length: number): TensorData;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): TensorData;
+  readonly BYTES_PER_ELEMENT: number;
+};
+
+/** What is known of one datatype. */
+export interface DataTypeInfo {
+  readonly name: DataType;
+  /** The number in `TRITONSERVER_DataType`. */
+  readonly number: number;
+  /** Bytes of one element; 0 for BYTES, whose elements differ in length. */
+  readonly byteSize: number;
+  readonly array: TypedArrayConstructor;
+  readonly configName: ConfigDataType;
+}
+
+function info(
+  number: number,
+  name: DataType,
+  byteSize: number,
+  array: unknown,
+  configName = `TYPE_${name}`,
+): DataTypeInfo {
+  return Object.freeze({
+    name,
+    number,
+    byteSize,
+    array: array as TypedArrayConstructor,
+    configName: configName as ConfigDataType,
+  });
+}
+
+/** Every datatype, in the order of Triton's numbers, which start at 1. */
+export const DATA_TYPES: readonly DataTypeInfo[] = Object.freeze([
+  info(1, "BOOL", 1, Uint8Array),
+  info(2, "UINT8", 1, Uint8Array),
+  info(3, "UINT16", 2, Uint16Array),
+  info(4, "UINT32", 4, Uint32Array),
+  info(5, "UINT64", 8, BigUint64Array),
+  info(6, "INT8", 1, Int8Array),
+  info(7, "INT16", 2, Int16Array),
+  info(8, "INT32", 4, Int32Array),
+  info(9, "INT64", 8, BigInt64Array),
+  info(10, "FP16", 2, Uint16Array),
+  info(11, "FP32", 4, Float32Array),
+  info(12, "FP64", 8, Float64Array),
+  info(13, "BYTES", 0, Uint8Array, "TYPE_STRING"),
+  info(14, "BF16", 2, Uint16Array),
+]);
+
+const byName = new Map<string, DataTypeInfo>(DATA_TYPES.map((entry) => [entry.name, entry]));
+const byConfigName = new Map<string, DataTypeInfo>(DATA_TYPES.map((entry) => [entry.configName, entry]));
+
+/** Says whether `name` is one of Triton's datatypes. */
+export function isDataType(name: unknown): name is DataType {
+  return typeof name === "string" && byName.has(name);
+}
+
+/**
+ * What is known of the datatype called `name`.
+ *
+ * @throws TritonError INVALID_ARG when there is no such datatype
+ */
+export function dataTypeInfo(name: string): DataTypeInfo {
+  const found = byName.get(name);
+  if (found === undefined) {
+    const names = DATA_TYPES.map((entry) => entry.name).join(", ");
+    throw new TritonError(`'${String(name)}' is not a datatype. Use one of ${names}.`, "INVALID_ARG");
+  }
+  return found;
+}
+
+/**
+ * What is known of the datatype with this `TRITONSERVER_DataType` number.
+ *
+ * @throws TritonError INVALID_ARG when there is no such datatype
+ */
+export function dataTypeInfoByNumber(number: number): DataTypeInfo {
+  const found = DATA_TYPES[number - 1];
+  if (found === undefined) {
+    throw new TritonError(
+      `${number} is not the number of a tensor datatype. Expected 1 to ${DATA_TYPES.length}.`,
+      "INVALID_ARG",
+    );
+  }
+  return found;
+}
+
+/**
+ * Turns the name of a datatype in a model configuration, such as `TYPE_FP32` or `TYPE_STRING`, into its tensor name.
+ *
+ * @throws TritonError INVALID_ARG when the name is unknown or `TYPE_INVALID`
+ */
+export function dataTypeFromConfig(configName: string): DataType {
+  const found = byConfigName.get(configName);
+  if (found === undefined) {
+    const names = DATA_TYPES.map((entry) => entry.configName).join(", ");
+    throw new TritonError(
+      `'${String(configName)}' is not a datatype of a model configuration. Use one of ${names}.`,
+      "INVALID_ARG",
+    );
+  }
+  return found.name;
+}
+
+/** Turns a datatype into its name in a model configuration: `FP32` into `TYPE_FP32`, `BYTES` into `TYPE_STRING`. */
+export function dataTypeToConfig(datatype: DataType): ConfigDataType {
+  return dataTypeInfo(datatype).configName;
+}
+
+/** Bytes of one element of a datatype; 0 for BYTES, whose elements differ in length. */
+export function elementByteSize(datatype: DataType): number {
+  return dataTypeInfo(datatype).byteSize;
+}
+
+/**
+ * A view of the right kind on `byteLength` bytes of a buffer.
+ *
+ * Written as a switch because constructing through a variable is slower, and this runs for every tensor of a request.
+ */
+export function createView(
+  number: number,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  byteLength: number,
+): TensorData {
+  switch (number) {
+    case 1:
+    case 2:
+    case 13:
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    case 3:
+    case 10:
+    case 14:
+      return new Uint16Array(buffer, byteOffset, byteLength / 2);
+    case 4:
+      return new Uint32Array(buffer, byteOffset, byteLength / 4);
+    case 5:
+      return new BigUint64Array(buffer, byteOffset, byteLength / 8);
+    case 6:
+      return new Int8Array(buffer, byteOffset, byteLength);
+    case 7:
+      return new Int16Array(buffer, byteOffset, byteLength / 2);
+    case 8:
+      return new Int32Array(buffer, byteOffset, byteLength / 4);
+    case 9:
+      return new BigInt64Array(buffer, byteOffset, byteLength / 8);
+    case 11:
+      return new Float32Array(buffer, byteOffset, byteLength / 4);
+    case 12:
+      return new Float64Array(buffer, byteOffset, byteLength / 8);
+    default: {
+      const { array, byteSize } = dataTypeInfoByNumber(number);
+      return new array(buffer, byteOffset, byteLength / (byteSize || 1));
+    }
+  }
+}

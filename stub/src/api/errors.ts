@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The kinds of error that Triton knows. Clients branch on the code, never on the text. */
+export type TritonErrorCode =
+  | "UNKNOWN"
+  | "INTERNAL"
+  | "NOT_FOUND"
+  | "INVALID_ARG"
+  | "UNAVAILABLE"
+  | "UNSUPPORTED"
+  | "ALREADY_EXISTS"
+  | "CANCELLED";
+
+/** Every code at the index of its `TRITONSERVER_Error_Code` number. */
+export const TRITON_ERROR_CODES: readonly TritonErrorCode[] = [
+  "UNKNOWN",
+  "INTERNAL",
+  "NOT_FOUND",
+  "INVALID_ARG",
+  "UNAVAILABLE",
+  "UNSUPPORTED",
+  "ALREADY_EXISTS",
+  "CANCELLED",
+];
+
+/**
+ * An error that reaches the client with its code.
+ *
+ * Thrown from `execute` it fails every request of the batch; returned in the place of a response, or as the `error` of
+ * an `InferenceResponse`, it fails one request and leaves its neighbours alone.
+ */
+export class TritonError extends Error {
+  readonly code: TritonErrorCode;
+
+  /**
+   * @param message one sentence for the client
+   * @param code the kind of error, `"INTERNAL"` when left out
+   * @throws TypeError when `code` is not one of the eight codes
+   */
+  constructor(message: string, code: TritonErrorCode = "INTERNAL", options?: { cause?: unknown }) {
+    super(message, options);
+    if (!TRITON_ERROR_CODES.includes(code)) {
+      throw new TypeError(
+        `A TritonError needs one of the codes ${TRITON_ERROR_CODES.join(", ")}, but '${String(code)}' was given.`,
+      );
+    }
+    this.code = code;
+  }
+}
+
+// On the prototype, so that it is neither an own property of every error nor printed with it.
+Object.defineProperty(TritonError.prototype, "name", { value: "TritonError", configurable: true, writable: true });

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+export { AutoCompleteConfig, type AutoCompleteInput, type AutoCompleteOutput } from "./auto_complete.ts";
+export { deserializeBytes, serializeBytes } from "./bytes.ts";
+export {
+  type ConfigDataType,
+  type DataType,
+  dataTypeFromConfig,
+  dataTypeToConfig,
+  elementByteSize,
+  isDataType,
+  type TensorData,
+  type TensorDataMap,
+} from "./datatype.ts";
+export { TritonError, type TritonErrorCode } from "./errors.ts";
+export {
+  type DynamicBatching,
+  type InstanceGroup,
+  inputConfig,
+  isDecoupled,
+  type ModelConfig,
+  type ModelInput,
+  type ModelOutput,
+  type ModelParameter,
+  type ModelTransactionPolicy,
+  modelParameter,
+  outputConfig,
+  type SequenceBatching,
+} from "./model_config.ts";
+export { InferenceRequest, type Parameters, type ParameterValue } from "./request.ts";
+export { InferenceResponse, type InferenceResponseOptions } from "./response.ts";
+export { type FloatDataType, type InferredTensorInput, Tensor, type TensorInput } from "./tensor.ts";
+export type {
+  AutoCompleteArgs,
+  ExecuteResult,
+  InitializeArgs,
+  TritonModel,
+  TritonModelClass,
+} from "./triton_model.ts";

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type DataType, dataTypeInfo } from "./datatype.ts";
+import { TritonError } from "./errors.ts";
+import { lazyTensor, type Tensor, type TensorSource } from "./tensor.ts";
+import { checkedElementCount, checkName } from "./tensor_checks.ts";
+
+/** A request or response parameter. Integers beyond 2^53 are bigints. */
+export type ParameterValue = string | number | bigint | boolean;
+
+/** Named parameters of a request or response. */
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** The bits of `request.flags`. */
+export const SEQUENCE_START = 1;
+export const SEQUENCE_END = 2;
+
+/**
+ * What a request reads from the runtime. Everything is read when a model asks for it; what is costly to read is asked
+ * for once.
+ */
+export interface RequestSource extends TensorSource {
+  readonly id: string;
+  readonly correlationId: number | bigint | string;
+  readonly flags: number;
+  readonly timeoutUs: number;
+  readonly parameters: Parameters;
+  readonly requestedOutputs: readonly string[];
+  readonly inputCount: number;
+  inputName(index: number): string;
+  inputDatatype(index: number): DataType;
+  /** A fresh array, which belongs to the tensor. */
+  inputShape(index: number): number[];
+  /** Arguments are checked: the name is not empty, the datatype is not BYTES and the dimensions are sound. */
+  allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor;
+}
+
+let makeRequest: (source: RequestSource) => InferenceRequest;
+
+/**
+ * One request of a batch, as `execute` gets it.
+ *
+ * The tensors are views on memory that is shared with the server and are valid until the request is answered.
+ */
+export class InferenceRequest {
+  #source: RequestSource;
+  #id: string | undefined;
+  #correlationId: number | bigint | string | undefined;
+  #parameters: Parameters | undefined;
+  #requestedOutputs: readonly string[] | undefined;
+  /** The inputs made so far, at their index. */
+  #made: (Tensor | undefined)[];
+  #inputs: readonly Tensor[] | undefined;
+
+  private constructor(source: RequestSource) {
+    this.#source = source;
+    this.#id = undefined;
+    this.#correlationId = undefined;
+    this.#parameters = undefined;
+    this.#requestedOutputs = undefined;
+    this.#made = [];
+    this.#inputs = undefined;
+  }
+
+  /** The id that the client gave, or an empty string. */
+  get id(): string {
+    this.#id ??= this.#source.id;
+    return this.#id;
+  }
+
+  /** The sequence that the request belongs to, as the client named it; 0 when it belongs to none. */
+  get correlationId(): number | bigint | string {
+    this.#correlationId ??= this.#source.correlationId;
+    return this.#correlationId;
+  }
+
+  /** Triton's request flags: 1 for the start of a sequence, 2 for its end. */
+  get flags(): number {
+    return this.#source.flags;
+  }
+
+  /** Whether the request is the first of its sequence. */
+  get sequenceStart(): boolean {
+    return (this.#source.flags & SEQUENCE_START) !== 0;
+  }
+
+  /** Whether the request is the last of its sequence. */
+  get sequenceEnd(): boolean {
+    return (this.#source.flags & SEQUENCE_END) !== 0;
+  }
+
+  /** The time that the client gives the request, in microseconds; 0 when it gives no limit. */
+  get timeoutUs(): number {
+    return this.#source.timeoutUs;
+  }
+
+  /** The parameters that the client sent with the request. */
+  get parameters(): Parameters {
+    this.#parameters ??= this.#source.parameters;
+    return this.#parameters;
+  }
+
+  /** The names of the outputs that the client wants. Others may be made and are dropped. */
+  get requestedOutputs(): readonly string[] {
+    this.#requestedOutputs ??= this.#source.requestedOutputs;
+    return this.#requestedOutputs;
+  }
+
+  /** The inputs that the client sent, in its order; an absent optional input is not among them. */
+  get inputs(): readonly Tensor[] {
+    if (this.#inputs === undefined) {
+      const inputs: Tensor[] = [];
+      for (let i = 0; i < this.#source.inputCount; i++) inputs.push(this.#inputAt(i));
+      this.#inputs = inputs;
+    }
+    return this.#inputs;
+  }
+
+  /**
+   * The input called `name`; the same tensor each time.
+   *
+   * @param datatype when given, the input must have it, and the tensor is typed by it
+   * @throws TritonError INVALID_ARG when the request has no such input, or its datatype is another one
+   */
+  input<D extends DataType>(name: string, datatype: D): Tensor<D>;
+  input(name: string, datatype?: undefined): Tensor;
+  input(name: string, datatype?: DataType): Tensor {
+    const found = this.optionalInput(name, datatype as DataType);
+    if (found !== undefined) return found;
+    const names = this.inputs.map((tensor) => `'${tensor.name}'`).join(", ");
+    throw new TritonError(
+      `The request has no input '${name}'. ${names === "" ? "It has no inputs." : `Its inputs are ${names}.`}`,
+      "INVALID_ARG",
+    );
+  }
+
+  /**
+   * The input called `name`, or undefined when the request has no such input.
+   *
+   * @param datatype when given, an input that is there must have it, and the tensor is typed by it
+   * @throws TritonError INVALID_ARG when the datatype of the input is another one
+   */
+  optionalInput<D extends DataType>(name: string, datatype: D): Tensor<D> | undefined;
+  optionalInput(name: string, datatype?: undefined): Tensor | undefined;
+  optionalInput(name: string, datatype?: DataType): Tensor | undefined {
+    const source = this.#source;
+    for (let i = 0; i < source.inputCount; i++) {
+      if (source.inputName(i) !== name) continue;
+      const tensor = this.#inputAt(i);
+      if (datatype !== undefined && tensor.datatype !== datatype) {
+        throw new TritonError(
+          `Input '${name}' has datatype ${tensor.datatype}, but the model asked for ${dataTypeInfo(datatype).name}.`,
+          "INVALID_ARG",
+        );
+      }
+      return tensor;
+    }
+    return undefined;
+  }
+
+  #inputAt(index: number): Tensor {
+    const made = this.#made[index];
+    if (made !== undefined) return made;
+    const source = this.#source;
+    const tensor = lazyTensor(
+      source.inputName(index),
+      source.inputDatatype(index),
+      source.inputShape(index),
+      source,
+      index,
+    );
+    this.#made[index] = tensor;
+    return tensor;
+  }
+
+  /**
+   * Makes an output whose data lies in memory shared with the server already: fill `tensor.data` in place, and answer
+   * with the tensor. What the memory held before is not cleared.
+   *
+   * @throws TritonError INVALID_ARG when the name is empty, a dimension is not a whole number of at least 0, or the
+   *   datatype is BYTES, whose size the shape does not tell; UNAVAILABLE when the memory limit is reached
+   */
+  allocateOutput<D extends DataType>(name: string, datatype: D, shape: readonly number[]): Tensor<D> {
+    checkName(name);
+    if (dataTypeInfo(datatype).name === "BYTES") {
+      throw new TritonError(
+        `Output '${name}' of datatype BYTES cannot be allocated, since its size depends on its elements. ` +
+          `Use new Tensor("${name}", strings, shape).`,
+        "INVALID_ARG",
+      );
+    }
+    const elementCount = checkedElementCount(name, shape);
+    return this.#source.allocateOutput(name, datatype, shape.slice(), elementCount) as Tensor<D>;
+  }
+
+  static {
+    makeRequest = (source) => new InferenceRequest(source);
+  }
+}
+
+/** Makes the request that a model sees of what the runtime received. */
+export function requestFromSource(source: RequestSource): InferenceRequest {
+  return makeRequest(source);
+}
+
+Object.defineProperty(InferenceRequest.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: InferenceRequest): string {
+    const inputs = this.inputs.map((tensor) => `${tensor.name} ${tensor.datatype} [${tensor.shape.join(", ")}]`);
+    return `InferenceRequest { id: '${this.id}', inputs: ${inputs.join("; ")} }`;
+  },
+  configurable: true,
+  writable: true,
+});

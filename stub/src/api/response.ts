@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TritonError } from "./errors.ts";
+import type { Parameters } from "./request.ts";
+import { Tensor } from "./tensor.ts";
+
+/** What else a response may carry. */
+export interface InferenceResponseOptions {
+  /** Fails the request; the outputs are ignored then. */
+  error?: TritonError | undefined;
+  /** Named values for the client. A whole number must be a safe integer, a bigint must fit 64 bits. */
+  parameters?: Parameters | undefined;
+}
+
+const NO_OUTPUTS: readonly Tensor[] = Object.freeze([]);
+const NO_PARAMETERS: Parameters = Object.freeze({});
+const NO_OPTIONS: InferenceResponseOptions = Object.freeze({});
+
+function describe(value: unknown): string {
+  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
+  return value.constructor?.name || "object";
+}
+
+function checkOutputs(outputs: readonly Tensor[]): void {
+  if (!Array.isArray(outputs)) {
+    throw new TritonError(
+      `The outputs of an InferenceResponse must be an array of Tensor, but are ${describe(outputs)}.`,
+      "INVALID_ARG",
+    );
+  }
+  for (let i = 0; i < outputs.length; i++) {
+    const output = outputs[i] as unknown;
+    if (!(output instanceof Tensor)) {
+      throw new TritonError(
+        `Output ${i} of an InferenceResponse must be a Tensor, but is ${describe(output)}.`,
+        "INVALID_ARG",
+      );
+    }
+    for (let j = 0; j < i; j++) {
+      if (outputs[j]!.name === output.name) {
+        throw new TritonError(`An InferenceResponse has two outputs named '${output.name}'.`, "INVALID_ARG");
+      }
+    }
+  }
+}
+
+function checkParameters(parameters: Parameters): void {
+  for (const [key, value] of Object.entries(parameters)) {
+    const sound =
+      typeof value === "string" ||
+      typeof value === "boolean" ||
+      (typeof value === "number" && (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) ||
+      (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
+    if (!sound) {
+      const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
+      throw new TritonError(
+        `Response parameter '${key}' is ${shown}. ` +
+          "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
+        "INVALID_ARG",
+      );
+    }
+  }
+}
+
+/** The answer to one request: its outputs, or an error. */
+export class InferenceResponse {
+  readonly outputs: readonly Tensor[];
+  readonly error: TritonError | undefined;
+  readonly parameters: Parameters;
+
+  /**
+   * @param outputs the outputs in any order; those that the client did not ask for are dropped
+   * @throws TritonError INVALID_ARG when an output is not a `Tensor`, two have the same name, the error is not a
+   *   `TritonError`, or a parameter has a value that Triton cannot carry
+   */
+  constructor(outputs: readonly Tensor[] = NO_OUTPUTS, options: InferenceResponseOptions = NO_OPTIONS) {
+    checkOutputs(outputs);
+    const { error, parameters } = options;
+    if (error !== undefined && !(error instanceof TritonError)) {
+      throw new TritonError(
+        `The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`,
+        "INVALID_ARG",
+      );
+    }
+    if (parameters !== undefined) checkParameters(parameters);
+    this.outputs = outputs;
+    this.error = error;
+    this.parameters = parameters ?? NO_PARAMETERS;
+  }
+
+  /** The output called `name`, or undefined. */
+  output(name: string): Tensor | undefined {
+    return this.outputs.find((tensor) => tensor.name === name);
+  }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+import { countBytesElements } from "./bytes.ts";
+import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData } from "./datatype.ts";
+import { TritonError } from "./errors.ts";
+
+/** The datatype that each kind of typed array stands for when none is said. */
+const DATATYPE_BY_ARRAY: Readonly<Record<string, DataType>> = {
+  Uint8Array: "UINT8",
+  Uint16Array: "UINT16",
+  Uint32Array: "UINT32",
+  BigUint64Array: "UINT64",
+  Int8Array: "INT8",
+  Int16Array: "INT16",
+  Int32Array: "INT32",
+  BigInt64Array: "INT64",
+  Float16Array: "FP16",
+  Float32Array: "FP32",
+  Float64Array: "FP64",
+};
+
+const ARRAY_BY_DATATYPE = Object.fromEntries(DATA_TYPES.map((info) => [info.name, info.array.name])) as Readonly<
+  Record<DataType, string>
+>;
+
+/** Names the kind of a value for a message: `Float32Array`, `string[]`, `undefined`. */
+function kindOf(data: unknown): string {
+  if (Array.isArray(data)) return data.length === 0 ? "an empty array" : `an array of ${kindOf(data[0])}`;
+  if (data === null || data === undefined) return String(data);
+  if (typeof data !== "object") return typeof data;
+  return Object.prototype.toString.call(data).slice("[object ".length, -1);
+}
+
+function invalid(message: string): TritonError {
+  return new TritonError(message, "INVALID_ARG");
+}
+
+/** @throws TritonError INVALID_ARG when the name of a tensor is not a string or empty */
+export function checkName(name: unknown): void {
+  if (typeof name !== "string" || name === "") {
+    throw invalid(
+      `A tensor needs a name that is a string and not empty, but got ${name === "" ? "an empty one" : kindOf(name)}. ` +
+        "Give the name of the model's input or output.",
+    );
+  }
+}
+
+/** The number of elements in a shape whose dimensions are known to be sound. */
+export function elementCountOf(shape: readonly number[]): number {
+  let count = 1;
+  for (let i = 0; i < shape.length; i++) count *= shape[i]!;
+  return count;
+}
+
+/**
+ * The number of elements in `shape`.
+ *
+ * @throws TritonError INVALID_ARG when `shape` is not an array of whole numbers of at least 0
+ */
+export function checkedElementCount(name: string, shape: readonly number[]): number {
+  if (!Array.isArray(shape)) {
+    throw invalid(`The shape of tensor '${name}' must be an array of numbers, but is ${kindOf(shape)}.`);
+  }
+  let count = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const dimension = shape[i] as number;
+    if (!Number.isSafeInteger(dimension) || dimension < 0) {
+      throw invalid(
+        `Dimension ${i} of tensor '${name}' is ${String(dimension)}. Each dimension must be a whole number of at least 0.`,
+      );
+    }
+    count *= dimension;
+  }
+  if (!Number.isSafeInteger(count)) {
+    throw invalid(`The shape [${shape.join(", ")}] of tensor '${name}' has more elements than can be addressed.`);
+  }
+  return count;
+}
+
+/**
+ * The datatype that an array stands for by its kind. An empty plain array counts as BYTES, as an empty `string[]` would.
+ *
+ * @throws TritonError INVALID_ARG when the kind of array is none that a tensor can hold
+ */
+export function inferDatatype(name: string, data: unknown): DataType {
+  if (ArrayBuffer.isView(data)) {
+    const found = DATATYPE_BY_ARRAY[(data as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag]];
+    if (found !== undefined) return found;
+  } else if (Array.isArray(data)) {
+    const first: unknown = data[0];
+    if (data.length === 0 || typeof first === "string" || first instanceof Uint8Array) return "BYTES";
+    if (typeof first === "boolean") return "BOOL";
+  }
+  throw invalid(
+    `Tensor '${name}' cannot be made of ${kindOf(data)}. ` +
+      "Give a typed array, such as new Float32Array([...]), or an array of strings, Uint8Arrays or booleans.",
+  );
+}
+
+function checkLength(name: string, shape: readonly number[], wanted: number, given: number): void {
+  if (wanted !== given) {
+    throw invalid(
+      `The shape [${shape.join(", ")}] of tensor '${name}' has ${wanted} elements, but its data has ${given}.`,
+    );
+  }
+}
+
+function wrongKind(name: string, datatype: DataType, data: unknown): TritonError {
+  const also = { BOOL: " or an array of booleans", BYTES: " or an array of strings or Uint8Arrays" };
+  return invalid(
+    `Tensor '${name}' of datatype ${datatype} cannot be made of ${kindOf(data)}. ` +
+      `Give ${ARRAY_BY_DATATYPE[datatype].startsWith("I") ? "an" : "a"} ${ARRAY_BY_DATATYPE[datatype]}` +
+      `${also[datatype as "BOOL" | "BYTES"] ?? ""}, or another datatype.`,
+  );
+}
+
+/**
+ * Checks a typed array against datatype and shape. A `Float16Array` comes back as a `Uint16Array` on the same bytes.
+ *
+ * @throws TritonError INVALID_ARG when the kind of array or its number of elements is wrong
+ */
+export function checkTypedArray(
+  name: string,
+  data: ArrayBufferView,
+  shape: readonly number[],
+  elementCount: number,
+  datatype: DataType,
+): TensorData {
+  const tag = (data as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag];
+  let typed = data as TensorData;
+  if (tag !== ARRAY_BY_DATATYPE[datatype]) {
+    if (tag !== "Float16Array" || datatype !== "FP16") throw wrongKind(name, datatype, data);
+    typed = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+  }
+  const given = datatype === "BYTES" ? countBytesElements(typed as Uint8Array) : typed.length;
+  checkLength(name, shape, elementCount, given);
+  return typed;
+}
+
+/**
+ * Turns an array of booleans into one byte per element.
+ *
+ * @throws TritonError INVALID_ARG when an element is not a boolean or the number of elements is wrong
+ */
+export function booleansToBytes(
+  name: string,
+  data: readonly unknown[],
+  shape: readonly number[],
+  elementCount: number,
+): Uint8Array {
+  checkLength(name, shape, elementCount, data.length);
+  const bytes = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const element = data[i];
+    if (typeof element !== "boolean") {
+      throw invalid(`Element ${i} of tensor '${name}' of datatype BOOL is ${kindOf(element)}. Give true or false.`);
+    }
+    bytes[i] = element ? 1 : 0;
+  }
+  return bytes;
+}
+
+/**
+ * Checks the elements of a BYTES tensor that are not serialized yet.
+ *
+ * @throws TritonError INVALID_ARG when an element is neither a string nor a Uint8Array or their number is wrong
+ */
+export function checkElements(
+  name: string,
+  data: readonly unknown[],
+  shape: readonly number[],
+  elementCount: number,
+): readonly (string | Uint8Array)[] {
+  checkLength(name, shape, elementCount, data.length);
+  for (let i = 0; i < data.length; i++) {
+    const element = data[i];
+    if (typeof element !== "string" && !(element instanceof Uint8Array)) {
+      throw invalid(
+        `Element ${i} of tensor '${name}' of datatype BYTES is ${kindOf(element)}. Give a string or a Uint8Array.`,
+      );
+    }
+  }
+  return data as readonly (string | Uint8Array)[];
+}
+
+/** @throws TritonError INVALID_ARG always: a plain array cannot hold elements of `datatype` */
+export function refusePlainArray(name: string, data: unknown, datatype: string): never {
+  throw wrongKind(name, dataTypeInfo(datatype).name, data);
+}

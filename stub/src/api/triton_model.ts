@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AutoCompleteConfig } from "./auto_complete.ts";
+import type { TritonError } from "./errors.ts";
+import type { ModelConfig } from "./model_config.ts";
+import type { InferenceRequest } from "./request.ts";
+import type { InferenceResponse } from "./response.ts";
+
+/** What an instance of a model learns about itself. */
+export interface InitializeArgs {
+  readonly modelName: string;
+  readonly modelVersion: string;
+  /** The name of this instance, as in the server's log: `<model>_<group>_<index>`. */
+  readonly modelInstanceName: string;
+  readonly modelInstanceKind: "CPU" | "GPU" | "MODEL";
+  readonly modelInstanceDeviceId: string;
+  /** The model's own folder, which holds its `config.pbtxt`. Nothing may be written there. */
+  readonly modelRepository: string;
+  /** The folder of this version of the model. */
+  readonly modelDir: string;
+  /** The model's configuration, completed by the server. */
+  readonly modelConfig: ModelConfig;
+  /** The same configuration as the JSON text that the server gave. */
+  readonly modelConfigJson: string;
+  /** The backend's options: `--backend-config=typescript,key=value`. */
+  readonly backendConfig: Readonly<Record<string, string>>;
+  /** The folder of the backend, `backends/typescript` or that of a TypeScript-based backend. */
+  readonly backendDirectory: string;
+}
+
+/** What `static autoCompleteConfig` learns about the model. */
+export interface AutoCompleteArgs {
+  readonly modelName: string;
+  readonly modelVersion: string;
+  /** The model's own folder, which holds its `config.pbtxt`. Nothing may be written there. */
+  readonly modelRepository: string;
+  /** The folder of this version of the model. */
+  readonly modelDir: string;
+  readonly backendConfig: Readonly<Record<string, string>>;
+  readonly backendDirectory: string;
+}
+
+/** One answer for each request, in the order of the requests. */
+export type ExecuteResult = readonly (InferenceResponse | TritonError)[];
+
+/**
+ * A model. Its class is the default export of the model file, or exported under the name `TritonModel`; it is
+ * constructed without arguments, once for each instance.
+ */
+export interface TritonModel {
+  /** Called once, before any request. What it throws fails the load of the model. */
+  initialize?(args: InitializeArgs): void | Promise<void>;
+
+  /**
+   * Answers a batch of requests.
+   *
+   * A `TritonError` in the place of a response fails that request alone. What is thrown fails the whole batch: a
+   * `TritonError` keeps its code, any other error becomes INTERNAL.
+   */
+  execute(requests: InferenceRequest[]): ExecuteResult | Promise<ExecuteResult>;
+
+  /** Called once, when the model is unloaded. */
+  finalize?(): void | Promise<void>;
+}
+
+/** What the runtime expects of a model's class. */
+export interface TritonModelClass {
+  new (): TritonModel;
+
+  /**
+   * Completes the model's configuration before the model is loaded. It may change the given configuration, or return one.
+   * What it throws fails the load of the model.
+   */
+  autoCompleteConfig?(
+    config: AutoCompleteConfig,
+    args: AutoCompleteArgs,
+    // biome-ignore lint/suspicious/noConfusingVoidType: a method that returns nothing has the type void
+  ): void | AutoCompleteConfig | Promise<void | AutoCompleteConfig>;
+}

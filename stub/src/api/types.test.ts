@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expectTypeOf, test } from "vitest";
+import {
+  type DataType,
+  InferenceRequest,
+  InferenceResponse,
+  type InitializeArgs,
+  Tensor,
+  type TensorData,
+  type TensorDataMap,
+  type TritonModel,
+  type TritonModelClass,
+} from "./index.ts";
+
+// The bodies of these tests are checked by tsc and never run: a wrong type is a compile error.
+function compiled(_body: (request: InferenceRequest, tensor: Tensor) => void): void {}
+
+test("the model of the guide compiles as it is written", () => {
+  class AddSub implements TritonModel {
+    initialize(_args: InitializeArgs) {}
+    execute(requests: InferenceRequest[]) {
+      return requests.map((request) => {
+        const a = request.input("INPUT0", "FP32"),
+          b = request.input("INPUT1", "FP32");
+        // biome-ignore format: the text of the guide
+        return new InferenceResponse([new Tensor("OUTPUT0", a.data.map((x, i) => x + b.data[i]!), a.shape)]);
+      });
+    }
+    finalize() {}
+  }
+  expectTypeOf<typeof AddSub>().toExtend<TritonModelClass>();
+});
+
+test("a tensor of any datatype can be passed on", () => {
+  compiled((_request, t) => new InferenceResponse([new Tensor("OUT", t.data, t.shape, t.datatype)]));
+  compiled((request) => {
+    const generic = <D extends DataType>(t: Tensor<D>): Tensor<D> => new Tensor<D>("OUT", t.data, t.shape, t.datatype);
+    generic(request.input("IN", "INT64"));
+  });
+});
+
+test("a datatype types the data", () => {
+  compiled((request) => {
+    expectTypeOf(request.input("A", "INT64").data).toEqualTypeOf<BigInt64Array>();
+    expectTypeOf(request.input("A", "FP16").data).toEqualTypeOf<Uint16Array>();
+    expectTypeOf(request.input("A").data).toEqualTypeOf<TensorData>();
+    expectTypeOf(request.optionalInput("A", "BOOL")).toEqualTypeOf<Tensor<"BOOL"> | undefined>();
+    expectTypeOf(request.optionalInput("A")).toEqualTypeOf<Tensor | undefined>();
+    expectTypeOf(request.allocateOutput("A", "FP64", [1]).data).toEqualTypeOf<Float64Array>();
+    expectTypeOf<TensorDataMap["UINT64"]>().toEqualTypeOf<BigUint64Array>();
+  });
+});
+
+test("an array that does not fit its datatype is a compile error", () => {
+  compiled(() => {
+    new Tensor("A", ["text"], [1]);
+    new Tensor("A", [new Uint8Array(1)], [1]);
+    new Tensor("A", ["text", new Uint8Array(1)], [2], "BYTES");
+    new Tensor("A", [true], [1], "BOOL");
+    new Tensor("A", new Float16Array(1), [1]);
+    new Tensor("A", new Float16Array(1), [1], "FP16");
+    new Tensor("A", new Uint16Array(1), [1], "BF16");
+    new Tensor("A", Buffer.alloc(1), [1], "UINT8");
+    // @ts-expect-error INT32 needs an Int32Array
+    new Tensor("A", new Float32Array(1), [1], "INT32");
+    // @ts-expect-error plain numbers are not a typed array
+    new Tensor("A", [1, 2], [2]);
+    // @ts-expect-error there is no such datatype
+    new Tensor("A", new Float32Array(1), [1], "FLOAT");
+    // @ts-expect-error without a datatype a Uint16Array is UINT16
+    const bf16: Tensor<"BF16"> = new Tensor("A", new Uint16Array(1), [1]);
+    return bf16;
+  });
+});
+
+test("the constructor of a request is not for models", () => {
+  compiled(() => {
+    // @ts-expect-error requests come from the server
+    new InferenceRequest({});
+  });
+});

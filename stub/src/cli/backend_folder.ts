@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Triton looks for backends in one folder. Ours come from several places, so that folder is made of links. Its name
+// is a digest of the links: the same backends give the same folder, and nothing in it ever changes.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import { cacheFolder, temporaryFolder } from "./cache.ts";
+import { CliError, codeOf } from "./error.ts";
+
+export interface BackendSources {
+  /** libtriton_typescript.so. */
+  library: string;
+  /** The package's own folder of TypeScript-based backends. */
+  builtIn: string;
+  /** The folder of backends of an installed Triton, which wins over the package's own. */
+  installed?: string;
+  /** Folders that the user named, which win over all; a later one wins over an earlier one. */
+  users: readonly string[];
+}
+
+/** Links to make: place inside the folder to what it points at. */
+export type Links = Map<string, string>;
+
+const modelFiles = ["model.ts", "model.mts", "model.js", "model.mjs"];
+
+const libraryOf = (name: string) => `libtriton_${name}.so`;
+
+function subfolders(folder: string): string[] {
+  return readdirSync(folder)
+    .sort()
+    .filter((name) => !name.startsWith(".") && statSync(path.join(folder, name)).isDirectory());
+}
+
+/** Links for one backend: as it is when it brings a library, else its files beside a link to our library. */
+function linksOfBackend(folder: string, name: string, library: string): Links {
+  const source = path.join(folder, name);
+  const entries = readdirSync(source);
+  if (entries.includes(libraryOf(name)) || !entries.some((entry) => modelFiles.includes(entry))) {
+    return new Map([[name, source]]);
+  }
+  const links: Links = new Map([[path.join(name, libraryOf(name)), library]]);
+  for (const entry of entries.sort()) {
+    if (entry !== "node_modules") links.set(path.join(name, entry), path.join(source, entry));
+  }
+  return links;
+}
+
+function checkUserFolder(folder: string): void {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new CliError(`The backends folder ${folder} does not exist. Give a folder with one subfolder per backend.`);
+  }
+  if (readdirSync(folder).some((entry) => modelFiles.includes(entry))) {
+    throw new CliError(
+      `The folder ${folder} is a backend itself. Give the folder around it, which holds one subfolder per backend.`,
+    );
+  }
+}
+
+/** Decides what the folder of backends holds. Throws CliError for a user's folder that cannot be one. */
+export function planBackends(sources: BackendSources): Links {
+  const chosen = new Map<string, Links>();
+  const take = (folder: string) => {
+    for (const name of subfolders(folder)) chosen.set(name, linksOfBackend(folder, name, sources.library));
+  };
+  if (existsSync(sources.builtIn)) take(sources.builtIn);
+  if (sources.installed !== undefined && existsSync(sources.installed)) take(sources.installed);
+  for (const folder of sources.users) {
+    const full = path.resolve(folder);
+    checkUserFolder(full);
+    take(full);
+  }
+  // An older copy of ours in an installed Triton would not fit the rest of this package.
+  chosen.set("typescript", new Map([[path.join("typescript", libraryOf("typescript")), sources.library]]));
+  return new Map([...chosen.values()].flatMap((links) => [...links]));
+}
+
+/** Makes the folder of links in the cache, unless it is there already, and gives its path. */
+export function makeBackendFolder(links: Links): string {
+  const digest = createHash("sha256")
+    .update(JSON.stringify([...links]))
+    .digest("hex")
+    .slice(0, 16);
+  const folder = path.join(cacheFolder(), "backends", digest);
+  if (existsSync(folder)) return folder;
+  const work = temporaryFolder("backends");
+  for (const [place, target] of links) {
+    const link = path.join(work, place);
+    mkdirSync(path.dirname(link), { recursive: true });
+    symlinkSync(target, link);
+  }
+  mkdirSync(path.dirname(folder), { recursive: true });
+  try {
+    renameSync(work, folder);
+  } catch (error) {
+    rmSync(work, { recursive: true, force: true });
+    if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
+  }
+  return folder;
+}

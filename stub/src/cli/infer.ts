@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type DataType, isDataType } from "../api/datatype.ts";
+import { annotate } from "./annotate.ts";
+import { CliError } from "./error.ts";
+import { type InputOptions, makeInputs, readUserFile } from "./infer_inputs.ts";
+import { type BinaryTensor, type InferResult, KServeClient } from "./kserve.ts";
+import { decodeElements, type Element, nest } from "./tensor_values.ts";
+import { type Paint, painter } from "./terminal.ts";
+import { readTextLines, type TextLine } from "./text_lines.ts";
+
+export interface InferOptions extends InputOptions {
+  url: string;
+  modelVersion?: string;
+  save?: string;
+  json?: boolean;
+}
+
+const shownElements = 32;
+
+function elementsOf({ name, datatype, bytes }: BinaryTensor): Element[] {
+  if (!isDataType(datatype))
+    throw new CliError(`Output ${name} has the datatype ${datatype}, which is not known here.`);
+  return decodeElements(bytes, datatype satisfies DataType);
+}
+
+function elementText(element: Element): string {
+  if (element instanceof Uint8Array) return `<${element.byteLength} bytes>`;
+  if (typeof element === "string") return JSON.stringify(element);
+  // FP32 values are shown with the digits that they have, not with those of their 64-bit form.
+  return typeof element === "number" && !Number.isInteger(element)
+    ? String(Number(element.toPrecision(7)))
+    : String(element);
+}
+
+/** One line for an output: its name, datatype, shape and first elements. */
+export function outputLine(output: BinaryTensor): string {
+  const elements = elementsOf(output);
+  const shown = elements.slice(0, shownElements).map(elementText).join(", ");
+  const more = elements.length > shownElements ? `, ... (${elements.length - shownElements} more)` : "";
+  return `${output.name} ${output.datatype} [${output.shape.join(", ")}]: ${shown}${more}`;
+}
+
+/** The lines of a text answer with how sure the model is of each. */
+export function textOutput(lines: readonly TextLine[], paint: Paint): string[] {
+  if (lines.length === 0) return ["no text was found"];
+  return lines.map(({ text, confidence }) => `${paint("dim", confidence.toFixed(3))}  ${text}`);
+}
+
+function jsonOf(result: InferResult): string {
+  const outputs = Object.fromEntries(
+    result.outputs.map((output) => {
+      const { name, datatype, shape } = output;
+      return [name, { datatype, shape, data: nest(elementsOf(output), shape) }];
+    }),
+  );
+  return JSON.stringify({ model: result.modelName, version: result.modelVersion, outputs }, null, 2);
+}
+
+function print(result: InferResult, options: InferOptions, lines: readonly TextLine[] | undefined): void {
+  if (options.json) {
+    process.stdout.write(`${jsonOf(result)}\n`);
+    return;
+  }
+  const text = lines ? textOutput(lines, painter(process.stdout)) : result.outputs.map(outputLine);
+  process.stdout.write(`${text.join("\n")}\n`);
+}
+
+/** triton-ts infer: sends one request to a model and prints the answer. */
+export async function infer(model: string, options: InferOptions): Promise<void> {
+  const client = new KServeClient(options.url);
+  const picture = options.image === undefined ? undefined : readUserFile(options.image, "picture");
+  if (options.save !== undefined && picture === undefined) {
+    throw new CliError("--save draws into the picture of --image, and none is given. Add --image FILE.");
+  }
+  const metadata = await client.modelMetadata(model, options.modelVersion);
+  const result = await client.infer(model, options.modelVersion, makeInputs(metadata, options));
+  const lines = readTextLines(result.outputs);
+  print(result, options, lines);
+  if (options.save === undefined || picture === undefined) return;
+  if (lines === undefined) {
+    throw new CliError(`--save needs the outputs TEXT, CONFIDENCE and BOX, which the model ${model} does not give.`);
+  }
+  await annotate(picture, lines, options.save);
+  process.stderr.write(`saved ${options.save}\n`);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the tensors of a request from the options of "triton-ts infer" and the model's metadata.
+import { readFileSync } from "node:fs";
+import { type DataType, dataTypeInfo, isDataType } from "../api/datatype.ts";
+import { CliError, codeOf, messageOf } from "./error.ts";
+import type { BinaryTensor, ModelMetadata, TensorMetadata } from "./kserve.ts";
+import { encodeElements, fitShape, parseWritten, type WrittenValue } from "./tensor_values.ts";
+
+export interface InputOptions {
+  image?: string;
+  input: string[];
+  shape: string[];
+}
+
+/** Reads a file that the user named. */
+export function readUserFile(file: string, what: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") throw new CliError(`The ${what} ${file} does not exist. Check its path.`);
+    if (codeOf(error) === "EISDIR") throw new CliError(`The ${what} ${file} is a folder. Give a file.`);
+    throw new CliError(`The ${what} ${file} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function splitPair(text: string, option: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new CliError(`${option} needs NAME=VALUE, not ${JSON.stringify(text)}.`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function parseShape(text: string, name: string): number[] {
+  const sizes = text.split(/[,x]/).map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : -1));
+  if (sizes.some((size) => size < 0)) {
+    throw new CliError(
+      `--shape ${name}= needs sizes with commas between, such as 1,3,224,224, not ${JSON.stringify(text)}.`,
+    );
+  }
+  return sizes;
+}
+
+function findInput(metadata: ModelMetadata, name: string): TensorMetadata & { datatype: DataType } {
+  const input = metadata.inputs.find((candidate) => candidate.name === name);
+  if (input === undefined) {
+    const names = metadata.inputs.map((candidate) => candidate.name).join(", ");
+    throw new CliError(`The model ${metadata.name} has no input ${name}. Its inputs are: ${names}.`);
+  }
+  return withKnownType(input);
+}
+
+function withKnownType(input: TensorMetadata): TensorMetadata & { datatype: DataType } {
+  if (!isDataType(input.datatype)) {
+    throw new CliError(`Input ${input.name} has the datatype ${input.datatype}, which this client does not know.`);
+  }
+  return { ...input, datatype: input.datatype };
+}
+
+function written(value: WrittenValue, input: TensorMetadata & { datatype: DataType }, shape?: number[]): BinaryTensor {
+  const { name, datatype } = input;
+  const bytes = encodeElements(value.elements, datatype, name);
+  const count = value.elements.length;
+  // Nested lists tell their shape; a batch of one may be left out.
+  const own = value.shape.length === input.shape.length - 1 ? [1, ...value.shape] : value.shape;
+  const chosen = shape ?? (value.nested ? own : fitShape(input.shape, count, name));
+  return { name, datatype, shape: checkedShape(chosen, count, name), bytes };
+}
+
+function checkedShape(shape: number[], count: number, name: string): number[] {
+  const product = shape.reduce((sum, size) => sum * size, 1);
+  if (product !== count) {
+    throw new CliError(`Input ${name} has ${count} elements, its shape [${shape.join(", ")}] asks for ${product}.`);
+  }
+  return shape;
+}
+
+function fromFile(file: string, input: TensorMetadata & { datatype: DataType }, shape?: number[]): BinaryTensor {
+  const bytes = readUserFile(file, "file");
+  const { name, datatype } = input;
+  if (file.endsWith(".json"))
+    return written(parseWritten(new TextDecoder().decode(bytes), datatype, name), input, shape);
+  if (datatype === "BYTES") return written({ elements: [bytes], shape: [1], nested: false }, input, shape);
+  const { byteSize } = dataTypeInfo(datatype);
+  if (bytes.byteLength % byteSize !== 0) {
+    throw new CliError(
+      `${file} has ${bytes.byteLength} bytes, which is not a multiple of the ${byteSize} bytes of ${datatype}.`,
+    );
+  }
+  const count = bytes.byteLength / byteSize;
+  return { name, datatype, shape: checkedShape(shape ?? fitShape(input.shape, count, name), count, name), bytes };
+}
+
+/** The input that an encoded picture belongs to: the one called IMAGE, else the only UINT8 or BYTES one left. */
+function imageInput(metadata: ModelMetadata, taken: ReadonlySet<string>): TensorMetadata & { datatype: DataType } {
+  const candidates = metadata.inputs.filter(
+    ({ name, datatype }) => !taken.has(name) && (datatype === "UINT8" || datatype === "BYTES"),
+  );
+  const chosen =
+    candidates.find(({ name }) => /^image$/i.test(name)) ?? (candidates.length === 1 ? candidates[0] : undefined);
+  if (chosen === undefined) {
+    const names = metadata.inputs.map(({ name, datatype }) => `${name} (${datatype})`).join(", ");
+    throw new CliError(
+      `It is not clear which input of ${metadata.name} takes the picture: ${names}. Use --input NAME=@FILE instead of --image.`,
+    );
+  }
+  return withKnownType(chosen);
+}
+
+/** The tensors of the request. Throws CliError for anything that does not fit the model. */
+export function makeInputs(metadata: ModelMetadata, options: InputOptions): BinaryTensor[] {
+  const shapes = new Map(options.shape.map((text) => splitPair(text, "--shape")));
+  const shapeOf = (name: string) => {
+    const text = shapes.get(name);
+    return text === undefined ? undefined : parseShape(text, name);
+  };
+  for (const name of shapes.keys()) findInput(metadata, name);
+  const tensors = options.input.map((text) => {
+    const [name, value] = splitPair(text, "--input");
+    const input = findInput(metadata, name);
+    if (value.startsWith("@")) return fromFile(value.slice(1), input, shapeOf(name));
+    return written(parseWritten(value, input.datatype, name), input, shapeOf(name));
+  });
+  if (options.image !== undefined) {
+    const input = imageInput(metadata, new Set(tensors.map(({ name }) => name)));
+    tensors.push(fromFile(options.image, input, shapeOf(input.name)));
+  }
+  if (tensors.length === 0) {
+    const wanted = metadata.inputs
+      .map(({ name, datatype, shape }) => `${name} ${datatype} [${shape.join(", ")}]`)
+      .join(", ");
+    throw new CliError(
+      `The model ${metadata.name} needs inputs: ${wanted}. Give them with --input NAME=VALUE or --image FILE.`,
+    );
+  }
+  return tensors;
+}

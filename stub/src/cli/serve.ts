@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, statSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeBackendFolder, planBackends } from "./backend_folder.ts";
+import { ensureEmbeddedServer } from "./embedded_server.ts";
+import { checkEndpoints, type Endpoint, endpointsOf, hostAndPort, portSentence } from "./endpoints.ts";
+import { CliError } from "./error.ts";
+import { installedServer } from "./installed_server.ts";
+import { KServeClient } from "./kserve.ts";
+import { backendLibrary, packageRoot, stubAddon, stubMain, stubNode } from "./package_root.ts";
+import type { ServeOptions } from "./serve_options.ts";
+import { tritonArguments } from "./serve_options.ts";
+import type { Server } from "./server.ts";
+import { textOf } from "./server_log.ts";
+import { type ServerEnd, ServerProcess } from "./server_process.ts";
+import { modelLines, summaryLines } from "./summary.ts";
+import { painter } from "./terminal.ts";
+
+/** The repositories to serve: those named, else ./model_repository, else the package's own. */
+export function chooseRepositories(named: readonly string[], cwd = process.cwd()): string[] {
+  const here = path.join(cwd, "model_repository");
+  const chosen = named.length > 0 ? named : [existsSync(here) ? here : path.join(packageRoot, "model_repository")];
+  return chosen.map((repository) => {
+    const full = path.resolve(cwd, repository);
+    if (!existsSync(full)) {
+      throw new CliError(`The model repository ${full} does not exist. Give a folder with one subfolder per model.`);
+    }
+    if (!statSync(full).isDirectory()) {
+      throw new CliError(`The model repository ${full} is a file. Give a folder with one subfolder per model.`);
+    }
+    if (existsSync(path.join(full, "config.pbtxt"))) {
+      throw new CliError(`${full} is a model, not a repository. Give the folder around it: ${path.dirname(full)}`);
+    }
+    return full;
+  });
+}
+
+function checkBuilt(): void {
+  for (const file of [backendLibrary, stubAddon, stubMain]) {
+    if (!existsSync(file)) {
+      throw new CliError(`${file} is missing: the backend is not built. Run "npm run setup" in ${packageRoot}.`);
+    }
+  }
+}
+
+function environmentFor(server: Server): NodeJS.ProcessEnv {
+  const libraries = [...server.libraryPath, process.env["LD_LIBRARY_PATH"] ?? ""].filter((entry) => entry !== "");
+  return {
+    ...process.env,
+    ...(libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(path.delimiter) } : {}),
+    TRITON_TYPESCRIPT_RUNTIME: process.env["TRITON_TYPESCRIPT_RUNTIME"] || packageRoot,
+    TRITON_TYPESCRIPT_NODE: stubNode(),
+  };
+}
+
+/** One sentence for a server that ended before it was ready. */
+export function explainEarlyEnd(end: ServerEnd, errors: readonly string[], endpoints: readonly Endpoint[]): string {
+  const texts = errors.map(textOf);
+  const taken = texts.find((text) => /already in use|Address already in use|Failed to add port to server/i.test(text));
+  if (taken !== undefined) {
+    const endpoint = endpoints.find(({ port }) => taken.includes(`:${port}`));
+    if (endpoint !== undefined) return portSentence(endpoint, "EADDRINUSE");
+  }
+  const library = texts.find((text) => /error while loading shared libraries/.test(text));
+  if (library !== undefined) {
+    return `The Triton server cannot start on this system: ${library}. Install that library, or use another Triton with --server PATH.`;
+  }
+  const how = end.signal ? `was ended by ${end.signal}` : `ended with code ${end.code}`;
+  const last = texts.at(-1);
+  return `The Triton server ${how} before it was ready${last ? `; its last error was: ${last}` : ". Its log is above."}`;
+}
+
+/** Waits until the endpoints are open: Triton opens them when it has tried to load every model. */
+async function untilReady(server: ServerProcess, endpoints: readonly Endpoint[]): Promise<boolean> {
+  const http = endpoints.find(({ name }) => name === "http");
+  const client = http && new KServeClient(`http://${hostAndPort(http)}`);
+  while (server.running) {
+    const started = client ? await client.isLive() : endpoints.length === 0 || server.started.size >= endpoints.length;
+    // Another program may have taken the port meanwhile and answer in the server's place.
+    if (started && server.running) return true;
+    await sleep(100);
+  }
+  return false;
+}
+
+async function printSummary(server: Server, endpoints: readonly Endpoint[]): Promise<void> {
+  const paint = painter(process.stdout);
+  const http = endpoints.find(({ name }) => name === "http");
+  const client = http && new KServeClient(`http://${hostAndPort(http)}`);
+  const version = client ? ` ${(await client.serverMetadata()).version}` : "";
+  const models = client ? await modelLines(client) : [];
+  const title = `Triton${version} (${server.kind === "embedded" ? "embedded" : server.binary}) is ready`;
+  process.stdout.write(summaryLines(title, models, endpoints, paint).join("\n"));
+}
+
+/** npm hands a Ctrl-C on that the terminal has sent us too: two within this time are one. */
+const sameSignalMs = 700;
+
+/** Stops the server in order at the first signal, at once at the second. Gives whether a stop was asked for. */
+function superviseSignals(server: ServerProcess): { asked: () => boolean; forced: () => boolean; release: () => void } {
+  let firstAt: number | undefined;
+  let forced = false;
+  const onSignal = () => {
+    const now = Date.now();
+    if (firstAt === undefined) {
+      firstAt = now;
+      process.stderr.write("Stopping; once more ends the server at once ...\n");
+      server.stop();
+    } else if (now - firstAt > sameSignalMs) {
+      forced = true;
+      server.kill();
+    }
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    asked: () => firstAt !== undefined,
+    forced: () => forced,
+    release: () => {
+      for (const signal of signals) process.removeListener(signal, onSignal);
+    },
+  };
+}
+
+/** Starts a server and stays with it until it ends; gives the exit code. */
+async function runServer(server: Server, args: readonly string[], options: ServeOptions): Promise<number> {
+  const endpoints = endpointsOf(args);
+  await checkEndpoints(endpoints);
+  const verbose = options.verbose === true || Number(options.logVerbose ?? 0) > 0;
+  const env = environmentFor(server);
+  const running = new ServerProcess({ binary: server.binary, args, env, verbose, log: process.stderr });
+  const signals = superviseSignals(running);
+  try {
+    const ready = await Promise.race([untilReady(running, endpoints), running.ended.then(() => false)]);
+    if (ready && !signals.asked()) await printSummary(server, endpoints).catch(() => undefined);
+    const end = await running.ended;
+    if (signals.forced()) return 130;
+    if (signals.asked()) return end.code ?? 1;
+    if (!ready) throw new CliError(explainEarlyEnd(end, running.errors.lines, endpoints));
+    throw new CliError(`The Triton server ended by itself (${end.signal ?? `code ${end.code}`}). Its log is above.`);
+  } finally {
+    signals.release();
+    if (running.running) running.kill();
+  }
+}
+
+/** triton-ts serve: serves repositories until it is stopped. Gives the exit code. */
+export async function serve(
+  named: readonly string[],
+  options: ServeOptions,
+  extra: readonly string[],
+): Promise<number> {
+  const repositories = chooseRepositories(named);
+  checkBuilt();
+  const place = options.server ?? process.env["TRITON_SERVER"];
+  const server = place ? installedServer(place) : undefined;
+  // Before anything is fetched: an option that is wrong, or a port that is taken.
+  await checkEndpoints(endpointsOf(tritonArguments({ repositories, options, extra, backendDirectory: "" })));
+  const found = server ?? (await ensureEmbeddedServer(process.stderr));
+  const backendDirectory = makeBackendFolder(
+    planBackends({
+      library: backendLibrary,
+      builtIn: path.join(packageRoot, "backends"),
+      installed: found.backendDirectory,
+      users: [...options.backendDirectory, ...options.backends],
+    }),
+  );
+  return runServer(found, tritonArguments({ repositories, options, extra, backendDirectory, server: found }), options);
+}

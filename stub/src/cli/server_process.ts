@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { CliError, codeOf, messageOf } from "./error.ts";
+import { LastErrors, LineSplitter, LogFilter, paintLine } from "./server_log.ts";
+import { painter } from "./terminal.ts";
+
+export interface LaunchOptions {
+  binary: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+  /** Show every line of the server's log. */
+  verbose: boolean;
+  /** Where the server's log goes. */
+  log: NodeJS.WriteStream;
+}
+
+/** How the server ended. */
+export interface ServerEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** setpriv (util-linux) asks the kernel to end the server when this process dies, even of SIGKILL. */
+function parentDeathGuard(env: NodeJS.ProcessEnv): string | undefined {
+  for (const folder of (env["PATH"] ?? "").split(path.delimiter)) {
+    const candidate = path.join(folder, "setpriv");
+    if (folder !== "" && existsSync(candidate)) return candidate;
+  }
+  return undefined;
+}
+
+/** True when the server ends together with this process, however that ends. */
+export function diesWithUs(env: NodeJS.ProcessEnv = process.env): boolean {
+  return parentDeathGuard(env) !== undefined;
+}
+
+/** A running tritonserver, its log on the way to the user. */
+export class ServerProcess {
+  readonly ended: Promise<ServerEnd>;
+  readonly errors = new LastErrors();
+  /** Names of the services that the log said were started, such as "HTTPService". */
+  readonly started = new Set<string>();
+  #child: ChildProcess;
+
+  constructor(options: LaunchOptions) {
+    const guard = parentDeathGuard(options.env);
+    const command = guard ?? options.binary;
+    const args = guard ? ["--pdeathsig", "TERM", "--", options.binary, ...options.args] : [...options.args];
+    // A session of its own: Ctrl-C reaches us only, and we stop the server in order.
+    this.#child = spawn(command, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    this.#follow(this.#child.stdout, options);
+    this.#follow(this.#child.stderr, options);
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once("close", (code, signal) => resolve({ code, signal }));
+      this.#child.once("error", (error) => {
+        const why = codeOf(error) === "ENOEXEC" ? "it is made for another kind of machine" : messageOf(error);
+        reject(new CliError(`The Triton server ${options.binary} cannot be started: ${why}.`));
+      });
+    });
+  }
+
+  #follow(stream: NodeJS.ReadableStream | null, options: LaunchOptions): void {
+    const splitter = new LineSplitter();
+    const filter = new LogFilter();
+    const paint = painter(options.log, options.env);
+    const show = (lines: readonly string[]) => {
+      for (const line of lines) options.log.write(`${paintLine(line, paint)}\n`);
+    };
+    const take = (line: string) => {
+      this.errors.take(line);
+      const service = /"Started (.+?) at /.exec(line)?.[1];
+      if (service !== undefined) this.started.add(service);
+      show(options.verbose ? [line] : filter.take(line));
+    };
+    stream?.on("data", (chunk: Uint8Array) => splitter.push(chunk).forEach(take));
+    stream?.on("end", () => {
+      splitter.end().forEach(take);
+      show(filter.flush());
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Asks the server to finish what it has and end. */
+  stop(): void {
+    this.#child.kill("SIGTERM");
+  }
+
+  /** Ends the server at once; model instances notice and end by themselves. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}

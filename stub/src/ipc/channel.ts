@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as L from "../protocol/layout.gen.ts";
+import { type Batch, type NameTables, readBatch } from "./batch_reader.ts";
+import { loadNative, type Native } from "./native.ts";
+import { type Answer, ResponseWriter } from "./response_writer.ts";
+import { SharedMemory } from "./shared_memory.ts";
+
+/** Descriptor at which the server hands over the control channel (backend-shim/src/stub.c). */
+const CHANNEL_DESCRIPTOR = 3;
+
+/** The steps that the server asks for; the answer to each is sent by the same name. */
+export type Step = "load" | "initialize" | "finalize";
+
+const STEP_OF_KIND = new Map<number, Step>([
+  [L.CONTROL_LOAD, "load"],
+  [L.CONTROL_INITIALIZE, "initialize"],
+  [L.CONTROL_FINALIZE, "finalize"],
+]);
+const ANSWER_OF_STEP: Readonly<Record<Step, number>> = {
+  load: L.CONTROL_LOADED,
+  initialize: L.CONTROL_INITIALIZED,
+  finalize: L.CONTROL_FINALIZED,
+};
+
+export interface ChannelHandlers {
+  onBatch(batch: Batch): void;
+  onStep(step: Step, payload: unknown): void;
+}
+
+/** The connection to the server: batches come in, answers go out, steps of the model's life in between. */
+export class Channel {
+  readonly #native: Native;
+  readonly #memory: SharedMemory;
+  readonly #writer: ResponseWriter;
+  readonly #inbox: Uint32Array;
+  readonly #inbox64: BigUint64Array;
+  readonly #handlers: ChannelHandlers;
+  #tables: NameTables = { inputs: [], outputs: [] };
+  #strictViews = false;
+
+  /** Connects; throws when there is no server of the same version at the other end. */
+  constructor(handlers: ChannelHandlers) {
+    this.#native = loadNative();
+    this.#native.connect(CHANNEL_DESCRIPTOR, L.FINGERPRINT);
+    this.#memory = new SharedMemory(this.#native);
+    this.#writer = new ResponseWriter(this.#native, this.#memory);
+    this.#inbox = new Uint32Array(this.#native.inbox);
+    this.#inbox64 = new BigUint64Array(this.#native.inbox);
+    this.#handlers = handlers;
+    this.#native.start(
+      (count) => this.#onEntries(count),
+      (kind, payload) => this.#onControl(kind, payload),
+    );
+    this.#native.sendControl(L.CONTROL_HELLO_ACK, JSON.stringify({ node: process.version }));
+  }
+
+  /** Sets how batches are read from now on. */
+  configure(tables: NameTables, strictViews: boolean): void {
+    this.#tables = tables;
+    this.#strictViews = strictViews;
+  }
+
+  /** Whether the connection alone keeps the process alive. */
+  hold(hold: boolean): void {
+    this.#native.hold(hold);
+  }
+
+  answerStep(step: Step, payload: object): void {
+    this.#native.sendControl(ANSWER_OF_STEP[step], JSON.stringify(payload));
+  }
+
+  /** Answers a batch; `onError` makes the answer for one that does not fit into memory. */
+  answerBatch(batch: Batch, answers: readonly Answer[], onError: (error: unknown) => Answer): void {
+    this.#writer.send(batch, answers, onError);
+    batch.close();
+  }
+
+  #onControl(kind: number, payload: string): void {
+    const step = STEP_OF_KIND.get(kind);
+    if (step === undefined) throw new Error(`The server sent a control message of unknown kind ${kind}.`);
+    this.#handlers.onStep(step, payload === "" ? undefined : JSON.parse(payload));
+  }
+
+  #onEntries(count: number): void {
+    // Copied first: the handler may cause the inbox to be filled anew.
+    const entries: { index: number; generation: number; place: { region: number; offset: number; bytes: number } }[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = (i * L.ENTRY_SIZE) / 4;
+      const kind = this.#inbox[at + L.ENTRY_KIND / 4];
+      if (kind !== L.ENTRY_EXECUTE) throw new Error(`The server sent an entry of unknown kind ${kind}.`);
+      entries.push({
+        index: this.#inbox[at + L.ENTRY_BATCH / 4]!,
+        generation: this.#inbox[at + L.ENTRY_GENERATION / 4]!,
+        place: {
+          region: this.#inbox[at + (L.ENTRY_PLACE + L.PLACE_REGION) / 4]!,
+          offset: Number(this.#inbox64[(at * 4 + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8]!),
+          bytes: Number(this.#inbox64[(at * 4 + L.ENTRY_PLACE + L.PLACE_BYTES) / 8]!),
+        },
+      });
+    }
+    for (const entry of entries) {
+      this.#handlers.onBatch(readBatch(this.#memory, this.#tables, entry, this.#strictViews));
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRequire } from "node:module";
+
+/** A number of a region, an offset in it and a length; see docs/protocol.md. */
+export interface Place {
+  readonly region: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The methods of the native addon (stub/native/addon.c). Only the modules of this folder use it. */
+export interface Native {
+  /** Entries from the server, 64 bytes each, valid during `onEntries`. */
+  readonly inbox: ArrayBuffer;
+  /** Entries for the server, 64 bytes each, taken by `send`. */
+  readonly outbox: ArrayBuffer;
+  /** Region, offset and bytes (three doubles each) of blocks that `send` frees once the server has read its entries. */
+  readonly blocks: ArrayBuffer;
+  /** Region and offset (two doubles) of what `allocate` found last. */
+  readonly cell: ArrayBuffer;
+  /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
+  connect(descriptor: number, fingerprint: bigint): void;
+  /** Begins to deliver entries (a count of them, in `inbox`) and control messages. */
+  start(onEntries: (count: number) => void, onControl: (kind: number, payload: string) => void): void;
+  /** Whether the connection keeps the event loop alive, which it does at first. */
+  hold(hold: boolean): void;
+  /** The memory of a region; call once for each, the buffer stays good for ever. */
+  region(id: number): ArrayBuffer;
+  /** A buffer of its own over part of a region. */
+  view(region: number, offset: number, bytes: number): ArrayBuffer;
+  detach(buffer: ArrayBuffer): void;
+  /** Allocates in the stub's own regions; the result stands in `cell`. Throws code ENOMEM at the limit. */
+  allocate(bytes: number): void;
+  /** Frees a block that no entry names. */
+  free(region: number, offset: number, bytes: number): void;
+  /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
+  send(entries: number, blocks: number): void;
+  sendControl(kind: number, payload: string): void;
+}
+
+/** Loads the addon, which lies in build/lib of the package. */
+export function loadNative(): Native {
+  const require = createRequire(import.meta.url);
+  return require("../../build/lib/triton_typescript_stub.node") as Native;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import { markAsUntransferable } from "node:worker_threads";
+import type { DataType, TensorData } from "../api/datatype.ts";
+import { DTYPES } from "../protocol/layout.gen.ts";
+import type { Native, Place } from "./native.ts";
+
+type ArrayConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => TensorData;
+
+interface DatatypeRow {
+  readonly name: DataType;
+  readonly number: number;
+  /** Bytes of one element; 1 for BYTES, whose data is an array of bytes. */
+  readonly bytes: number;
+  readonly array: ArrayConstructor;
+}
+
+const rows: readonly DatatypeRow[] = DTYPES.map((row) => ({
+  name: row.name,
+  number: row.number,
+  bytes: row.bytes === 0 ? 1 : row.bytes,
+  array: row.array as unknown as ArrayConstructor,
+}));
+
+/** Datatypes at the index of their number in the protocol. */
+const byNumber: (DatatypeRow | undefined)[] = [];
+for (const row of rows) byNumber[row.number] = row;
+const byName = new Map<string, DatatypeRow>(rows.map((row) => [row.name, row]));
+
+export function datatypeOfNumber(number: number): DatatypeRow {
+  const row = byNumber[number];
+  if (row === undefined) throw new Error(`The server sent a tensor of datatype number ${number}, which is unknown.`);
+  return row;
+}
+
+export function datatypeOfName(name: DataType): DatatypeRow {
+  return byName.get(name)!;
+}
+
+/** One mapped region as arrays of the widths that records are read and written with. */
+export interface Region {
+  readonly id: number;
+  readonly buffer: ArrayBuffer;
+  readonly u8: Uint8Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+  readonly i64: BigInt64Array;
+  readonly u64: BigUint64Array;
+}
+
+const TRANSFERRING = ["transfer", "transferToFixedLength", "resize"];
+
+/** A model that transfers its view's buffer away would take the whole region from all other requests. */
+function guard(buffer: ArrayBuffer): void {
+  markAsUntransferable(buffer);
+  for (const method of TRANSFERRING) {
+    Object.defineProperty(buffer, method, {
+      value() {
+        throw new TypeError("The buffer of a tensor is shared with the server and cannot be transferred. Copy it first.");
+      },
+    });
+  }
+}
+
+/** The regions that both processes map, as JavaScript sees them. */
+export class SharedMemory {
+  readonly #native: Native;
+  readonly #cell: Float64Array;
+  readonly #regions = new Map<number, Region>();
+  readonly #ids = new WeakMap<ArrayBufferLike, number>();
+
+  constructor(native: Native) {
+    this.#native = native;
+    this.#cell = new Float64Array(native.cell);
+  }
+
+  region(id: number): Region {
+    return this.#regions.get(id) ?? this.#map(id);
+  }
+
+  #map(id: number): Region {
+    const buffer = this.#native.region(id);
+    guard(buffer);
+    const region = {
+      id,
+      buffer,
+      u8: new Uint8Array(buffer),
+      u32: new Uint32Array(buffer),
+      f64: new Float64Array(buffer),
+      i64: new BigInt64Array(buffer),
+      u64: new BigUint64Array(buffer),
+    };
+    this.#regions.set(id, region);
+    this.#ids.set(buffer, id);
+    return region;
+  }
+
+  /** A view of the data of a tensor. */
+  view(row: DatatypeRow, place: Place): TensorData {
+    const { array, bytes } = row;
+    if (place.bytes === 0) return new array(new ArrayBuffer(0), 0, 0);
+    return new array(this.region(place.region).buffer, place.offset, place.bytes / bytes);
+  }
+
+  /** The same as a buffer of its own, which can be detached when the request is answered. */
+  detachableView(row: DatatypeRow, place: Place): TensorData {
+    const { array, bytes } = row;
+    if (place.bytes === 0) return new array(new ArrayBuffer(0), 0, 0);
+    const buffer = this.#native.view(place.region, place.offset, place.bytes);
+    markAsUntransferable(buffer);
+    return new array(buffer, 0, place.bytes / bytes);
+  }
+
+  detach(buffer: ArrayBufferLike): void {
+    this.#native.detach(buffer as ArrayBuffer);
+  }
+
+  /** Where an array lies in shared memory; undefined for ordinary memory. */
+  placeOf(data: TensorData): Place | undefined {
+    const region = this.#ids.get(data.buffer);
+    if (region === undefined) return undefined;
+    return { region, offset: data.byteOffset, bytes: data.byteLength };
+  }
+
+  /** A block of at least `bytes` in the stub's own regions. Throws code ENOMEM at the memory limit. */
+  allocate(bytes: number): Place {
+    this.#native.allocate(bytes);
+    return { region: this.#cell[0]!, offset: this.#cell[1]!, bytes };
+  }
+
+  free(block: Place): void {
+    this.#native.free(block.region, block.offset, block.bytes);
+  }
+}

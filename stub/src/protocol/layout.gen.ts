@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
+
+export const FINGERPRINT = 0xe4e4bf9c0e4e295dn;
+
+export const PROTOCOL_MAGIC = 826430292;
+export const PROTOCOL_VERSION = 1;
+export const RING_CAPACITY = 1024;
+export const MAX_REGIONS = 256;
+export const MAX_DIMS = 32;
+export const MAX_MESSAGE_BYTES = 65536;
+export const MAX_RECORD_BYTES = 1048576;
+export const MAX_CONTROL_BYTES = 67108864;
+export const DATA_ALIGNMENT = 64;
+export const NAME_INLINE = 4294967295;
+export const REGION_OF_STUB = 2147483648;
+export const ENTRY_EXECUTE = 1;
+export const ENTRY_RESPONSE = 2;
+export const RESPONSE_FINAL = 1;
+export const PARAMETER_STRING = 1;
+export const PARAMETER_INT = 2;
+export const PARAMETER_BOOL = 3;
+export const PARAMETER_DOUBLE = 4;
+export const CONTROL_HELLO = 1;
+export const CONTROL_HELLO_ACK = 2;
+export const CONTROL_REGION = 3;
+export const CONTROL_LOAD = 4;
+export const CONTROL_LOADED = 5;
+export const CONTROL_INITIALIZE = 6;
+export const CONTROL_INITIALIZED = 7;
+export const CONTROL_FINALIZE = 8;
+export const CONTROL_FINALIZED = 9;
+export const CONTROL_REFUSED = 10;
+export const RING_SHARED_SIZE = 128;
+export const RING_SHARED_TAIL = 0;
+export const RING_SHARED_HEAD = 64;
+export const RING_SHARED_CONSUMER_SLEEPS = 72;
+export const PLACE_SIZE = 24;
+export const PLACE_REGION = 0;
+export const PLACE_OFFSET = 8;
+export const PLACE_BYTES = 16;
+export const ENTRY_SIZE = 64;
+export const ENTRY_KIND = 0;
+export const ENTRY_FLAGS = 4;
+export const ENTRY_BATCH = 8;
+export const ENTRY_GENERATION = 12;
+export const ENTRY_REQUEST = 16;
+export const ENTRY_PLACE = 24;
+export const CONTROL_SIZE = 131456;
+export const CONTROL_TO_STUB = 128;
+export const CONTROL_TO_SHIM = 256;
+export const CONTROL_TO_STUB_ENTRIES = 384;
+export const CONTROL_TO_SHIM_ENTRIES = 65920;
+export const TENSOR_SIZE = 48;
+export const TENSOR_NAME = 0;
+export const TENSOR_DATATYPE = 4;
+export const TENSOR_DIMS_COUNT = 8;
+export const TENSOR_NAME_OFFSET = 12;
+export const TENSOR_NAME_BYTES = 16;
+export const TENSOR_PLACE = 24;
+export const PARAMETER_SIZE = 24;
+export const PARAMETER_TYPE = 0;
+export const PARAMETER_KEY_BYTES = 4;
+export const PARAMETER_VALUE_BYTES = 8;
+export const PARAMETER_VALUE = 16;
+export const REQUEST_SIZE = 72;
+export const REQUEST_RECORD_BYTES = 0;
+export const REQUEST_FLAGS = 4;
+export const REQUEST_CORRELATION_ID = 8;
+export const REQUEST_TIMEOUT_US = 16;
+export const REQUEST_ID_OFFSET = 24;
+export const REQUEST_ID_BYTES = 28;
+export const REQUEST_CORRELATION_OFFSET = 32;
+export const REQUEST_CORRELATION_BYTES = 36;
+export const REQUEST_PARAMETERS_OFFSET = 40;
+export const REQUEST_PARAMETER_COUNT = 44;
+export const REQUEST_REQUESTED_OFFSET = 48;
+export const REQUEST_REQUESTED_COUNT = 52;
+export const REQUEST_INPUT_COUNT = 56;
+export const BATCH_SIZE = 8;
+export const BATCH_REQUEST_COUNT = 0;
+export const RESPONSE_SIZE = 32;
+export const RESPONSE_RECORD_BYTES = 0;
+export const RESPONSE_STATUS = 4;
+export const RESPONSE_MESSAGE_OFFSET = 8;
+export const RESPONSE_MESSAGE_BYTES = 12;
+export const RESPONSE_PARAMETERS_OFFSET = 16;
+export const RESPONSE_PARAMETER_COUNT = 20;
+export const RESPONSE_OUTPUT_COUNT = 24;
+export const FRAME_SIZE = 16;
+export const FRAME_KIND = 0;
+export const FRAME_PAYLOAD_BYTES = 4;
+export const FRAME_REGION = 8;
+export const FRAME_DESCRIPTOR_COUNT = 12;
+export const DTYPE_BOOL = 1;
+export const DTYPE_BOOL_BYTES = 1;
+export const DTYPE_UINT8 = 2;
+export const DTYPE_UINT8_BYTES = 1;
+export const DTYPE_UINT16 = 3;
+export const DTYPE_UINT16_BYTES = 2;
+export const DTYPE_UINT32 = 4;
+export const DTYPE_UINT32_BYTES = 4;
+export const DTYPE_UINT64 = 5;
+export const DTYPE_UINT64_BYTES = 8;
+export const DTYPE_INT8 = 6;
+export const DTYPE_INT8_BYTES = 1;
+export const DTYPE_INT16 = 7;
+export const DTYPE_INT16_BYTES = 2;
+export const DTYPE_INT32 = 8;
+export const DTYPE_INT32_BYTES = 4;
+export const DTYPE_INT64 = 9;
+export const DTYPE_INT64_BYTES = 8;
+export const DTYPE_FP16 = 10;
+export const DTYPE_FP16_BYTES = 2;
+export const DTYPE_FP32 = 11;
+export const DTYPE_FP32_BYTES = 4;
+export const DTYPE_FP64 = 12;
+export const DTYPE_FP64_BYTES = 8;
+export const DTYPE_BYTES = 13;
+export const DTYPE_BYTES_BYTES = 0;
+export const DTYPE_BF16 = 14;
+export const DTYPE_BF16_BYTES = 2;
+export const STATUS_UNKNOWN = 1;
+export const STATUS_INTERNAL = 2;
+export const STATUS_NOT_FOUND = 3;
+export const STATUS_INVALID_ARG = 4;
+export const STATUS_UNAVAILABLE = 5;
+export const STATUS_UNSUPPORTED = 6;
+export const STATUS_ALREADY_EXISTS = 7;
+export const STATUS_CANCELLED = 8;
+
+/** Datatypes by their number in Triton's API; `bytes` is the size of one element, 0 for BYTES. */
+export const DTYPES = [
+  { name: "BOOL", number: 1, bytes: 1, array: Uint8Array },
+  { name: "UINT8", number: 2, bytes: 1, array: Uint8Array },
+  { name: "UINT16", number: 3, bytes: 2, array: Uint16Array },
+  { name: "UINT32", number: 4, bytes: 4, array: Uint32Array },
+  { name: "UINT64", number: 5, bytes: 8, array: BigUint64Array },
+  { name: "INT8", number: 6, bytes: 1, array: Int8Array },
+  { name: "INT16", number: 7, bytes: 2, array: Int16Array },
+  { name: "INT32", number: 8, bytes: 4, array: Int32Array },
+  { name: "INT64", number: 9, bytes: 8, array: BigInt64Array },
+  { name: "FP16", number: 10, bytes: 2, array: Uint16Array },
+  { name: "FP32", number: 11, bytes: 4, array: Float32Array },
+  { name: "FP64", number: 12, bytes: 8, array: Float64Array },
+  { name: "BYTES", number: 13, bytes: 0, array: Uint8Array },
+  { name: "BF16", number: 14, bytes: 2, array: Uint16Array },
+] as const;
+
+/** Numbers of the codes of `TritonError` in a response record. */
+export const STATUSES = {
+  UNKNOWN: 1,
+  INTERNAL: 2,
+  NOT_FOUND: 3,
+  INVALID_ARG: 4,
+  UNAVAILABLE: 5,
+  UNSUPPORTED: 6,
+  ALREADY_EXISTS: 7,
+  CANCELLED: 8,
+} as const;

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DataType } from "../api/datatype.ts";
+import { TritonError } from "../api/errors.ts";
+import type { ModelConfig } from "../api/model_config.ts";
+import { InferenceResponse } from "../api/response.ts";
+import type { Tensor } from "../api/tensor.ts";
+import type { Batch, ShmRequest } from "../ipc/batch_reader.ts";
+import type { Answer } from "../ipc/response_writer.ts";
+import { log } from "./logging.ts";
+
+interface OutputRule {
+  readonly index: number;
+  readonly name: string;
+  readonly datatype: string;
+  /** As the model must give it, without the batch dimension; -1 is any size. */
+  readonly dims: readonly number[];
+}
+
+const NO_INDICES: readonly number[] = [];
+
+/** Turns what `execute` returned into answers, checked against the model's configuration. */
+export class AnswerMaker {
+  readonly #instance: string;
+  readonly #batching: boolean;
+  readonly #rules = new Map<string, OutputRule>();
+  readonly #droppedNames = new Set<string>();
+
+  constructor(instance: string, config: ModelConfig, outputNames: readonly string[]) {
+    this.#instance = instance;
+    this.#batching = (config.max_batch_size ?? 0) > 0;
+    outputNames.forEach((name, index) => {
+      const output = config.output?.find((candidate) => candidate.name === name);
+      const datatype = output?.data_type?.replace(/^TYPE_/, "") ?? "";
+      const dims = (output?.reshape?.shape ?? output?.dims ?? []).map(Number);
+      this.#rules.set(name, { index, name, datatype: datatype === "STRING" ? "BYTES" : datatype, dims });
+    });
+  }
+
+  /** The answer that carries an error: a TritonError as it is, anything else as INTERNAL with one sentence. */
+  failure(error: unknown): Answer {
+    const shown =
+      error instanceof TritonError
+        ? error
+        : new TritonError(
+            `Failed to process the request(s) for model '${this.#instance}', message: ${oneLine(error)}`,
+            "INTERNAL",
+          );
+    return { error: shown, outputIndices: NO_INDICES, outputs: [], parameters: {} };
+  }
+
+  /** Throws when the result as a whole is not what `execute` must return. */
+  check(result: unknown, count: number): asserts result is readonly unknown[] {
+    if (!Array.isArray(result)) {
+      throw new TritonError(
+        `Expected an array in the execute return of model '${this.#instance}', found type '${typeName(result)}'.`,
+      );
+    }
+    if (result.length !== count) {
+      throw new TritonError(
+        `Expected ${count} responses in the execute return of model '${this.#instance}', one for each request, ` +
+          `but found ${result.length}.`,
+      );
+    }
+  }
+
+  /** The answer for one request. What is wrong with it becomes an error for this request alone. */
+  answer(batch: Batch, index: number, item: unknown): Answer {
+    if (item instanceof TritonError) return this.failure(item);
+    if (!(item instanceof InferenceResponse)) {
+      return this.failure(
+        new TritonError(
+          "Expected an 'InferenceResponse' object in the execute function return list, found type " +
+            `'${typeName(item)}' for request ${index} of model '${this.#instance}'.`,
+        ),
+      );
+    }
+    if (item.error !== undefined) return this.failure(item.error);
+    try {
+      return this.#outputs(batch.sources[index]!, item);
+    } catch (error) {
+      return this.failure(error);
+    }
+  }
+
+  #outputs(request: ShmRequest, response: InferenceResponse): Answer {
+    const outputIndices: number[] = [];
+    const outputs: Tensor[] = [];
+    let unknown: string | undefined;
+    for (const output of response.outputs) {
+      const rule = this.#rules.get(output.name);
+      if (rule === undefined) {
+        unknown = output.name;
+        continue;
+      }
+      if (!request.wants(rule.index)) continue;
+      this.#checkOutput(request, rule, output);
+      outputIndices.push(rule.index);
+      outputs.push(output);
+    }
+    if (unknown !== undefined) this.#dropUnknown(request, unknown, outputs);
+    return { error: undefined, outputIndices, outputs, parameters: response.parameters };
+  }
+
+  /** A name that is not configured is dropped; if an output is missing at the same time it is most likely misspelt. */
+  #dropUnknown(request: ShmRequest, unknown: string, outputs: readonly Tensor[]): void {
+    const missing = request.requestedOutputs.filter((name) => !outputs.some((output) => output.name === name));
+    if (missing.length > 0) {
+      throw new TritonError(
+        `Model '${this.#instance}' answered with output '${unknown}', which is not in its configuration, and without ` +
+          `${missing.map((name) => `'${name}'`).join(", ")}, which the client asked for. Is the name misspelt?`,
+      );
+    }
+    if (this.#droppedNames.has(unknown) || this.#droppedNames.size >= 100) return;
+    this.#droppedNames.add(unknown);
+    log("W", `Output '${unknown}' is dropped, because it is not in the configuration of the model.`);
+  }
+
+  #checkOutput(request: ShmRequest, rule: OutputRule, output: Tensor): void {
+    if (output.datatype !== (rule.datatype as DataType)) {
+      throw new TritonError(
+        `Output '${rule.name}' of model '${this.#instance}' has datatype ${output.datatype}, ` +
+          `but its configuration says ${rule.datatype}.`,
+      );
+    }
+    const { shape } = output;
+    const first = this.#batching ? 1 : 0;
+    let fits = shape.length === rule.dims.length + first;
+    for (let i = 0; fits && i < rule.dims.length; i++) {
+      fits = rule.dims[i]! < 0 || rule.dims[i] === shape[i + first];
+    }
+    if (fits && this.#batching) fits = request.inputCount === 0 || request.inputShape(0)[0] === shape[0];
+    if (fits) return;
+    const expected = rule.dims.map(String);
+    if (this.#batching) expected.unshift(String(request.inputCount === 0 ? "batch" : request.inputShape(0)[0]));
+    throw new TritonError(
+      `Output '${rule.name}' of model '${this.#instance}' has shape [${shape.join(", ")}], ` +
+        `but its configuration asks for [${expected.join(", ")}]${this.#batching ? ", the batch size first" : ""}.`,
+    );
+  }
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+  return value.constructor?.name || "object";
+}
+
+/** The message of an error on one line, without its stack. */
+export function oneLine(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replace(/\s+/g, " ").trim();
+}

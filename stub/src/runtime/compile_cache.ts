@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Where Node keeps compiled code between starts. Never in a model's folder: the server would take it for a change. */
+export function compileCacheFolder(): string | undefined {
+  const base = process.env.XDG_CACHE_HOME || (homedir() && join(homedir(), ".cache"));
+  return base ? join(base, "triton-typescript", "compile") : undefined;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Console } from "node:console";
+import { Writable } from "node:stream";
+
+/** Levels of Triton's log. */
+export type LogLevel = "I" | "W" | "E" | "V";
+
+/** Begins a line that names its own level; pairs with TSB_LOG_MARK in backend-shim/src/log_pipe.h. */
+const MARK = "\x1e";
+
+/** Writes text to the server's log, each line with its level. Output to a pipe is synchronous: a crash loses none. */
+export function log(level: LogLevel, text: string): void {
+  const prefix = MARK + level;
+  const body = text.endsWith("\n") ? text.slice(0, -1) : text;
+  process.stdout.write(`${prefix}${body.replaceAll("\n", `\n${prefix}`)}\n`);
+}
+
+function consoleOf(level: LogLevel): Console {
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string | Buffer, _encoding, done) {
+      log(level, chunk.toString());
+      done();
+    },
+  });
+  return new Console({ stdout: stream, stderr: stream });
+}
+
+/** Sends what the model prints with `console` to the server's log, with the level that the method stands for. */
+export function routeConsole(): void {
+  const info = consoleOf("I");
+  const warn = consoleOf("W");
+  const error = consoleOf("E");
+  const verbose = consoleOf("V");
+  Object.assign(globalThis.console, info, {
+    warn: warn.warn,
+    error: error.error,
+    trace: error.trace,
+    assert: error.assert,
+    debug: verbose.debug,
+  });
+}
+
+/** An error as text for the log: its stack, which points into the model's own files, and its causes. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `A value that is no Error was thrown: ${String(error)}`;
+  const text = error.stack ?? `${error.name}: ${error.message}`;
+  return error.cause === undefined ? text : `${text}\nCaused by: ${describeError(error.cause)}`;
+}

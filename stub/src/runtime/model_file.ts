@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { TritonError } from "../api/errors.ts";
+
+/** The names that are looked for when the configuration has no `default_model_filename`. */
+export const MODEL_FILE_NAMES: readonly string[] = ["model.ts", "model.mts", "model.js", "model.mjs"];
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/**
+ * Finds the file that holds the model's class.
+ *
+ * @param folder where the file lies: the version folder, or that of a TypeScript-based backend
+ * @param filename the configuration's `default_model_filename`; empty counts as left out
+ * @returns the full path
+ * @throws TritonError INVALID_ARG when `filename` leads out of `folder` or is not a TypeScript or JavaScript file
+ * @throws TritonError NOT_FOUND when there is no such file; the message names every path that was tried
+ */
+export function findModelFile(folder: string, filename?: string): string {
+  if (filename !== undefined && filename !== "") {
+    if (isAbsolute(filename) || filename.split(/[\\/]/).includes("..") || filename.includes("\0")) {
+      throw new TritonError(
+        `default_model_filename '${filename}' leads out of the version folder. ` +
+          "Give the name of a file inside it, without '..' and without a leading '/'.",
+        "INVALID_ARG",
+      );
+    }
+    if (!/\.[cm]?[jt]s$/.test(filename)) {
+      throw new TritonError(
+        `default_model_filename '${filename}' must end in .ts, .mts, .cts, .js, .mjs or .cjs.`,
+        "INVALID_ARG",
+      );
+    }
+  }
+  const names = filename === undefined || filename === "" ? MODEL_FILE_NAMES : [filename];
+  const paths = names.map((name) => join(folder, name));
+  const found = paths.find(isFile);
+  if (found === undefined) {
+    throw new TritonError(
+      `No model file was found. Looked for ${paths.map((path) => `'${path}'`).join(", ")}. ` +
+        "Put the model's file there, or name it by default_model_filename.",
+      "NOT_FOUND",
+    );
+  }
+  return found;
+}
+
+/** The nearest `tsconfig.json` in `folder` or above it. */
+export function findTsconfig(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    const path = join(at, "tsconfig.json");
+    if (existsSync(path)) return path;
+    if (at === dirname(at)) return undefined;
+  }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { dirname, join } from "node:path";
+import { AutoCompleteConfig } from "../api/auto_complete.ts";
+import { TritonError } from "../api/errors.ts";
+import { type ModelConfig, modelParameter } from "../api/model_config.ts";
+import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
+import { AnswerMaker, oneLine } from "./answers.ts";
+import { compileCacheFolder } from "./compile_cache.ts";
+import { describeError, log } from "./logging.ts";
+import { type LoadedModel, loadModel } from "./model_loader.ts";
+
+/** What the server says with the step `load` (backend-shim/src/model.c). */
+export interface LoadPayload {
+  readonly autoComplete: boolean;
+  /** The model's file lies in the backend's folder, not in the model's. */
+  readonly typescriptBased: boolean;
+  readonly modelName: string;
+  readonly modelVersion: string;
+  readonly modelRepository: string;
+  readonly backendDirectory: string;
+  readonly backendConfig: Readonly<Record<string, string>>;
+  readonly modelConfig: ModelConfig;
+}
+
+/** What the server says with the step `initialize` (backend-shim/src/instance.c). */
+export interface InitializePayload {
+  readonly instanceName: string;
+  readonly instanceKind: "CPU" | "GPU" | "MODEL";
+  readonly deviceId: string;
+  /** Names of inputs and outputs in the order of the protocol's tables. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly modelConfig: ModelConfig;
+}
+
+const YES = new Set(["true", "yes", "1", "on"]);
+const NO = new Set(["false", "no", "0", "off", ""]);
+
+function flag(config: ModelConfig, key: string): boolean {
+  const text = (modelParameter(config, key) ?? "").toLowerCase();
+  if (YES.has(text)) return true;
+  if (NO.has(text)) return false;
+  throw new TritonError(`The model parameter '${key}' must be 'true' or 'false', but is '${text}'.`, "INVALID_ARG");
+}
+
+/** An error as the server puts it into its own: the code, and a message that says where it happened. */
+export function stepError(error: unknown, where: string): { error: { code: string; message: string } } {
+  if (error instanceof TritonError) return { error: { code: error.code, message: error.message } };
+  log("E", describeError(error));
+  return { error: { code: "INTERNAL", message: `${where} failed: ${oneLine(error)}` } };
+}
+
+/** One model in this process, from its file to its end. */
+export class ModelLife {
+  readonly #apiUrl: string;
+  #loadArgs: LoadPayload | undefined;
+  #loaded: LoadedModel | undefined;
+  #model: TritonModel | undefined;
+
+  constructor(apiUrl: string) {
+    this.#apiUrl = apiUrl;
+  }
+
+  /** Loads the model's file and completes the configuration. Returns the answer for the server. */
+  async load(payload: LoadPayload): Promise<{ config: ModelConfig | null }> {
+    this.#loadArgs = payload;
+    const { modelConfig, typescriptBased, modelRepository, backendDirectory } = payload;
+    const modelDir = this.#modelDir(payload);
+    this.#loaded = await loadModel({
+      versionDir: typescriptBased ? backendDirectory : modelDir,
+      modelDir: modelRepository,
+      repositoryDir: dirname(modelRepository),
+      backendDir: backendDirectory,
+      filename: typescriptBased ? undefined : modelConfig.default_model_filename,
+      loader: typescriptBased ? undefined : modelParameter(modelConfig, "LOADER"),
+      typeCheck: !typescriptBased && flag(modelConfig, "TYPE_CHECK"),
+      apiUrl: this.#apiUrl,
+      compileCacheDir: compileCacheFolder(),
+    });
+    if (!payload.autoComplete || this.#loaded.autoCompleteConfig === undefined) return { config: null };
+    return { config: await this.#autoComplete(payload, modelDir) };
+  }
+
+  async #autoComplete(payload: LoadPayload, modelDir: string): Promise<ModelConfig> {
+    const { modelName, modelVersion, modelRepository, backendConfig, backendDirectory } = payload;
+    const args: AutoCompleteArgs = { modelName, modelVersion, modelRepository, modelDir, backendConfig, backendDirectory };
+    const config = new AutoCompleteConfig(payload.modelConfig);
+    const returned = (await this.#loaded!.autoCompleteConfig!(config, args)) ?? config;
+    if (returned instanceof AutoCompleteConfig) return returned.config;
+    throw new TritonError(
+      `The autoCompleteConfig of model '${modelName}' must return the configuration that it was given, or nothing, ` +
+        `but returned ${typeof returned}.`,
+    );
+  }
+
+  #modelDir(payload: LoadPayload): string {
+    return join(payload.modelRepository, payload.modelVersion);
+  }
+
+  /** Makes the model and runs its `initialize`. */
+  async initialize(payload: InitializePayload): Promise<{ model: TritonModel; answers: AnswerMaker; strict: boolean }> {
+    const load = this.#loadArgs!;
+    const { modelConfig, instanceName } = payload;
+    const model = new this.#loaded!.ModelClass();
+    await model.initialize?.({
+      modelName: load.modelName,
+      modelVersion: load.modelVersion,
+      modelInstanceName: instanceName,
+      modelInstanceKind: payload.instanceKind,
+      modelInstanceDeviceId: payload.deviceId,
+      modelRepository: load.modelRepository,
+      modelDir: this.#modelDir(load),
+      modelConfig,
+      modelConfigJson: JSON.stringify(modelConfig),
+      backendConfig: load.backendConfig,
+      backendDirectory: load.backendDirectory,
+    });
+    this.#model = model;
+    return {
+      model,
+      answers: new AnswerMaker(instanceName, modelConfig, payload.outputs),
+      strict: flag(modelConfig, "STRICT_VIEWS"),
+    };
+  }
+
+  async finalize(): Promise<void> {
+    await this.#model?.finalize?.();
+  }
+}

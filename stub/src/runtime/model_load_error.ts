@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TritonError } from "../api/errors.ts";
+
+interface SourceLocation {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly source: string;
+}
+
+/** What a failed import of the model's file means. */
+export type LoadFailure =
+  /** Not valid in TypeScript either, or a name that the other file does not export. */
+  | { readonly kind: "syntax"; readonly location: SourceLocation | undefined }
+  /** Valid TypeScript, but of a sort that must be compiled, not stripped. */
+  | { readonly kind: "needs-compiler" }
+  /** A missing module, or whatever the model's own code threw. */
+  | { readonly kind: "other" };
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+function toPath(place: string): string {
+  if (!place.startsWith("file:")) return place;
+  try {
+    return fileURLToPath(place);
+  } catch {
+    return place;
+  }
+}
+
+/**
+ * Reads the head that Node puts on the stack of a syntax error: `file:line`, source lines, and a row of carets under the
+ * spot.
+ */
+function locationInStack(error: unknown, file?: string): SourceLocation | undefined {
+  const stack = (error as Error | undefined)?.stack;
+  if (typeof stack !== "string") return undefined;
+  const lines = stack.split("\n");
+  const head = /^(.*):(\d+)$/.exec(lines[0] ?? "");
+  const caret = lines.findIndex((line, i) => i >= 2 && /^\s*\^+\s*$/.test(line));
+  if (head === null || caret === -1) return undefined;
+  return {
+    file: toPath(file ?? head[1]!),
+    line: Number(head[2]),
+    column: lines[caret]!.indexOf("^") + 1,
+    source: lines[caret - 1]!,
+  };
+}
+
+/** Strips without Node's remark that the function is experimental. */
+function tryStrip(file: string): unknown {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = () => {};
+  try {
+    stripTypeScriptTypes(readFileSync(file, "utf8"), { mode: "strip" });
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/** The first file that is not TypeScript, with the spot. V8 does not say where a module has its syntax error. */
+function findSyntaxError(files: Iterable<string>): { error: Error; location: SourceLocation } | undefined {
+  for (const file of files) {
+    const error = tryStrip(file);
+    if (codeOf(error) !== "ERR_INVALID_TYPESCRIPT_SYNTAX") continue;
+    const location = locationInStack(error, file);
+    if (location !== undefined) return { error: error as Error, location };
+  }
+  return undefined;
+}
+
+/** The file that a relative import without a TypeScript extension means, when there is one. */
+function typescriptTwin(target: string): boolean {
+  const base = target.replace(/\.[cm]?jsx?$/, "");
+  return [".ts", ".mts", ".cts", ".tsx"].some((ext) => existsSync(base + ext)) || existsSync(join(target, "index.ts"));
+}
+
+/** Whether a module that was not found is one that a compiler would find. */
+function compilerWouldFind(error: unknown, tsconfig: string | undefined): boolean {
+  const { message, url } = error as Error & { url?: string };
+  if (url !== undefined && typescriptTwin(toPath(url))) return true;
+  const named = /^Cannot find (?:module|package) '([^']+)'/.exec(message)?.[1];
+  if (named === undefined) return false;
+  if (named.startsWith("/") || named.startsWith("file:")) return typescriptTwin(toPath(named));
+  return tsconfig !== undefined && /"(?:paths|baseUrl)"\s*:/.test(readFileSync(tsconfig, "utf8"));
+}
+
+/**
+ * Says what a failed import means.
+ *
+ * @param files the model's files that were reached so far
+ * @param tsconfig the model's `tsconfig.json`, if it has one
+ */
+export function classifyFailure(error: unknown, files: Iterable<string>, tsconfig: string | undefined): LoadFailure {
+  switch (codeOf(error)) {
+    case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
+      return { kind: "needs-compiler" };
+    case "ERR_INVALID_TYPESCRIPT_SYNTAX":
+      return { kind: "syntax", location: locationInStack(error) };
+    case "ERR_MODULE_NOT_FOUND":
+    case "MODULE_NOT_FOUND":
+    case "ERR_UNSUPPORTED_DIR_IMPORT":
+    case "ERR_PACKAGE_IMPORT_NOT_DEFINED":
+      return compilerWouldFind(error, tsconfig) ? { kind: "needs-compiler" } : { kind: "other" };
+  }
+  if (!(error instanceof SyntaxError)) return { kind: "other" };
+  const all = [...files];
+  const found = findSyntaxError(all);
+  if (found !== undefined) return { kind: "syntax", location: found.location };
+  // V8 refuses what TypeScript accepts: decorators, or a type that is imported without the word `type`.
+  if (all.some((file) => /\.[cm]?tsx?$/.test(file))) return { kind: "needs-compiler" };
+  return { kind: "syntax", location: locationInStack(error) };
+}
+
+/** The sentence for a file with a syntax error: the spot, the reason and the line. */
+export function syntaxError(error: unknown, location: SourceLocation | undefined, file: string): TritonError {
+  const reason = (error as Error).message;
+  if (location === undefined) {
+    return new TritonError(`The model file '${file}' cannot be loaded: ${reason}`, "INVALID_ARG", { cause: error });
+  }
+  const { source, line, column } = location;
+  const pointer = `${source.slice(0, column - 1).replace(/\S/g, " ")}^`;
+  return new TritonError(
+    `The model cannot be loaded because of a syntax error at ${location.file}:${line}:${column}: ${reason}\n` +
+      `${source}\n${pointer}`,
+    "INVALID_ARG",
+    { cause: error },
+  );
+}
+
+/** The first line of a stack that points into a file which is not a package's and not Node's own. */
+function ownFrame(stack: string | undefined): string | undefined {
+  const frames = stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
+  const own = frames.find((line) => !line.includes("node:") && !line.includes("/node_modules/"));
+  const place = own === undefined ? undefined : /\(?((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?\s*$/.exec(own)?.[1];
+  return place === undefined ? undefined : place.replace(/^file:\/\//, "").replace(/\?[^:]*/, "");
+}
+
+/** The sentence for a module that is not there. */
+function missingModule(error: Error, file: string): TritonError {
+  const reason = error.message.split("\n")[0]!.replace(/\.?$/, ".");
+  return new TritonError(
+    `The model file '${file}' cannot be loaded because an import was not found: ${reason} ` +
+      `A relative import is looked up beside its file, a package from '${dirname(file)}' upwards.`,
+    "NOT_FOUND",
+    { cause: error },
+  );
+}
+
+/** The error of a load for whatever the import of the model's file threw. */
+export function importError(error: unknown, file: string): TritonError {
+  if (["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")) {
+    return missingModule(error as Error, file);
+  }
+  if (!(error instanceof Error)) {
+    return new TritonError(`The model file '${file}' threw ${String(error)} while it was loaded.`, "INTERNAL");
+  }
+  const frame = ownFrame(error.stack);
+  return new TritonError(
+    `The model file '${file}' threw while it was loaded: ${error.name}: ${error.message}` +
+      `${frame === undefined ? "" : ` (at ${frame})`}`,
+    error instanceof TritonError ? error.code : "INTERNAL",
+    { cause: error },
+  );
+}

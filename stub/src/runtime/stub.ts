@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TritonError } from "../api/errors.ts";
+import { Channel, type Step } from "../ipc/channel.ts";
+import { ExecuteLoop } from "./execute_loop.ts";
+import { describeError, log, routeConsole } from "./logging.ts";
+import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
+
+/** What the model's own code is called in an error of a step. */
+const WHERE: Readonly<Record<Step, string>> = {
+  load: "Loading the model",
+  initialize: "The model's initialize",
+  finalize: "The model's finalize",
+};
+
+/** The process of one model instance: does the server's steps, then executes batches. */
+class Stub {
+  readonly #life: ModelLife;
+  readonly #channel: Channel;
+  #loop: ExecuteLoop | undefined;
+  /** The step whose promise is not settled. */
+  #pending: Step | undefined;
+
+  constructor(apiUrl: string) {
+    this.#life = new ModelLife(apiUrl);
+    this.#channel = new Channel({
+      onBatch: (batch) => this.#loop!.run(batch),
+      onStep: (step, payload) => this.#start(step, payload),
+    });
+    process.on("beforeExit", () => this.#onNothingLeft());
+  }
+
+  #start(step: Step, payload: unknown): void {
+    this.#pending = step;
+    // While a step runs, the connection does not keep the loop alive: if nothing else does either, nothing can settle
+    // the step's promise any more, and the server is told instead of waiting for ever.
+    this.#channel.hold(false);
+    this.#run(step, payload).then(
+      (answer) => this.#finish(step, answer),
+      (error: unknown) => this.#finish(step, stepError(error, WHERE[step])),
+    );
+  }
+
+  #onNothingLeft(): void {
+    const step = this.#pending;
+    if (step === undefined) return;
+    const error = new TritonError(
+      `${WHERE[step]} returned a promise that nothing is left to settle: no timer, no I/O. Look for an await on something ` +
+        "that is never resolved.",
+    );
+    this.#finish(step, stepError(error, WHERE[step]));
+  }
+
+  #finish(step: Step, answer: object): void {
+    if (this.#pending !== step) return;
+    this.#pending = undefined;
+    this.#channel.hold(true);
+    this.#channel.answerStep(step, answer);
+    if (step === "finalize") process.exit(0);
+  }
+
+  async #run(step: Step, payload: unknown): Promise<object> {
+    switch (step) {
+      case "load":
+        return await this.#life.load(payload as LoadPayload);
+      case "initialize": {
+        const { inputs, outputs, instanceName } = payload as InitializePayload;
+        process.title = `triton-typescript ${instanceName}`;
+        const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
+        this.#channel.configure({ inputs, outputs }, strict);
+        this.#loop = new ExecuteLoop(model, this.#channel, answers);
+        return {};
+      }
+      case "finalize":
+        await this.#life.finalize();
+        return {};
+    }
+  }
+}
+
+/** Starts the stub in this process. `apiUrl` is the module that models import as `triton-typescript`. */
+export function startStub(apiUrl: string): void {
+  routeConsole();
+  // A promise of the model that nobody waits for must not take the answers of other requests with it.
+  process.on("unhandledRejection", (reason) => {
+    log("E", `A promise of the model was rejected and nobody handled it. ${describeError(reason)}`);
+  });
+  new Stub(apiUrl);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const publicApi = fileURLToPath(new URL("./stub/src/api/index.ts", import.meta.url));
+
+export default defineConfig({
+  resolve: { alias: { "triton-typescript": publicApi } },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "stub/src/**/*.test.ts",
+            "backends/**/*.test.ts",
+            "model_repository/**/*.test.ts",
+            "bench/**/*.test.ts",
+            "scripts/**/*.test.mjs",
+            "test/{conformance,fake-triton,faults,ocr}/**/*.test.ts",
+          ],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          // Every file starts a real server of its own, so files run one after another.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
