@@ -30,6 +30,8 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           // Every file starts a real server of its own, so files run one after another.
           fileParallelism: false,
+          globalSetup: ["test/e2e/harness/global_setup.ts"],
+          setupFiles: ["test/e2e/harness/stop_all.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },

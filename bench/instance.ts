@@ -31,38 +31,35 @@ export interface FlatnessFigures {
   stubKib: number[];
 }
 
-/** Loads each subject alone: once to look at it, then `loads` times for the time that it takes. */
+/** Loads a subject on a fresh server: once to look at it, then `loads` times for the time that it takes. */
 export async function runInstance(
   server: Server,
-  subjects: readonly Subject[],
+  subject: Subject,
   loads: number,
   say: (text: string) => void,
-): Promise<InstanceFigures[]> {
-  const results: InstanceFigures[] = [];
-  for (const subject of subjects) {
-    const others = new Set(server.children());
-    const serverThreads = threadCount([server.pid]);
-    await server.load(subject.name);
-    await checkAnswers(server, subject.name, 64);
-    await sleep(1000);
-    const pids = server.children().filter((pid) => !others.has(pid));
-    const idle = memory(pids);
-    const threads = threadCount(pids);
-    const gained = threadCount([server.pid]) - serverThreads;
-    await server.unload(subject.name);
+): Promise<InstanceFigures> {
+  const threadsBefore = threadCount([server.pid]);
+  await server.load(subject.name);
+  await checkAnswers(server, subject.name, 64);
+  await sleep(1000);
+  const pids = server.children();
+  const looked = {
+    idle: memory(pids),
+    processes: pids.length,
+    threads: threadCount(pids),
+    serverThreads: threadCount([server.pid]) - threadsBefore,
+  };
+  await server.unload(subject.name);
 
-    const times: number[] = [];
-    for (let i = 0; i < loads; i++) {
-      times.push(await server.load(subject.name));
-      await server.unload(subject.name);
-    }
-    const loadMs = spread(times);
-    results.push({ subject: subject.name, loadMs, idle, processes: pids.length, threads, serverThreads: gained });
-    say(
-      `${subject.title}: loads in ${loadMs.median.toFixed(0)} ms, ${(idle.rssKib / 1024).toFixed(1)} MiB resident when idle`,
-    );
+  const times: number[] = [];
+  for (let i = 0; i < loads; i++) {
+    times.push(await server.load(subject.name));
+    await server.unload(subject.name);
   }
-  return results;
+  const loadMs = spread(times);
+  const resident = (looked.idle.rssKib / 1024).toFixed(1);
+  say(`${subject.title}: loads in ${loadMs.median.toFixed(0)} ms, ${resident} MiB resident when idle`);
+  return { subject: subject.name, loadMs, ...looked };
 }
 
 const FLATNESS_STEPS = 5;

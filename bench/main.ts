@@ -10,11 +10,12 @@ import { chart } from "./chart.ts";
 import { conditions } from "./conditions.ts";
 import { runIdentity } from "./identity.ts";
 import { runFlatness, runInstance } from "./instance.ts";
+import { takeTurn } from "./lock.ts";
 import { backendTimeTable, flatnessTable, instanceTable, page, throughputTable } from "./report.ts";
 import { type Results, verdicts } from "./results.ts";
 import { Server } from "./server.ts";
 import { BENCH_DIR, ROOT, setUp, type Workbench } from "./setup.ts";
-import { CONCURRENCIES, SIZES, SUBJECT_NAMES, SUBJECTS, type SubjectName } from "./subjects.ts";
+import { CONCURRENCIES, SIZES, SUBJECT_NAMES, SUBJECTS, type Subject, type SubjectName } from "./subjects.ts";
 
 const PARTS = ["identity", "instance", "flatness"] as const;
 type Part = (typeof PARTS)[number];
@@ -79,12 +80,17 @@ async function withServer<T>(bench: Workbench, options: Options, use: (server: S
   const server = await Server.start(bench, options.port);
   try {
     return await use(server);
+  } catch (error) {
+    const ending = server.ending();
+    if (ending === undefined) throw error;
+    throw new Error(`tritonserver ended with ${ending} during the run; see build/bench/tritonserver.log.`, {
+      cause: error,
+    });
   } finally {
     await server.stop();
   }
 }
 
-/** Each part gets a server of its own, and so does each backend where memory is watched: none inherits another's. */
 async function measure(parts: readonly Part[], options: Options, say: Say): Promise<Results> {
   const subjects = SUBJECT_NAMES.filter((name) => options.backends.includes(name)).map((name) => SUBJECTS[name]);
   const triton = options.server ? installedServer(options.server) : await ensureEmbeddedServer(process.stdout);
@@ -96,10 +102,15 @@ async function measure(parts: readonly Part[], options: Options, say: Say): Prom
     subjects: subjects.map((subject) => subject.name),
   };
   say(`${results.conditions.triton} works; its log is build/bench/tritonserver.log`);
+  /** One server for each backend, so that none inherits another's memory or threads. */
+  const alone = async <T>(use: (server: Server, subject: Subject) => Promise<T>): Promise<T[]> => {
+    const all: T[] = [];
+    for (const subject of subjects) all.push(await withServer(bench, options, (server) => use(server, subject)));
+    return all;
+  };
   if (parts.includes("instance")) {
-    results.instance = await withServer(bench, options, (server) =>
-      runInstance(server, subjects, options.quick ? 1 : 5, say),
-    );
+    const loads = options.quick ? 1 : 5;
+    results.instance = await alone((server, subject) => runInstance(server, subject, loads, say));
   }
   if (parts.includes("identity")) {
     const sizes = SIZES.filter((size) => options.only.includes(size.label));
@@ -107,13 +118,7 @@ async function measure(parts: readonly Part[], options: Options, say: Say): Prom
     results.identity = await withServer(bench, options, (server) => runIdentity(bench, server, subjects, cells, say));
   }
   if (parts.includes("flatness")) {
-    results.flatness = [];
-    for (const subject of subjects) {
-      const watched = await withServer(bench, options, (server) =>
-        runFlatness(bench, server, subject, options.requests, say),
-      );
-      results.flatness.push(watched);
-    }
+    results.flatness = await alone((server, subject) => runFlatness(bench, server, subject, options.requests, say));
   }
   return results;
 }
@@ -154,6 +159,7 @@ async function main(): Promise<void> {
   const began = Date.now();
   const say: Say = (text) => console.log(`[${((Date.now() - began) / 1000).toFixed(0).padStart(4)} s] ${text}`);
 
+  await takeTurn(() => say("waiting for another benchmark on this machine to end"));
   const results = await measure(parts, options, say);
   print(results);
   const complete =

@@ -14,28 +14,29 @@ afterEach(async () => {
   child = undefined;
 });
 
-/** A shell with a `cat` below it; both end when stdin closes. The shell says when it has started. */
-async function family(script: string): Promise<number> {
-  child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+/** A shell with a `cat` below it; both end when stdin closes. What comes back through the cat says that it runs. */
+async function family(): Promise<number> {
+  child = spawn("sh", ["-c", "cat; true"], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin!.write("ready");
   await once(child.stdout!, "data");
   return child.pid!;
 }
 
 describe("proc", () => {
   it("finds children and their children, but not the root", async () => {
-    const pid = await family("(echo ready; cat; true); true");
+    const shell = await family();
+    const cat = descendants(shell);
+    expect(cat).toHaveLength(1);
     const below = descendants(process.pid);
-    expect(below).toContain(pid);
+    expect(below).toContain(shell);
+    expect(below).toContain(cat[0]);
     expect(below).not.toContain(process.pid);
-    expect(descendants(pid).length).toBeGreaterThan(0);
-    for (const grandchild of descendants(pid)) expect(below).toContain(grandchild);
   });
 
   it("reads memory and threads of a live process, and nothing of one that is gone", () => {
     const reading = memory([process.pid]);
     expect(reading.rssKib).toBeGreaterThan(1024);
     expect(reading.pssKib).toBeGreaterThan(0);
-    expect(reading.pssKib).toBeLessThanOrEqual(reading.rssKib * 1.1);
     expect(threadCount([process.pid])).toBeGreaterThan(1);
     const gone = 2 ** 22 + 1;
     expect(memory([gone])).toEqual({ rssKib: 0, pssKib: 0 });
@@ -45,8 +46,8 @@ describe("proc", () => {
 
   it("counts processor time that was used", () => {
     const before = cpuMicroseconds([process.pid]);
-    const until = performance.now() + 100;
-    while (performance.now() < until);
+    const used = process.cpuUsage();
+    while (process.cpuUsage(used).user < 100_000);
     expect(cpuMicroseconds([process.pid])).toBeGreaterThan(before);
   });
 });

@@ -9,10 +9,10 @@ import { SUBJECTS, type SubjectName } from "./subjects.ts";
 
 type Row = readonly string[];
 
-/** A Markdown table; all columns but the first are aligned to the right. */
-export function table(head: Row, rows: readonly Row[]): string {
+/** A Markdown table; all columns but the first are aligned to the right, where figures belong. */
+export function table(head: Row, rows: readonly Row[], others: "left" | "right" = "right"): string {
   const line = (cells: Row) => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, i) => (i === 0 ? "---" : "---:"));
+  const rule = head.map((_, i) => (i === 0 || others === "left" ? "---" : "---:"));
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
@@ -115,15 +115,17 @@ function conditionsTable(results: Results): string {
       ["python_backend", `of the same server, Python ${c.python}, numpy ${c.numpy}`],
       ["rounds", `${results.rounds}, three windows of ${results.windowMs} ms for each cell and backend`],
     ],
+    "left",
   );
 }
 
 function aims(results: Results): string {
   const list = verdicts(results);
+  if (list.length === 0) return "This run measured nothing that an aim is set for.";
   const rows = list.map((entry) => [entry.aim, entry.met ? "met" : "**missed**", entry.worst]);
   const missed = list.filter((entry) => !entry.met).length;
   const summary = missed === 0 ? "All aims are met." : `${missed} of ${list.length} aims are missed.`;
-  return `${table(["aim", "result", "worst median"], rows)}\n\n${summary}`;
+  return `${table(["aim", "result", "worst median"], rows, "left")}\n\n${summary}`;
 }
 
 const HOW = `An identity model returns its FP32 input unchanged, so that only the way to the model and back is measured. All
@@ -133,8 +135,10 @@ every cell is measured for every backend in turn, a few seconds apart, and anoth
 number of concurrent requests. Before anything is timed, the answers of every backend are compared with random inputs.
 
 - The **floor** is a backend in C that only copies each input into its output: what no backend can avoid.
-- **typescript** makes its output with \`new Tensor(name, input.data, ...)\`; **allocateOutput** writes into an output that was
-  allocated in shared memory.
+- **typescript** makes its output with \`new Tensor(name, input.data, ...)\`, as **python_backend**'s model does with
+  \`Tensor(name, input.as_numpy())\`. The aims speak of this one.
+- **typescript, allocateOutput** copies the input into an output that was allocated in shared memory, as a model that
+  computes would: one copy more than the other models make.
 - Figures are medians over the rounds, with the lowest and the highest round in brackets. Ratios are taken within a
   round first.`;
 

@@ -79,6 +79,12 @@ describe("the page", () => {
     expect(text).toContain("| 64B x 8 | 10 | 110 | 111 | 1.01 |");
   });
 
+  it("does not claim an aim that nothing was measured for", () => {
+    const text = page({ conditions, rounds: 1, windowMs: 1, subjects: ["floor"] });
+    expect(text).toContain("measured nothing that an aim is set for");
+    expect(text).not.toContain("aims are met");
+  });
+
   it("aligns all columns of a table but the first to the right", () => {
     expect(table(["a", "b"], [["1", "2"]])).toBe("| a | b |\n| --- | ---: |\n| 1 | 2 |");
   });

@@ -37,7 +37,11 @@ export interface Verdict {
   worst: string;
 }
 
-const OURS: readonly SubjectName[] = ["typescript", "typescript_allocate"];
+/**
+ * The aims speak of the counterpart of the numpy identity, which hands its input on. The model with allocateOutput copies
+ * once itself, which none of the others does: it is shown, and not judged.
+ */
+const OURS: readonly SubjectName[] = ["typescript"];
 
 interface Finding {
   value: number;

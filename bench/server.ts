@@ -90,7 +90,7 @@ export class Server {
 
   async #untilReady(): Promise<void> {
     const deadline = Date.now() + 60_000;
-    while (this.#process.exitCode === null && Date.now() < deadline) {
+    while (this.ending() === undefined && Date.now() < deadline) {
       const reply = await fetch(`${this.httpUrl}/v2/health/ready`).catch(() => undefined);
       if (reply?.ok) return;
       await sleep(100);
@@ -149,8 +149,15 @@ export class Server {
     return `${name} ${version}`;
   }
 
+  /** How the server ended, or undefined while it runs. */
+  ending(): string | undefined {
+    const { exitCode, signalCode } = this.#process;
+    if (signalCode !== null) return `signal ${signalCode}`;
+    return exitCode === null ? undefined : `exit code ${exitCode}`;
+  }
+
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.ending() !== undefined) return;
     const ended = new Promise((resolve) => this.#process.once("close", resolve));
     this.#process.kill("SIGTERM");
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), 40_000);

@@ -128,8 +128,9 @@ static void arena__cool(struct tsb_arena* arena, struct tsb_arena_region* region
 
 int tsb_arena_free(struct tsb_arena* arena, uint32_t id, uint64_t offset, uint64_t bytes) {
   struct tsb_arena_region* region = arena__region(arena, id);
+  if (region == NULL || bytes > region->bytes) return -EINVAL;  // before rounding up, which may overflow
   bytes = arena__round(bytes);
-  if (region == NULL || offset % TSB_DATA_ALIGNMENT != 0) return -EINVAL;
+  if (offset % TSB_DATA_ALIGNMENT != 0) return -EINVAL;
   if (offset > region->bytes || bytes > region->bytes - offset) return -EINVAL;
   uint32_t next = 0;
   while (next < region->free_count && region->free_extents[next].offset < offset) next++;

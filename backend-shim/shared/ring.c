@@ -12,7 +12,7 @@ enum { SPIN_NS = 20000, SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring = (struct tsb_ring){
-      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fd = wake_fd};
+      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
 }
 
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {
@@ -37,9 +37,10 @@ void tsb_ring_publish(struct tsb_ring* ring) {
   // Store tail, then load consumer_sleeps; the consumer stores consumer_sleeps, then loads tail. In one total order at
   // least one of the two sees the other's store, so no wake-up is lost.
   tsb_store_seq_u64(&ring->shared->tail, ring->position);
-  if (tsb_load_seq_u32(&ring->shared->consumer_sleeps) == 0) return;
+  uint32_t sleeps = tsb_load_seq_u32(&ring->shared->consumer_sleeps);
+  if (sleeps == 0) return;
   uint64_t one = 1;
-  ssize_t written = write(ring->wake_fd, &one, sizeof one);
+  ssize_t written = write(sleeps == 2 && ring->wake_fds[1] >= 0 ? ring->wake_fds[1] : ring->wake_fds[0], &one, sizeof one);
   (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
 }
 
@@ -81,8 +82,8 @@ int tsb_ring_spin(struct tsb_ring* ring) {
   return 0;
 }
 
-int tsb_ring_prepare_sleep(struct tsb_ring* ring) {
-  tsb_store_seq_u32(&ring->shared->consumer_sleeps, 1);
+int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) {
+  tsb_store_seq_u32(&ring->shared->consumer_sleeps, (uint32_t)waker + 1);
   if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see tsb_ring_publish
   tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0);
   return 0;

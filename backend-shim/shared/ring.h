@@ -10,7 +10,8 @@ struct tsb_ring {
   struct tsb_ring_shared* shared;
   struct tsb_entry* entries;
   uint32_t mask;
-  int wake_fd;        // eventfd of the consumer: written by the producer
+  int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
+                      // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
@@ -33,8 +34,9 @@ int tsb_ring_is_empty(const struct tsb_ring* ring);
 
 // Consumer: spins a bounded, adaptive time. Returns 1 when there is something to take.
 int tsb_ring_spin(struct tsb_ring* ring);
-// Consumer: asks to be woken. Returns 1 when it may sleep, 0 when something came in the meantime (then do not sleep).
-int tsb_ring_prepare_sleep(struct tsb_ring* ring);
+// Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the meantime
+// (then do not sleep).
+int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);
 void tsb_ring_awake(struct tsb_ring* ring);
 
 #endif

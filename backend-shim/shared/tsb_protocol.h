@@ -36,7 +36,7 @@ struct tsb_ring_shared {
   uint8_t reserved0[56];
   uint64_t head;             // entries ever consumed; written by the consumer (release), read by the producer.
                              // What an entry points at belongs to its producer again once head has passed it.
-  uint32_t consumer_sleeps;  // 1: the consumer needs a write to its eventfd; written by the consumer only
+  uint32_t consumer_sleeps;  // 0: awake; n: needs a write to its n-th eventfd; written by the consumer only
   uint8_t reserved1[52];
 };
 static_assert(sizeof(struct tsb_ring_shared) == 128, "ring header size");
@@ -159,7 +159,7 @@ static_assert(sizeof(struct tsb_response) == 32, "response size");
 
 // --- Control channel: frames on a stream socket, for all that is rare ---------------------------------------------
 // A frame is this head, then `payload_bytes` of JSON text. Descriptors travel beside the head (SCM_RIGHTS).
-#define TSB_CONTROL_HELLO 1u        // to stub: control region, eventfd to the stub, eventfd to the shim
+#define TSB_CONTROL_HELLO 1u        // to stub: control region, eventfd to the stub, both eventfds to the shim
 #define TSB_CONTROL_HELLO_ACK 2u    // to shim: versions of Node and of the stub
 #define TSB_CONTROL_REGION 3u       // both ways: a sealed memfd; region = id; its size is the descriptor's
 #define TSB_CONTROL_LOAD 4u         // to stub: where the model is, its configuration, whether to auto-complete

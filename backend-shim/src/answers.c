@@ -9,7 +9,12 @@
 #include "decode_response.h"
 #include "instance.h"
 
-enum { LONG_RUN_MS = 60000 };
+enum {
+  LONG_RUN_MS = 60000,
+  // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that waits
+  // there cannot go to another instance any more, nor be overtaken by one of a higher priority.
+  PREFETCH_NS = 250000,
+};
 
 struct answers_times {
   uint64_t exec_start_ns, compute_start_ns, compute_end_ns;
@@ -52,6 +57,18 @@ static void answers__finish_batch(struct tsb_instance* instance, struct tsb_stub
                 "Reporting batch statistics");
 }
 
+// A batch that was handed over while the model was busy with another one was waiting, not computing: its times begin
+// when the model was free, and Triton counts the wait as time in the queue.
+static void answers__start_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot,
+                                 struct answers_times* times) {
+  uint64_t waited_ns = 0;
+  if (instance->concurrency == 1 && instance->last_answer_ns > slot->compute_start_ns) {
+    waited_ns = instance->last_answer_ns - slot->compute_start_ns;
+  }
+  times->exec_start_ns = slot->exec_start_ns + waited_ns;
+  times->compute_start_ns = slot->compute_start_ns + waited_ns;
+}
+
 // Takes one waiting request out of its batch; from here on it is this thread's alone.
 static TRITONBACKEND_Request* answers__take(struct tsb_instance* instance, const struct tsb_entry* entry,
                                             struct answers_times* times) {
@@ -61,8 +78,7 @@ static TRITONBACKEND_Request* answers__take(struct tsb_instance* instance, const
   if (request != NULL) {
     struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
     slot->requests[entry->request] = NULL;
-    times->exec_start_ns = slot->exec_start_ns;
-    times->compute_start_ns = slot->compute_start_ns;
+    answers__start_times(instance, slot, times);
   }
   pthread_mutex_unlock(&instance->lock);
   return request;
@@ -81,7 +97,13 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
   answers__release(instance, request, success, &times);
   // Only this thread answers requests, so only it counts them.
-  if (--slot->unanswered == 0) answers__finish_batch(instance, stub, slot, &times);
+  if (--slot->unanswered == 0) {
+    instance->last_answer_ns = times.compute_end_ns;
+    // A moving average: one batch that lost its processor for a moment says little about the next.
+    uint64_t compute_ns = times.compute_end_ns - times.compute_start_ns;
+    instance->recent_compute_ns += compute_ns / 8 - instance->recent_compute_ns / 8;
+    answers__finish_batch(instance, stub, slot, &times);
+  }
   return status;
 }
 
@@ -146,31 +168,75 @@ static void answers__fail_after_death(struct tsb_instance* instance, struct tsb_
   tsb_answers_fail_all(instance, stub, reason);
 }
 
-static int answers__timeout_ms(const struct tsb_batch_slot* slot) {
-  if (slot->deadline_ns == 0) return slot->warned ? -1 : LONG_RUN_MS + 1000;
-  uint64_t now = tsb_now_ns();
-  uint64_t left_ms = now >= slot->deadline_ns ? 0 : (slot->deadline_ns - now) / 1000000 + 1;
-  return left_ms > LONG_RUN_MS ? LONG_RUN_MS : (int)left_ms;
+// Longest sleep before the time limits must be looked at.
+static int answers__timeout_ms(const struct tsb_instance* instance) {
+  int64_t limit_ms = instance->model->settings.execute_timeout_ms;
+  return limit_ms > 0 && limit_ms < TSB_CHECK_TIME_MS ? (int)limit_ms : TSB_CHECK_TIME_MS;
 }
 
-void tsb_answers_wait(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot) {
-  struct tsb_ring* ring = &stub->to_shim;
-  bool dead = false;
-  for (;;) {
-    bool broken = tsb_answers_drain(instance, stub) < 0;
-    if (!slot->in_use) return;
-    if (dead || broken) break;
-    if (tsb_ring_spin(ring) || !tsb_ring_prepare_sleep(ring)) continue;
-    struct pollfd items[] = {{.fd = stub->wake_shim_fd, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN}};
-    int ready = poll(items, 2, answers__timeout_ms(slot));
-    tsb_ring_awake(ring);
-    if (items[0].revents != 0) {
-      uint64_t count;
-      ssize_t got = read(stub->wake_shim_fd, &count, sizeof count);
-      (void)got;  // EAGAIN: an earlier read took the count
-    }
-    if (ready == 0) tsb_answers_check_time(instance, stub);
-    dead = ready > 0 && items[1].revents != 0;  // once more around: it may have answered before it died
+// Sleeps until an answer or the stub's death. Returns whether it is dead.
+static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub) {
+  int wake_fd = stub->wake_shim_fds[TSB_WAKER_EXECUTE];
+  struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN}};
+  int ready = poll(items, 2, answers__timeout_ms(instance));
+  tsb_ring_awake(&stub->to_shim);
+  if (items[0].revents != 0) {
+    uint64_t count;
+    ssize_t got = read(wake_fd, &count, sizeof count);
+    (void)got;  // EAGAIN: an earlier read took the count
   }
-  answers__fail_after_death(instance, stub);
+  if (ready == 0) tsb_answers_check_time(instance, stub);
+  return ready > 0 && items[1].revents != 0;
+}
+
+// Batches in flight at which Execute may leave. The only thread that adds to them is the caller.
+static bool answers__has_room(struct tsb_instance* instance) {
+  uint64_t waiting = instance->prefetches ? PREFETCH_NS / (instance->recent_compute_ns + 1) : 0;
+  if (waiting > TSB_MAX_PREFETCH) waiting = TSB_MAX_PREFETCH;
+  pthread_mutex_lock(&instance->lock);
+  bool room = instance->batches.in_flight < instance->concurrency + waiting;
+  pthread_mutex_unlock(&instance->lock);
+  return room;
+}
+
+bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
+  if (pthread_mutex_trylock(&instance->reading) != 0) return false;
+  tsb_ring_awake(&stub->to_shim);  // an answer that comes from now on need not wake the supervisor
+  return true;
+}
+
+void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader) {
+  struct tsb_ring* ring = &stub->to_shim;
+  bool dead = false, broken = false;
+  if (!is_reader) pthread_mutex_lock(&instance->reading);
+  tsb_ring_awake(ring);
+  for (;;) {
+    broken = tsb_answers_drain(instance, stub) < 0;
+    if (dead || broken) break;
+    if (tsb_ring_spin(ring)) continue;
+    bool leaves = answers__has_room(instance);
+    if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
+    if (leaves) break;
+    dead = answers__sleep(instance, stub);  // if so, once more around: it may have answered before it died
+  }
+  pthread_mutex_unlock(&instance->reading);
+  if (dead || broken) answers__fail_after_death(instance, stub);
+}
+
+void tsb_answers_leave(struct tsb_instance* instance, struct tsb_stub* stub) {
+  while (!tsb_ring_prepare_sleep(&stub->to_shim, TSB_WAKER_SUPERVISOR) && tsb_answers_drain(instance, stub) == 0) {
+  }
+  pthread_mutex_unlock(&instance->reading);
+}
+
+void tsb_answers_look(struct tsb_instance* instance, struct tsb_stub* stub) {
+  struct tsb_ring* ring = &stub->to_shim;
+  uint64_t count;
+  ssize_t got = read(stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], &count, sizeof count);
+  (void)got;  // EAGAIN: nothing was written
+  if (pthread_mutex_trylock(&instance->reading) != 0) return;  // Execute reads, and looks again before it leaves
+  tsb_ring_awake(ring);
+  while (tsb_answers_drain(instance, stub) == 0 && !tsb_ring_prepare_sleep(ring, TSB_WAKER_SUPERVISOR)) {
+  }
+  pthread_mutex_unlock(&instance->reading);
 }

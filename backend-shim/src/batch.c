@@ -29,6 +29,7 @@ struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACK
   }
   memcpy(slot->requests, requests, count * sizeof *requests);
   slot->in_use = true;
+  slot->sent = false;
   slot->generation++;
   slot->request_count = slot->unanswered = count;
   slot->block_bytes = 0;
@@ -42,7 +43,7 @@ TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, uint32_t
                                          uint32_t request) {
   if (batch >= table->count) return NULL;
   const struct tsb_batch_slot* slot = &table->slots[batch];
-  if (!slot->in_use || slot->generation != generation || request >= slot->request_count) return NULL;
+  if (!slot->in_use || !slot->sent || slot->generation != generation || request >= slot->request_count) return NULL;
   return slot->requests[request];
 }
 

@@ -8,6 +8,7 @@
 
 struct tsb_batch_slot {
   bool in_use;
+  bool sent;  // the stub may answer; before, the requests and the block are the executing thread's alone
   uint32_t generation;
   TRITONBACKEND_Request** requests;  // NULL once answered and released
   uint32_t request_count;

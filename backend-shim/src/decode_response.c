@@ -72,7 +72,9 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, struct 
       !decode__shape_fits(model, io, dims, tensor->dims_count)) {
     return decode__mismatch(io, tensor);
   }
-  if (element_bytes > 0 && bytes != (uint64_t)elements * (uint64_t)element_bytes) return decode__mismatch(io, tensor);
+  int64_t expected;
+  if (__builtin_mul_overflow(elements, element_bytes, &expected)) return decode__mismatch(io, tensor);
+  if (element_bytes > 0 && bytes != (uint64_t)expected) return decode__mismatch(io, tensor);
   const uint8_t* data = bytes == 0 ? NULL : tsb_stub_resolve(stub, &tensor->place);
   if (bytes > 0 && data == NULL) return decode__mismatch(io, tensor);
   TRITONBACKEND_Output* output;
@@ -96,6 +98,7 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, struct 
 static int decode__outputs(const struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Response* response,
                            const struct decode_record* record, TRITONSERVER_Error** error) {
   uint64_t at = sizeof record->head;
+  if (record->head.output_count > model->outputs.count) return -EPROTO;
   for (uint32_t i = 0; i < record->head.output_count; i++) {
     struct tsb_tensor tensor;
     int64_t dims[TSB_MAX_DIMS];
@@ -121,6 +124,7 @@ static int decode__parameters(TRITONBACKEND_Response* response, const struct dec
     at += sizeof parameter;
     uint64_t text = (uint64_t)parameter.key_bytes + parameter.value_bytes;
     if (!decode__range(record, at, text)) return -EPROTO;
+    if (parameter.type < TSB_PARAMETER_STRING || parameter.type > TSB_PARAMETER_DOUBLE) return -EPROTO;
     char* key = strndup((const char*)record->bytes + at, parameter.key_bytes);
     char* value = strndup((const char*)record->bytes + at + parameter.key_bytes, parameter.value_bytes);
     at += (text + 7) & ~UINT64_C(7);
@@ -196,7 +200,8 @@ int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACK
   tsb_copy_out(copy, shared, place->bytes);
   memcpy(&record.head, copy, sizeof record.head);
   record.bytes = copy;
-  int status = record.head.record_bytes <= place->bytes ? 0 : -EPROTO;
+  bool whole = record.head.record_bytes >= sizeof record.head && record.head.record_bytes <= place->bytes;
+  int status = whole ? 0 : -EPROTO;
   if (status == 0) status = decode__send(model, stub, request, &record, success);
   if (copy != small) free(copy);
   return status;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes_walk.h"
+
 static uint64_t encode__align(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) & ~(unit - 1); }
 
 static TRITONSERVER_Error* encode__out_of_memory(void) {
@@ -37,8 +39,30 @@ static bool encode__reserve(void** items, uint32_t* capacity, uint32_t count, si
   return true;
 }
 
+// A text that the server makes itself (a correlation id, for a sequence) may be followed by memory that was never
+// written; it is left out. What follows a client's elements is a mistake.
+static TRITONSERVER_Error* encode__check_elements(struct tsb_encoder_input* input, const struct tsb_bytes_walk* walk) {
+  if (!tsb_bytes_walk_complete(walk)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "The elements of input '%s' do not fit its %llu bytes of data. Send each element as a "
+                         "little-endian 32-bit length and that many bytes, as many elements as the shape has.",
+                         input->name, (unsigned long long)input->bytes);
+  }
+  if (walk->used_bytes == input->bytes) return NULL;
+  if (input->index == TSB_NAME_INLINE) {
+    input->bytes = walk->used_bytes;
+    return NULL;
+  }
+  return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                       "The elements of input '%s' take %llu bytes by its shape, but it has %llu bytes of data.",
+                       input->name, (unsigned long long)walk->used_bytes, (unsigned long long)input->bytes);
+}
+
 static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input) {
   uint64_t total = 0;
+  struct tsb_bytes_walk walk;
+  bool elements = input->datatype == TRITONSERVER_TYPE_BYTES;
+  if (elements) tsb_bytes_walk_begin(&walk, input->shape, input->dims_count);
   for (uint32_t i = 0; i < input->buffer_count; i++) {
     const void* buffer;
     uint64_t bytes;
@@ -51,9 +75,10 @@ static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input
                            input->name);
     }
     if (i == 0) input->buffer = buffer;
+    if (elements) tsb_bytes_walk_buffer(&walk, buffer, bytes);
     total += bytes;
   }
-  if (total == input->bytes) return NULL;
+  if (total == input->bytes) return elements ? encode__check_elements(input, &walk) : NULL;
   return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "Input '%s' should have %llu bytes of data, but has %llu.",
                        input->name, (unsigned long long)input->bytes, (unsigned long long)total);
 }
@@ -170,6 +195,7 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
     memcpy(target, input->buffer, input->bytes);
     return;
   }
+  uint64_t left = input->bytes;
   for (uint32_t i = 0; i < input->buffer_count; i++) {
     const void* buffer;
     uint64_t bytes;
@@ -177,8 +203,10 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
     int64_t id = 0;
     // Was asked before, in encode__check_buffers, with the same answer.
     tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id), "TRITONBACKEND_InputBuffer");
+    if (bytes > left) bytes = left;
     memcpy(target, buffer, bytes);
     target += bytes;
+    left -= bytes;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -22,7 +23,8 @@ static TRITONSERVER_Error* instance__initialize_payload(const struct tsb_instanc
   const struct tsb_model* model = instance->model;
   tsb_text_printf(text, "{\"instanceName\":");
   tsb_text_json_string(text, instance->name);
-  tsb_text_printf(text, ",\"instanceKind\":\"%s\",\"deviceId\":\"%s\",\"inputs\":", instance->kind, instance->device_id);
+  tsb_text_printf(text, ",\"instanceKind\":\"%s\",\"deviceId\":\"%s\",\"concurrency\":%u,\"inputs\":", instance->kind,
+                  instance->device_id, instance->concurrency);
   tsb_io_table_json_names(&model->inputs, text);
   tsb_text_printf(text, ",\"outputs\":");
   tsb_io_table_json_names(&model->outputs, text);
@@ -62,8 +64,8 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceName(instance->triton, &name));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceKind(instance->triton, &kind));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceDeviceId(instance->triton, &device_id));
-  uint32_t window = (uint32_t)instance->model->settings.max_in_flight_batches;
-  instance->overlapped = window > 1;
+  instance->concurrency = (uint32_t)instance->model->settings.max_in_flight_batches;
+  instance->prefetches = instance->concurrency == 1 && instance->model->may_prefetch;
   instance->name = strdup(name);
   snprintf(instance->device_id, sizeof instance->device_id, "%d", device_id);
   instance->kind = kind == TRITONSERVER_INSTANCEGROUPKIND_GPU     ? "GPU"
@@ -72,7 +74,9 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   if (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU) instance->visible_devices = strdup(instance->device_id);
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
   instance->stop_fd = eventfd(0, EFD_CLOEXEC);
-  if (tsb_batch_table_init(&instance->batches, window) < 0 || instance->name == NULL || instance->stop_fd < 0 ||
+  instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_MAX_PREFETCH) < 0 || instance->name == NULL || instance->stop_fd < 0 ||
+      instance->timer_fd < 0 ||
       (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory or descriptors while creating a model instance.");
   }
@@ -89,7 +93,8 @@ TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND
   struct tsb_instance* instance = calloc(1, sizeof *instance);
   if (instance == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
   instance->triton = triton;
-  instance->stop_fd = -1;
+  instance->stop_fd = instance->timer_fd = -1;
+  pthread_mutex_init(&instance->reading, NULL);
   pthread_mutex_init(&instance->lock, NULL);
   pthread_cond_init(&instance->changed, NULL);
   TRITONSERVER_Error* error = instance__fill(instance);
@@ -124,8 +129,10 @@ void tsb_instance_delete(struct tsb_instance* instance) {
   tsb_encoder_free(&instance->encoder);
   tsb_batch_table_free(&instance->batches);
   if (instance->stop_fd >= 0) close(instance->stop_fd);
+  if (instance->timer_fd >= 0) close(instance->timer_fd);
   pthread_cond_destroy(&instance->changed);
   pthread_mutex_destroy(&instance->lock);
+  pthread_mutex_destroy(&instance->reading);
   free(instance->visible_devices);
   free(instance->name);
   free(instance);
@@ -166,6 +173,13 @@ static void instance__leave(struct tsb_instance* instance) {
   pthread_mutex_unlock(&instance->lock);
 }
 
+// The supervisor stops the timer when it ticks and nothing is in flight: at most one start a tick, however many batches.
+static void instance__start_ticking(struct tsb_instance* instance) {
+  struct timespec tick = {.tv_sec = TSB_CHECK_TIME_MS / 1000, .tv_nsec = TSB_CHECK_TIME_MS % 1000 * 1000000};
+  timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){.it_interval = tick, .it_value = tick}, NULL);
+  instance->ticking = true;
+}
+
 static struct tsb_batch_slot* instance__claim(struct tsb_instance* instance, TRITONBACKEND_Request** requests,
                                               uint32_t count, uint64_t exec_start_ns) {
   int64_t limit_ms = instance->model->settings.execute_timeout_ms;
@@ -174,6 +188,7 @@ static struct tsb_batch_slot* instance__claim(struct tsb_instance* instance, TRI
   if (slot != NULL) {
     slot->exec_start_ns = slot->compute_start_ns = exec_start_ns;
     slot->deadline_ns = limit_ms > 0 ? exec_start_ns + (uint64_t)limit_ms * 1000000u : 0;
+    if (!instance->ticking) instance__start_ticking(instance);
   }
   pthread_mutex_unlock(&instance->lock);
   return slot;
@@ -207,19 +222,35 @@ static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct 
                             .generation = slot->generation,
                             .place = {slot->block.region, 0, slot->block.offset, bytes}};
   slot->compute_start_ns = tsb_now_ns();
+  // From here on the thread that reads answers may take the requests, even if a stub guesses the entry before it is
+  // published.
+  pthread_mutex_lock(&instance->lock);
+  slot->sent = true;
+  pthread_mutex_unlock(&instance->lock);
   // The ring has more entries than an instance may have batches in flight, so it is full only for a stub that lies
-  // about what it has taken.
-  status = tsb_ring_write(&stub->to_stub, &entry);
-  if (status < 0) {
+  // about what it has taken. Its death answers the requests.
+  if (tsb_ring_write(&stub->to_stub, &entry) < 0) {
+    TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", instance->name);
     tsb_stub_kill(stub);
-    return tsb_instance_unhealthy(instance, "It broke the protocol.");
+    return NULL;
   }
   tsb_ring_publish(&stub->to_stub);
   return NULL;
 }
 
+// Each request gets its own copy of the error.
+static void instance__fail(struct tsb_instance* instance, TRITONBACKEND_Request** requests, uint32_t count,
+                           uint64_t exec_start_ns, TRITONSERVER_Error* error) {
+  for (uint32_t i = 0; i < count; i++) {
+    tsb_answers_fail_request(instance, requests[i], exec_start_ns,
+                             TRITONSERVER_ErrorNew(TRITONSERVER_ErrorCode(error), TRITONSERVER_ErrorMessage(error)));
+  }
+  TRITONSERVER_ErrorDelete(error);
+}
+
 static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, TRITONBACKEND_Request** requests,
                           uint32_t count, uint64_t exec_start_ns) {
+  bool is_reader = tsb_answers_begin(instance, stub);
   struct tsb_batch_slot* slot = instance__claim(instance, requests, count, exec_start_ns);
   TRITONSERVER_Error* error = NULL;
   if (slot == NULL) {
@@ -228,14 +259,11 @@ static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, 
     error = instance__send(instance, stub, slot);
   }
   if (error == NULL) {
-    if (!instance->overlapped) tsb_answers_wait(instance, stub, slot);
+    tsb_answers_serve(instance, stub, is_reader);
     return;
   }
-  for (uint32_t i = 0; i < count; i++) {
-    tsb_answers_fail_request(instance, requests[i], exec_start_ns,
-                             TRITONSERVER_ErrorNew(TRITONSERVER_ErrorCode(error), TRITONSERVER_ErrorMessage(error)));
-  }
-  TRITONSERVER_ErrorDelete(error);
+  if (is_reader) tsb_answers_leave(instance, stub);
+  instance__fail(instance, requests, count, exec_start_ns, error);
   if (slot == NULL) return;
   if (slot->block_bytes > 0) {
     pthread_mutex_lock(&stub->memory_lock);
@@ -267,9 +295,5 @@ void tsb_instance_execute(struct tsb_instance* instance, TRITONBACKEND_Request**
     instance__leave(instance);
     return;
   }
-  for (uint32_t i = 0; i < good; i++) {
-    tsb_answers_fail_request(instance, requests[i], exec_start_ns,
-                             TRITONSERVER_ErrorNew(TRITONSERVER_ErrorCode(error), TRITONSERVER_ErrorMessage(error)));
-  }
-  TRITONSERVER_ErrorDelete(error);
+  instance__fail(instance, requests, good, exec_start_ns, error);
 }

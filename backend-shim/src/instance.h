@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One model instance: its one stub, its batches in flight, and the thread that looks after the stub.
 //
-//   Execute (Triton's thread)    encodes a batch, wakes the stub and, with one batch in flight, reads the answers itself
-//   supervisor (one thread)      logs what the stub prints, notices its death, restarts it; with more than one batch in
-//                                flight it also reads the answers
+//   Execute (Triton's thread)    encodes a batch, wakes the stub, and reads answers until there is room for one more batch
+//   supervisor (one thread)      logs what the stub prints, notices its death, restarts it; reads the answers that come
+//                                while Execute is not there
+//
+// The two take turns as the reader of answers: `reading` is held by who reads, and the ring's consumer_sleeps names the
+// eventfd of who wants to be woken (enum tsb_waker), so that an answer wakes one thread.
 #ifndef TSB_INSTANCE_H
 #define TSB_INSTANCE_H
 
@@ -23,6 +26,11 @@ enum tsb_instance_state {
   TSB_INSTANCE_STOPPING,
 };
 
+// How often the time limits of batches in flight are looked at.
+enum { TSB_CHECK_TIME_MS = 1000 };
+// Batches that may wait in the stub at most while the model executes others.
+enum { TSB_MAX_PREFETCH = 4 };
+
 struct tsb_instance {
   TRITONBACKEND_ModelInstance* triton;
   struct tsb_model* model;
@@ -30,17 +38,26 @@ struct tsb_instance {
   const char* kind;
   char device_id[16];
   char* visible_devices;
-  bool overlapped;  // more than one batch may be in flight
+  // How many batches the model may execute at once, and whether more may wait in the stub: handed over while the model is
+  // busy, so that neither process sleeps between two short batches.
+  uint32_t concurrency;
+  bool prefetches;
   struct tsb_encoder encoder;  // of the executing thread
   pthread_t supervisor;
   bool supervised;
   int stop_fd;
+  int timer_fd;  // ticks while batches are in flight, so that an idle instance never wakes up
+
+  pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
+  uint64_t last_answer_ns;     // of the batch answered last; held by the reader, like the next
+  uint64_t recent_compute_ns;  // how long the model takes for one, averaged over the last few
 
   pthread_mutex_t lock;    // of all below; process-local
   pthread_cond_t changed;  // state, users or in_flight
   enum tsb_instance_state state;
   struct tsb_stub* stub;   // NULL unless RUNNING (or dying)
   uint32_t users;          // threads between enter and leave: the stub must not be freed
+  bool ticking;            // timer_fd is armed
   struct tsb_batch_table batches;
   bool timed_out;          // the stub was killed because a batch took too long
   char reason[1024];       // why the stub is not healthy
@@ -55,10 +72,16 @@ TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance);
 // --- Between instance.c, answers.c and supervisor.c ---
 // Starts a stub for this instance and runs the model's initialize.
 TRITONSERVER_Error* tsb_instance_start_stub(struct tsb_instance* instance, struct tsb_stub** stub);
-// Reads all answers that are there. Negative: the stub broke the protocol and was killed.
+// Reads all answers that are there; the caller holds `reading`. Negative: the stub broke the protocol and was killed.
 int tsb_answers_drain(struct tsb_instance* instance, struct tsb_stub* stub);
-// Waits for the answers to one batch, which is all that is in flight.
-void tsb_answers_wait(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot);
+// Execute, before it hands a batch over: becomes the reader if nobody else is. Returns whether it did.
+bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub);
+// Execute, afterwards: reads answers until there is room for one more batch, and leaves the rest to the supervisor.
+void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader);
+// Execute, instead of tsb_answers_serve, when nothing was handed over.
+void tsb_answers_leave(struct tsb_instance* instance, struct tsb_stub* stub);
+// Supervisor, woken by an answer: reads what is there unless Execute does.
+void tsb_answers_look(struct tsb_instance* instance, struct tsb_stub* stub);
 // Fails every request in flight; nobody reads answers any more.
 void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason);
 // Fails one request that never became part of a batch.

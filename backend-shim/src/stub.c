@@ -45,7 +45,7 @@ static int stub__make_control(struct tsb_stub* stub, const struct tsb_settings* 
   control->growth_bytes = (uint64_t)settings->shm_growth_bytes;
   control->warm_bytes = (uint64_t)settings->shm_warm_bytes;
   tsb_ring_init(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
-  tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, stub->wake_shim_fd);
+  tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
   // Published last: who reads the version (acquire, in the stub's link.c) sees all of the above.
   tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
   tsb_arena_init(&stub->inbound, &stub->regions, 1, control, stub__announce, stub);
@@ -146,10 +146,11 @@ done:
 }
 
 static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, const struct tsb_settings* settings) {
-  int descriptors[] = {stub->regions.regions[0].fd, stub->wake_stub_fd, stub->wake_shim_fd};
+  int descriptors[] = {stub->regions.regions[0].fd, stub->wake_stub_fd, stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
+                       stub->wake_shim_fds[TSB_WAKER_EXECUTE]};
   struct tsb_message answer;
   // Failure shows in the call below, together with the reason.
-  tsb_channel_send(stub->channel, TSB_CONTROL_HELLO, 0, NULL, 0, descriptors, 3, HELLO_TIMEOUT_MS);
+  tsb_channel_send(stub->channel, TSB_CONTROL_HELLO, 0, NULL, 0, descriptors, 4, HELLO_TIMEOUT_MS);
   TSB_RETURN_IF_ERROR(tsb_stub_call(stub, TSB_CONTROL_HELLO, NULL, 0, TSB_CONTROL_HELLO_ACK, settings->stub_timeout_ms,
                                     -1, &answer));
   tsb_message_free(&answer);
@@ -164,13 +165,18 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   stub->pidfd = stub->channel = stub->out.fd = stub->err.fd = -1;
   stub->started_ns = tsb_now_ns();
   stub->max_region_bytes = (uint64_t)plan->settings->shm_max_bytes;
+  pthread_mutex_init(&stub->channel_lock, NULL);
   pthread_mutex_init(&stub->memory_lock, NULL);
   stub->name = strdup(plan->name);
   stub->wake_stub_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  stub->wake_shim_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  bool made = stub->wake_stub_fd >= 0;
+  for (int i = 0; i < TSB_WAKER_COUNT; i++) {
+    stub->wake_shim_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    made = made && stub->wake_shim_fds[i] >= 0;
+  }
   int status = -ENOMEM;
   if (stub->name != NULL) {
-    status = stub->wake_stub_fd < 0 || stub->wake_shim_fd < 0 ? -errno : stub__make_control(stub, plan->settings);
+    status = made ? stub__make_control(stub, plan->settings) : -errno;
   }
   if (status == 0) status = stub__launch(stub, plan);
   if (status < 0) {
@@ -230,9 +236,12 @@ void tsb_stub_destroy(struct tsb_stub* stub) {
   if (stub->pidfd >= 0) close(stub->pidfd);
   if (stub->channel >= 0) close(stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);
-  if (stub->wake_shim_fd >= 0) close(stub->wake_shim_fd);
+  for (int i = 0; i < TSB_WAKER_COUNT; i++) {
+    if (stub->wake_shim_fds[i] >= 0) close(stub->wake_shim_fds[i]);
+  }
   tsb_arena_destroy(&stub->inbound);
   tsb_region_close_all(&stub->regions);
+  pthread_mutex_destroy(&stub->channel_lock);
   pthread_mutex_destroy(&stub->memory_lock);
   free(stub->name);
   free(stub);

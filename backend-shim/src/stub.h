@@ -13,17 +13,21 @@
 #include "ring.h"
 #include "settings.h"
 
+// The threads that take turns in reading answers, by the eventfd that wakes them.
+enum tsb_waker { TSB_WAKER_SUPERVISOR, TSB_WAKER_EXECUTE, TSB_WAKER_COUNT };
+
 struct tsb_stub {
   char* name;        // the instance's, for the log and for errors
   pid_t pid;
   int pidfd;         // readable once the process is dead
   int channel;       // control channel
   int wake_stub_fd;  // eventfds, see ring.h
-  int wake_shim_fd;
+  int wake_shim_fds[TSB_WAKER_COUNT];
   uint64_t started_ns;
   struct tsb_log_pipe out, err;
   struct tsb_ring to_stub;  // used by the thread that executes
   struct tsb_ring to_shim;  // used by the one thread that reads answers
+  pthread_mutex_t channel_lock;  // reading the channel; process-local; taken before memory_lock
   pthread_mutex_t memory_lock;   // regions and inbound; process-local
   struct tsb_region_table regions;
   struct tsb_arena inbound;

@@ -26,7 +26,7 @@ static int stub_channel__adopt(struct tsb_stub* stub, struct tsb_message* messag
   return status;
 }
 
-int tsb_stub_read_channel(struct tsb_stub* stub) {
+static int stub_channel__read(struct tsb_stub* stub) {
   for (;;) {
     struct tsb_message message;
     int status = tsb_channel_receive(stub->channel, &message, 0);
@@ -39,11 +39,21 @@ int tsb_stub_read_channel(struct tsb_stub* stub) {
   }
 }
 
+// The thread that reads answers and the supervisor may both come here. The lock lasts until the region is in the table:
+// a thread that finds the socket empty must also find the region that the other one took out of it.
+int tsb_stub_read_channel(struct tsb_stub* stub) {
+  pthread_mutex_lock(&stub->channel_lock);
+  int status = stub_channel__read(stub);
+  pthread_mutex_unlock(&stub->channel_lock);
+  return status;
+}
+
 uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place) {
+  if (place->region == 0) return NULL;  // the control region holds neither records nor tensors
   pthread_mutex_lock(&stub->memory_lock);
   uint8_t* base = tsb_region_resolve(&stub->regions, place);
   pthread_mutex_unlock(&stub->memory_lock);
-  if (base != NULL || place->region == 0) return base;
+  if (base != NULL) return base;
   // The stub announces a region before it writes an entry that names it, so the frame is in the socket already.
   if (tsb_stub_read_channel(stub) < 0) return NULL;
   pthread_mutex_lock(&stub->memory_lock);
@@ -155,6 +165,10 @@ TRITONSERVER_Error* tsb_stub_call(struct tsb_stub* stub, uint32_t kind, const ch
       if (status == 0) continue;
     } else if (status > 0 && (answer->frame.kind == answer_kind || answer->frame.kind == TSB_CONTROL_REFUSED)) {
       TRITONSERVER_Error* error = stub_channel__answer_error(answer);
+      if (error == NULL && answer->frame.kind == TSB_CONTROL_REFUSED) {
+        error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Stub process '%s' refused the handshake and gave no reason.",
+                              stub->name);
+      }
       if (error != NULL) tsb_message_free(answer);
       return error;
     }

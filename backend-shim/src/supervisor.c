@@ -4,13 +4,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "barrier.h"
 #include "instance.h"
 
-enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000, CHECK_TIME_MS = 1000 };
+enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000 };
 
 static void supervisor__set_state(struct tsb_instance* instance, enum tsb_instance_state state) {
   pthread_mutex_lock(&instance->lock);
@@ -24,35 +24,34 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
   return poll(&item, 1, 0) > 0;
 }
 
-// Reads answers in overlapped mode. Leaves the ring asleep, so that the next answer writes to the eventfd.
-static void supervisor__read_answers(struct tsb_instance* instance, struct tsb_stub* stub) {
+// The time limits of batches in flight; the timer stops when none is left, so that an idle instance never wakes up.
+static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stub) {
   uint64_t count;
-  ssize_t got = read(stub->wake_shim_fd, &count, sizeof count);
-  (void)got;  // EAGAIN: nothing was written
-  tsb_ring_awake(&stub->to_shim);
-  do {
-    if (tsb_answers_drain(instance, stub) < 0) return;
-  } while (tsb_ring_spin(&stub->to_shim) || !tsb_ring_prepare_sleep(&stub->to_shim));
+  ssize_t got = read(instance->timer_fd, &count, sizeof count);
+  (void)got;  // EAGAIN: stopped in the meantime
+  pthread_mutex_lock(&instance->lock);
+  if (instance->batches.in_flight == 0) {
+    timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
+    instance->ticking = false;
+  }
+  pthread_mutex_unlock(&instance->lock);
+  tsb_answers_check_time(instance, stub);
 }
 
 // Runs until the stub is dead (true) or the instance is to be removed (false).
 static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* stub) {
-  enum { STOP, DEATH, CHANNEL, OUT, ERR, ANSWERS, COUNT };
-  if (instance->overlapped) supervisor__read_answers(instance, stub);
+  enum { STOP, DEATH, CHANNEL, OUT, ERR, ANSWERS, TIMER, COUNT };
   for (;;) {
-    struct pollfd items[COUNT] = {[STOP] = {instance->stop_fd, POLLIN, 0}, [DEATH] = {stub->pidfd, POLLIN, 0},
-                                  [CHANNEL] = {stub->channel, POLLIN, 0},  [OUT] = {stub->out.fd, POLLIN, 0},
-                                  [ERR] = {stub->err.fd, POLLIN, 0},       [ANSWERS] = {-1, POLLIN, 0}};
-    int timeout_ms = -1;
-    if (instance->overlapped) {
-      items[ANSWERS].fd = stub->wake_shim_fd;
-      pthread_mutex_lock(&instance->lock);
-      if (instance->batches.in_flight > 0) timeout_ms = CHECK_TIME_MS;  // an idle instance never wakes up
-      pthread_mutex_unlock(&instance->lock);
-    }
-    int ready = poll(items, COUNT, timeout_ms);
-    if (items[ANSWERS].revents != 0) supervisor__read_answers(instance, stub);
-    if (ready == 0) tsb_answers_check_time(instance, stub);
+    struct pollfd items[COUNT] = {[STOP] = {instance->stop_fd, POLLIN, 0},
+                                  [DEATH] = {stub->pidfd, POLLIN, 0},
+                                  [CHANNEL] = {stub->channel, POLLIN, 0},
+                                  [OUT] = {stub->out.fd, POLLIN, 0},
+                                  [ERR] = {stub->err.fd, POLLIN, 0},
+                                  [ANSWERS] = {stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], POLLIN, 0},
+                                  [TIMER] = {instance->timer_fd, POLLIN, 0}};
+    poll(items, COUNT, -1);
+    if (items[ANSWERS].revents != 0) tsb_answers_look(instance, stub);
+    if (items[TIMER].revents != 0) supervisor__tick(instance, stub);
     if (items[OUT].revents != 0) tsb_log_pipe_drain(&stub->out, stub->name);
     if (items[ERR].revents != 0) tsb_log_pipe_drain(&stub->err, stub->name);
     if (items[DEATH].revents != 0) return true;
@@ -92,10 +91,11 @@ static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stu
   pthread_mutex_unlock(&instance->lock);
   TSB_LOG(ERROR, "Stub process '%s' is not healthy. %s", instance->name, instance->reason);
   // The threads that use the stub have left and no new one can come in, so this thread may finish what is in flight.
-  if (instance->overlapped) {
-    tsb_answers_drain(instance, stub);
-    tsb_answers_fail_all(instance, stub, instance->reason);
-  }
+  pthread_mutex_lock(&instance->reading);
+  tsb_answers_drain(instance, stub);
+  tsb_answers_fail_all(instance, stub, instance->reason);
+  instance->last_answer_ns = instance->recent_compute_ns = 0;
+  pthread_mutex_unlock(&instance->reading);
 }
 
 // Waits out the back-off and starts stubs until one runs. NULL: the instance is to be removed.

@@ -28,6 +28,7 @@ describe("options", () => {
       graphOptimizationLevel: "all",
       enableCpuMemArena: true,
       enableMemPattern: true,
+      extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
     });
     expect(run).toEqual({});
     expect(warnings).toEqual([]);
@@ -41,7 +42,7 @@ describe("options", () => {
         execution_mode: "1",
         enable_mem_arena: "0",
         enable_mem_pattern: "false",
-        "session.intra_op.allow_spinning": "0",
+        "session.intra_op.allow_spinning": "1",
         "memory.enable_memory_arena_shrinkage": "cpu:0",
       }),
       {},
@@ -52,7 +53,7 @@ describe("options", () => {
       executionMode: "parallel",
       enableCpuMemArena: false,
       enableMemPattern: false,
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
+      extra: { session: { intra_op: { allow_spinning: "1" }, inter_op: { allow_spinning: "0" } } },
     });
     expect(run).toEqual({ extra: { memory: { enable_memory_arena_shrinkage: "cpu:0" } } });
   });

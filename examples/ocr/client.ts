@@ -41,6 +41,11 @@ const output = (name: string) => answer.outputs.find((tensor) => tensor.name ===
 const boxes = output("BOX") as number[];
 const confidences = output("CONFIDENCE") as number[];
 for (const [i, text] of output("TEXT").entries()) {
-  const corners = [0, 1, 2, 3].map((p) => boxes.slice(i * 8 + 2 * p, i * 8 + 2 * p + 2).map(Math.round).join(","));
+  const corners = [0, 1, 2, 3].map((p) =>
+    boxes
+      .slice(i * 8 + 2 * p, i * 8 + 2 * p + 2)
+      .map(Math.round)
+      .join(","),
+  );
   console.log(`${confidences[i]!.toFixed(3)}  ${text}  [${corners.join(" ")}]`);
 }

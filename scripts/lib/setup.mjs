@@ -70,7 +70,7 @@ async function buildNative(force) {
   const mark = stamp("build/.triton-typescript-native");
   if (!force && mark.matches(digest) && nativeOutputs.every((file) => existsSync(inRoot(file)))) return;
   if (!onPath("cmake")) {
-    throw new SetupError("cmake was not found on PATH: it builds the native parts. Install CMake 3.16 or newer.");
+    throw new SetupError("cmake was not found on PATH: it builds the native parts. Install CMake 3.20 or newer.");
   }
   const compiler = process.env.CC;
   if (
@@ -102,14 +102,19 @@ function removeStaleOutputs() {
   }
 }
 
+function outputOf(source) {
+  return path.join("dist", path.relative("stub/src", source)).replace(/\.ts$/, ".js");
+}
+
 async function compileTypeScript(force) {
   const sources = filesUnder(
     ["stub/src", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
-    (name) => !name.endsWith(".test.ts"),
+    (name) => !name.endsWith(".test.ts") && !name.includes("/testing/"),
   );
   const digest = stateOf(sources);
   const mark = stamp("dist/.triton-typescript-build");
-  if (!force && mark.matches(digest)) return;
+  const outputs = sources.filter((file) => file.endsWith(".ts")).map(outputOf);
+  if (!force && mark.matches(digest) && outputs.every((file) => existsSync(inRoot(file)))) return;
   const compiler = toolScript("tsc");
   if (compiler === undefined) {
     throw new SetupError('The TypeScript compiler is not installed. Run "npm ci" without --omit=dev, then try again.');

@@ -16,7 +16,7 @@
 #include "barrier.h"
 #include "layout.h"
 
-enum { HELLO_TIMEOUT_MS = 30000, SEND_TIMEOUT_MS = 10000, FULL_RING_NAP_NS = 50000, WATCH_STACK_BYTES = 65536 };
+enum { HELLO_TIMEOUT_MS = 30000, SEND_TIMEOUT_MS = 10000, FULL_RING_NAP_NS = 50000, FULL_ARENA_NAPS = 4000, WATCH_STACK_BYTES = 65536 };
 
 static int link__announce(void* context, const struct tsb_region* region) {
   struct tsb_link* link = context;
@@ -56,7 +56,7 @@ int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, c
   *link = (struct tsb_link){.channel = channel};
   fcntl(channel, F_SETFD, FD_CLOEXEC);  // a child of the model must not keep the channel open
   int status = tsb_channel_receive(channel, &message, HELLO_TIMEOUT_MS);
-  if (status <= 0 || message.frame.kind != TSB_CONTROL_HELLO || message.frame.descriptor_count != 3) {
+  if (status <= 0 || message.frame.kind != TSB_CONTROL_HELLO || message.frame.descriptor_count != 4) {
     snprintf(why, why_bytes,
              "There is no Triton server at the other end of descriptor %d. This program is started by the TypeScript backend; "
              "to serve models, run `triton-ts serve`.",
@@ -65,9 +65,10 @@ int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, c
     return -EPROTO;
   }
   link->wake_stub_fd = message.descriptors[1];
-  link->wake_shim_fd = message.descriptors[2];
+  link->wake_shim_fds[0] = message.descriptors[2];
+  link->wake_shim_fds[1] = message.descriptors[3];
   status = tsb_region_adopt(&region, 0, message.descriptors[0], UINT64_MAX);
-  for (int i = 0; i < 3; i++) message.descriptors[i] = -1;  // taken
+  for (int i = 0; i < 4; i++) message.descriptors[i] = -1;  // taken
   tsb_message_free(&message);
   if (status < 0 || region.bytes < sizeof(struct tsb_control)) {
     snprintf(why, why_bytes, "The control region of the server could not be mapped.");
@@ -82,7 +83,8 @@ int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, c
     return status;
   }
   tsb_ring_init(&link->to_stub, &link->control->to_stub, link->control->to_stub_entries, link->wake_stub_fd);
-  tsb_ring_init(&link->to_shim, &link->control->to_shim, link->control->to_shim_entries, link->wake_shim_fd);
+  tsb_ring_init(&link->to_shim, &link->control->to_shim, link->control->to_shim_entries, link->wake_shim_fds[0]);
+  link->to_shim.wake_fds[1] = link->wake_shim_fds[1];
   tsb_arena_init(&link->outbound, &link->regions, TSB_REGION_OF_STUB, link->control, link__announce, link);
   return 0;
 }
@@ -137,8 +139,13 @@ static void link__free_consumed(struct tsb_link* link) {
 }
 
 int tsb_link_alloc(struct tsb_link* link, uint64_t bytes, struct tsb_block* block) {
-  link__free_consumed(link);
-  return tsb_arena_alloc(&link->outbound, bytes, block);
+  for (int naps = 0;; naps++) {
+    link__free_consumed(link);
+    int status = tsb_arena_alloc(&link->outbound, bytes, block);
+    // At the limit, what the shim is just reading will do in a moment.
+    if (status != -ENOMEM || link->pending_count == 0 || naps == FULL_ARENA_NAPS) return status;
+    nanosleep(&(struct timespec){.tv_nsec = FULL_RING_NAP_NS}, NULL);
+  }
 }
 
 int tsb_link_free(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes) {

@@ -18,7 +18,7 @@ struct tsb_pending_block {
 struct tsb_link {
   int channel;
   int wake_stub_fd;
-  int wake_shim_fd;
+  int wake_shim_fds[2];
   struct tsb_control* control;
   struct tsb_region_table regions;
   struct tsb_arena outbound;

@@ -78,14 +78,17 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   uint64_t end = tsb_now_ns() + CALLBACK_NS;
   for (;;) {
     uint32_t count = loop__take(addon);
-    if (count > 0) loop__deliver_entries(addon, count);
+    if (count > 0) {
+      tsb_idle_trim_note_work(&addon->idle_trim);
+      loop__deliver_entries(addon, count);
+    }
     loop__deliver_messages(addon);  // frames that came along when JS_region looked for a region
     if (tsb_now_ns() >= end) break;
     if (tsb_ring_spin(ring)) continue;
-    if (tsb_ring_prepare_sleep(ring)) return;
+    if (tsb_ring_prepare_sleep(ring, 0)) return;
   }
   // Time is up: sleep if nothing is there, else come back after the others had their turn.
-  if (tsb_ring_prepare_sleep(ring)) return;
+  if (tsb_ring_prepare_sleep(ring, 0)) return;
   value = 1;
   got = write(addon->link.wake_stub_fd, &value, sizeof value);
 }
@@ -126,6 +129,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   if (napi_get_uv_event_loop(addon->env, &loop) != napi_ok) return UV_EINVAL;
   int status = uv_poll_init(loop, &addon->wake_poll, addon->link.wake_stub_fd);
   if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->link.channel);
+  if (status == 0) status = tsb_idle_trim_init(&addon->idle_trim, loop);
   if (status < 0) return status;
   addon->wake_poll.data = addon->channel_poll.data = addon;
   status = uv_poll_start(&addon->wake_poll, UV_READABLE, loop__on_wake);
@@ -133,7 +137,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   if (status < 0) return status;
   addon->started = true;
   // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
-  if (!tsb_ring_prepare_sleep(&addon->link.to_stub)) {
+  if (!tsb_ring_prepare_sleep(&addon->link.to_stub, 0)) {
     uint64_t one = 1;
     ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
     (void)written;

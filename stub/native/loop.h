@@ -6,6 +6,7 @@
 #include <node_api.h>
 #include <uv.h>
 
+#include "idle_trim.h"
 #include "link.h"
 
 enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
@@ -23,6 +24,7 @@ struct tsb_addon {
   bool started;
   uv_poll_t wake_poll;
   uv_poll_t channel_poll;
+  struct tsb_idle_trim idle_trim;
   napi_ref on_entries;   // (count) => void: entries stand in `inbox`
   napi_ref on_control;   // (kind, payload) => void
   napi_async_context context;

@@ -34,7 +34,7 @@ function label(line: TextLine, width: number, fontSize: number): string {
 
 /** The drawing that is laid over a picture of this size. */
 export function overlay(lines: readonly TextLine[], width: number, height: number): string {
-  const stroke = Math.max(1.5, Math.min(width, height) / 300);
+  const stroke = Math.max(2, Math.min(width, height) / 160);
   const shapes = lines.map((line) => {
     const [topLeft, topRight, , bottomLeft] = line.box as [Point, Point, Point, Point];
     const tall = Math.min(distance(topLeft, bottomLeft), distance(topLeft, topRight));

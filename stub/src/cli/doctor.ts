@@ -80,7 +80,7 @@ function checkTools(): Finding[] {
     .map((name) => firstLine(name, "--version"))
     .find(Boolean);
   return [
-    cmake ? ok("cmake", cmake) : missing("cmake", "none", "Install CMake 3.16 or newer (package cmake)."),
+    cmake ? ok("cmake", cmake) : missing("cmake", "none", "Install CMake 3.20 or newer (package cmake)."),
     compiler
       ? ok("C compiler", compiler)
       : missing("C compiler", "none", "Install gcc or clang (package build-essential)."),

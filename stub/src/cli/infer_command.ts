@@ -10,7 +10,7 @@ from a file: JSON from *.json, else the bytes of the file (little-endian data, o
 
 Examples:
   $ triton-ts infer ocr --image photo.png --save annotated.png
-  $ triton-ts infer add_sub --input INPUT0=1,2,3,4 --input INPUT1=10,20,30,40
+  $ triton-ts infer add_sub --input INPUT0=$(seq -s, 16) --input INPUT1=$(seq -s, 16)
   $ triton-ts infer classifier --input x=@pixels.bin --shape x=1,3,224,224 --json`;
 
 /** The command "triton-ts infer". */

@@ -75,9 +75,18 @@ function checkedShape(shape: number[], count: number, name: string): number[] {
 
 function fromFile(file: string, input: TensorMetadata & { datatype: DataType }, shape?: number[]): BinaryTensor {
   const bytes = readUserFile(file, "file");
+  if (!file.endsWith(".json")) return fromBytes(bytes, file, input, shape);
+  return written(parseWritten(new TextDecoder().decode(bytes), input.datatype, input.name), input, shape);
+}
+
+/** The bytes of a file as they are: one element of BYTES, else little-endian data. */
+function fromBytes(
+  bytes: Uint8Array,
+  file: string,
+  input: TensorMetadata & { datatype: DataType },
+  shape?: number[],
+): BinaryTensor {
   const { name, datatype } = input;
-  if (file.endsWith(".json"))
-    return written(parseWritten(new TextDecoder().decode(bytes), datatype, name), input, shape);
   if (datatype === "BYTES") return written({ elements: [bytes], shape: [1], nested: false }, input, shape);
   const { byteSize } = dataTypeInfo(datatype);
   if (bytes.byteLength % byteSize !== 0) {
@@ -121,7 +130,8 @@ export function makeInputs(metadata: ModelMetadata, options: InputOptions): Bina
   });
   if (options.image !== undefined) {
     const input = imageInput(metadata, new Set(tensors.map(({ name }) => name)));
-    tensors.push(fromFile(options.image, input, shapeOf(input.name)));
+    const picture = readUserFile(options.image, "picture");
+    tensors.push(fromBytes(picture, options.image, input, shapeOf(input.name)));
   }
   if (tensors.length === 0) {
     const wanted = metadata.inputs

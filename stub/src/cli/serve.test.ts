@@ -18,6 +18,7 @@ describe("triton-ts serve with a fake server", () => {
   let scratch: ReturnType<typeof scratchFolder>;
   let repository: string;
   let port: number;
+  let otherPorts: number[];
   const runs: Run[] = [];
 
   beforeEach(async () => {
@@ -25,6 +26,7 @@ describe("triton-ts serve with a fake server", () => {
     repository = path.join(scratch.folder, "models");
     mkdirSync(repository);
     port = await freePort();
+    otherPorts = [await freePort(), await freePort()];
   });
   afterEach(async () => {
     for (const run of runs.splice(0)) {
@@ -35,7 +37,7 @@ describe("triton-ts serve with a fake server", () => {
   });
 
   function start(behaviour: string, ...extra: string[]): Run {
-    const ports = ["--http-port", String(port), "--grpc-port", "18198", "--metrics-port", "18199"];
+    const ports = ["--http-port", `${port}`, "--grpc-port", `${otherPorts[0]}`, "--metrics-port", `${otherPorts[1]}`];
     const run = runCli(["serve", repository, "--server", fakeServer, ...ports, ...extra], {
       XDG_CACHE_HOME: path.join(scratch.folder, "cache"),
       FAKE_BEHAVIOUR: behaviour,

@@ -25,6 +25,7 @@ describe("LogFilter", () => {
         "",
         "Error: Failed to initialize NVML",
         `W${prefix}"DCGM unable to start: DCGM initialization error"`,
+        `E${prefix}"unable to create stream for ocr: CUDA driver version is insufficient for CUDA runtime version"`,
         ...shown,
       ]),
     ).toEqual(shown);

@@ -6,10 +6,12 @@ import type { Paint } from "./terminal.ts";
 /** Lines that every start on a machine without a GPU shows and that ask nothing of anybody. */
 const harmless: readonly RegExp[] = [
   /Unable to allocate pinned system memory/,
+  /failed to allocate pinned system memory: no pinned memory pool/,
   /CUDA memory pool disabled/,
   /CudaDriverHelper has not been initialized/,
   /^Error: Failed to initialize NVML/,
   /DCGM unable to start/,
+  /unable to create stream for .*: CUDA driver version is insufficient/,
   /^Signal \(\d+\) received\.$/,
 ];
 

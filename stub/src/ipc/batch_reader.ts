@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataType, TensorData } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
-import { type InferenceRequest, type Parameters, type ParameterValue, type RequestSource, requestFromSource } from "../api/request.ts";
-import { type Tensor, trustedTensor } from "../api/tensor.ts";
+import {
+  type InferenceRequest,
+  type Parameters,
+  type ParameterValue,
+  type RequestSource,
+  requestFromSource,
+} from "../api/request.ts";
+import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Place } from "./native.ts";
 import { datatypeOfName, datatypeOfNumber, type Region, type SharedMemory } from "./shared_memory.ts";
@@ -61,6 +67,11 @@ export class Batch {
   }
 }
 
+/** Where an output lies that the model allocated; the memory is the batch's and is freed with it. */
+export interface AllocatedPlace extends TensorPlace {
+  readonly batch: Batch;
+}
+
 /** One request as it lies in shared memory (struct tsb_request); everything is read when it is asked for. */
 export class ShmRequest implements RequestSource {
   readonly #batch: Batch;
@@ -107,17 +118,23 @@ export class ShmRequest implements RequestSource {
   /** Indices of the outputs that the client wants. */
   wants(output: number): boolean {
     const first = (this.#at + this.#u32(L.REQUEST_REQUESTED_OFFSET)) / 4;
-    const count = this.#u32(L.REQUEST_REQUESTED_COUNT);
+    const count = this.#requestedCount();
     for (let i = 0; i < count; i++) {
       if (this.#region.u32[first + i] === output) return true;
     }
     return false;
   }
 
+  /** A model may have written over its requests; no number in them may lead to a loop without end. */
+  #requestedCount(): number {
+    return Math.min(this.#u32(L.REQUEST_REQUESTED_COUNT), this.#batch.tables.outputs.length);
+  }
+
   get requestedOutputs(): string[] {
     const first = (this.#at + this.#u32(L.REQUEST_REQUESTED_OFFSET)) / 4;
     const names: string[] = [];
-    for (let i = 0; i < this.#u32(L.REQUEST_REQUESTED_COUNT); i++) {
+    const count = this.#requestedCount();
+    for (let i = 0; i < count; i++) {
       names.push(this.#batch.tables.outputs[this.#region.u32[first + i]!]!);
     }
     return names;
@@ -187,6 +204,9 @@ export class ShmRequest implements RequestSource {
   inputShape(index: number): number[] {
     const at = this.#inputAt(index);
     const count = this.#region.u32[(at + L.TENSOR_DIMS_COUNT) / 4]!;
+    if (!(count <= L.MAX_DIMS)) {
+      throw new TritonError("The model wrote over the memory of its request. Write into the data of tensors only.");
+    }
     const shape: number[] = [];
     for (let i = 0; i < count; i++) shape.push(readU64(this.#region, at + L.TENSOR_SIZE + i * 8));
     return shape;
@@ -214,7 +234,7 @@ export class ShmRequest implements RequestSource {
     const bytes = elementCount * row.bytes;
     const block = allocateOrFail(batch.memory, bytes, `output '${name}'`);
     batch.allocated.push(block);
-    const place = { region: block.region, offset: block.offset, byteLength: bytes };
+    const place: AllocatedPlace = { region: block.region, offset: block.offset, byteLength: bytes, batch };
     return trustedTensor(name, datatype, shape, batch.view(row, block), place);
   }
 }

@@ -25,6 +25,8 @@ const ANSWER_OF_STEP: Readonly<Record<Step, number>> = {
 export interface ChannelHandlers {
   onBatch(batch: Batch): void;
   onStep(step: Step, payload: unknown): void;
+  /** A batch could not be read: nothing can answer its requests. */
+  onBroken(error: unknown): void;
 }
 
 /** The connection to the server: batches come in, answers go out, steps of the model's life in between. */
@@ -83,7 +85,8 @@ export class Channel {
 
   #onEntries(count: number): void {
     // Copied first: the handler may cause the inbox to be filled anew.
-    const entries: { index: number; generation: number; place: { region: number; offset: number; bytes: number } }[] = [];
+    const entries: { index: number; generation: number; place: { region: number; offset: number; bytes: number } }[] =
+      [];
     for (let i = 0; i < count; i++) {
       const at = (i * L.ENTRY_SIZE) / 4;
       const kind = this.#inbox[at + L.ENTRY_KIND / 4];
@@ -99,7 +102,14 @@ export class Channel {
       });
     }
     for (const entry of entries) {
-      this.#handlers.onBatch(readBatch(this.#memory, this.#tables, entry, this.#strictViews));
+      let batch: Batch;
+      try {
+        batch = readBatch(this.#memory, this.#tables, entry, this.#strictViews);
+      } catch (error) {
+        this.#handlers.onBroken(error);
+        return;
+      }
+      this.#handlers.onBatch(batch);
     }
   }
 }

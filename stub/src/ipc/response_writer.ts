@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import { serializeBytesInto, serializedByteLength } from "../api/bytes.ts";
 import type { DataType } from "../api/datatype.ts";
-import type { TritonError } from "../api/errors.ts";
+import { TritonError, type TritonErrorCode } from "../api/errors.ts";
 import type { Parameters } from "../api/request.ts";
 import { placeOf, type Tensor, unserializedElements } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
-import { allocateOrFail, type Batch } from "./batch_reader.ts";
+import { type AllocatedPlace, allocateOrFail, type Batch } from "./batch_reader.ts";
 import type { Native, Place } from "./native.ts";
 import { datatypeOfName, type Region, type SharedMemory } from "./shared_memory.ts";
 
+/** What an error says to the client. */
+export interface AnswerError {
+  readonly code: TritonErrorCode;
+  readonly message: string;
+}
+
 /** The answer to one request, checked against the model's configuration. */
 export interface Answer {
-  readonly error: TritonError | undefined;
+  readonly error: AnswerError | undefined;
   /** Index of each output in the table of names; same order as `outputs`. */
   readonly outputIndices: readonly number[];
   readonly outputs: readonly Tensor[];
@@ -62,7 +68,12 @@ function encodeParameters(parameters: Parameters): EncodedParameter[] {
 function encodeMessage(message: string): Buffer {
   const text = Buffer.from(message);
   if (text.length <= L.MAX_MESSAGE_BYTES) return text;
-  return Buffer.from(`${text.subarray(0, L.MAX_MESSAGE_BYTES - 16).toString().replace(/\uFFFD+$/, "")} ...`);
+  return Buffer.from(
+    `${text
+      .subarray(0, L.MAX_MESSAGE_BYTES - 16)
+      .toString()
+      .replace(/\uFFFD+$/, "")} ...`,
+  );
 }
 
 /** Writes answers into shared memory and sends them: one allocation, one call and at most one wake-up for a batch. */
@@ -88,7 +99,8 @@ export class ResponseWriter {
    * `onError` gives the answer for one that does not fit alone.
    */
   send(batch: Batch, answers: readonly Answer[], onError: (error: unknown) => Answer): void {
-    const measured = answers.map((answer) => this.#measure(answer));
+    const measured: Measured[] = [];
+    for (let i = 0; i < answers.length; i++) measured.push(this.#measureOrFail(answers[i]!, onError));
     let bytes = 0;
     for (const item of measured) bytes += item.recordBytes + item.dataBytes;
     let block: Place | undefined;
@@ -128,6 +140,20 @@ export class ResponseWriter {
     this.#flush();
   }
 
+  /** What cannot be measured, such as elements that were spoilt after their tensor was made, fails its request. */
+  #measureOrFail(answer: Answer, onError: (error: unknown) => Answer): Measured {
+    try {
+      const measured = this.#measure(answer);
+      if (measured.recordBytes <= L.MAX_RECORD_BYTES) return measured;
+      throw new TritonError(
+        `The parameters of a response take ${measured.recordBytes} bytes, but at most ${L.MAX_RECORD_BYTES} fit. ` +
+          "Send large values as outputs.",
+      );
+    } catch (error) {
+      return this.#measure(onError(error));
+    }
+  }
+
   #measure(answer: Answer): Measured {
     if (answer.error !== undefined) {
       const message = encodeMessage(answer.error.message);
@@ -145,12 +171,24 @@ export class ResponseWriter {
       if (place === undefined) dataBytes += align(outputBytes(output), L.DATA_ALIGNMENT);
     }
     for (const { key, text } of parameters) recordBytes += L.PARAMETER_SIZE + align(key.length + text.length, 8);
-    return { answer, message: undefined, parameters, places, recordBytes: align(recordBytes, L.DATA_ALIGNMENT), dataBytes };
+    return {
+      answer,
+      message: undefined,
+      parameters,
+      places,
+      recordBytes: align(recordBytes, L.DATA_ALIGNMENT),
+      dataBytes,
+    };
   }
 
   /** Data that lies in shared memory already, an input or an allocated output, is not copied. */
   #placeOf(output: Tensor): Place | undefined {
-    const place = placeOf(output);
+    const place = placeOf(output) as AllocatedPlace | undefined;
+    if (place?.batch.closed) {
+      throw new TritonError(
+        `Output '${output.name}' was allocated for a request that is answered already. Allocate it for the request at hand.`,
+      );
+    }
     if (place !== undefined) return { region: place.region, offset: place.offset, bytes: place.byteLength };
     if (unserializedElements(output) !== undefined) return undefined;
     return this.#memory.placeOf(output.data);
@@ -254,7 +292,10 @@ export class ResponseWriter {
 
 function outputBytes(output: Tensor): number {
   const elements = unserializedElements(output);
-  return elements === undefined ? output.data.byteLength : serializedByteLength(elements);
+  if (elements !== undefined) return serializedByteLength(elements);
+  const bytes = output.data.byteLength;
+  if (bytes > 0 || output.elementCount === 0) return bytes;
+  throw new TritonError(`The buffer of output '${output.name}' was transferred away, and with it the output's data.`);
 }
 
 function copyOutput(region: Region, offset: number, output: Tensor): void {

@@ -49,13 +49,14 @@ export interface Region {
 
 const TRANSFERRING = ["transfer", "transferToFixedLength", "resize"];
 
-/** A model that transfers its view's buffer away would take the whole region from all other requests. */
+/** A model that transfers its view's buffer away would take the memory from other requests; it is told so. */
 function guard(buffer: ArrayBuffer): void {
-  markAsUntransferable(buffer);
   for (const method of TRANSFERRING) {
     Object.defineProperty(buffer, method, {
       value() {
-        throw new TypeError("The buffer of a tensor is shared with the server and cannot be transferred. Copy it first.");
+        throw new TypeError(
+          "The buffer of a tensor is shared with the server and cannot be transferred. Copy it first.",
+        );
       },
     });
   }
@@ -74,11 +75,20 @@ export class SharedMemory {
   }
 
   region(id: number): Region {
-    return this.#regions.get(id) ?? this.#map(id);
+    const region = this.#regions.get(id) ?? this.#map(id);
+    // Not every Node keeps a marked buffer in place. Writing into a detached array does nothing, so it must not come to that.
+    if (region.u8.length === 0) {
+      throw new Error(
+        "The model transferred the buffer of a tensor away, and with it the memory that it shares with the server. " +
+          "Copy the data first: tensor.clone().",
+      );
+    }
+    return region;
   }
 
   #map(id: number): Region {
     const buffer = this.#native.region(id);
+    markAsUntransferable(buffer);
     guard(buffer);
     const region = {
       id,
@@ -106,7 +116,8 @@ export class SharedMemory {
     const { array, bytes } = row;
     if (place.bytes === 0) return new array(new ArrayBuffer(0), 0, 0);
     const buffer = this.#native.view(place.region, place.offset, place.bytes);
-    markAsUntransferable(buffer);
+    // Not marked as untransferable: Node could not detach it either, and would end the process when it is to.
+    guard(buffer);
     return new array(buffer, 0, place.bytes / bytes);
   }
 

@@ -7,6 +7,7 @@ import type { Tensor } from "../api/tensor.ts";
 import type { Batch, ShmRequest } from "../ipc/batch_reader.ts";
 import type { Answer } from "../ipc/response_writer.ts";
 import { log } from "./logging.ts";
+import { oneLine, ownWords, typeName } from "./thrown.ts";
 
 interface OutputRule {
   readonly index: number;
@@ -38,14 +39,27 @@ export class AnswerMaker {
 
   /** The answer that carries an error: a TritonError as it is, anything else as INTERNAL with one sentence. */
   failure(error: unknown): Answer {
-    const shown =
-      error instanceof TritonError
-        ? error
-        : new TritonError(
-            `Failed to process the request(s) for model '${this.#instance}', message: ${oneLine(error)}`,
-            "INTERNAL",
-          );
+    const shown = ownWords(error) ?? {
+      code: "INTERNAL",
+      message: `Failed to process the request(s) for model '${this.#instance}', message: ${oneLine(error)}`,
+    };
     return { error: shown, outputIndices: NO_INDICES, outputs: [], parameters: {} };
+  }
+
+  /** The answers to a batch of `count` requests. Throws when the result as a whole is not what `execute` must return. */
+  all(batch: Batch, result: unknown, count: number): Answer[] {
+    this.check(result, count);
+    const answers: Answer[] = [];
+    for (let i = 0; i < count; i++) answers.push(this.#safeAnswer(batch, i, result));
+    return answers;
+  }
+
+  #safeAnswer(batch: Batch, index: number, result: readonly unknown[]): Answer {
+    try {
+      return this.answer(batch, index, result[index]);
+    } catch (error) {
+      return this.failure(error);
+    }
   }
 
   /** Throws when the result as a whole is not what `execute` must return. */
@@ -63,7 +77,7 @@ export class AnswerMaker {
     }
   }
 
-  /** The answer for one request. What is wrong with it becomes an error for this request alone. */
+  /** The answer for one request. What is wrong with it is an error for this request alone: returned, or thrown. */
   answer(batch: Batch, index: number, item: unknown): Answer {
     if (item instanceof TritonError) return this.failure(item);
     if (!(item instanceof InferenceResponse)) {
@@ -75,11 +89,7 @@ export class AnswerMaker {
       );
     }
     if (item.error !== undefined) return this.failure(item.error);
-    try {
-      return this.#outputs(batch.sources[index]!, item);
-    } catch (error) {
-      return this.failure(error);
-    }
+    return this.#outputs(batch.sources[index]!, item);
   }
 
   #outputs(request: ShmRequest, response: InferenceResponse): Answer {
@@ -94,6 +104,9 @@ export class AnswerMaker {
       }
       if (!request.wants(rule.index)) continue;
       this.#checkOutput(request, rule, output);
+      if (outputIndices.includes(rule.index)) {
+        throw new TritonError(`Model '${this.#instance}' answered with output '${rule.name}' twice.`);
+      }
       outputIndices.push(rule.index);
       outputs.push(output);
     }
@@ -124,7 +137,7 @@ export class AnswerMaker {
     }
     const { shape } = output;
     const first = this.#batching ? 1 : 0;
-    let fits = shape.length === rule.dims.length + first;
+    let fits = shape.length === rule.dims.length + first && elementsOf(shape) === output.elementCount;
     for (let i = 0; fits && i < rule.dims.length; i++) {
       fits = rule.dims[i]! < 0 || rule.dims[i] === shape[i + first];
     }
@@ -139,14 +152,12 @@ export class AnswerMaker {
   }
 }
 
-function typeName(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value !== "object") return typeof value;
-  return value.constructor?.name || "object";
-}
-
-/** The message of an error on one line, without its stack. */
-export function oneLine(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return text.replace(/\s+/g, " ").trim();
+/** The product of the dimensions; NaN for a shape that was spoilt after its tensor was made. */
+function elementsOf(shape: readonly number[]): number {
+  let elements = 1;
+  for (let i = 0; i < shape.length; i++) {
+    if (!Number.isSafeInteger(shape[i])) return Number.NaN;
+    elements *= shape[i]!;
+  }
+  return elements;
 }

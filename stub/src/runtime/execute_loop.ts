@@ -1,65 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TritonError } from "../api/errors.ts";
-import type { ExecuteResult, TritonModel } from "../api/triton_model.ts";
+import type { TritonModel } from "../api/triton_model.ts";
 import type { Batch } from "../ipc/batch_reader.ts";
 import type { Channel } from "../ipc/channel.ts";
 import type { Answer } from "../ipc/response_writer.ts";
 import type { AnswerMaker } from "./answers.ts";
-import { describeError, log } from "./logging.ts";
+import { log } from "./logging.ts";
+import { describeError, ownWords } from "./thrown.ts";
 
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
   readonly #model: TritonModel;
-  readonly #channel: Channel;
+  readonly #channel: Pick<Channel, "answerBatch">;
   readonly #answers: AnswerMaker;
+  readonly #giveUp: (error: unknown) => void;
   readonly #onFailure: (error: unknown) => Answer;
+  readonly #concurrency: number;
+  #running = 0;
+  /** Batches that the server handed over while the model was busy, so that nobody sleeps between two of them. */
+  readonly #waiting: Batch[] = [];
 
-  constructor(model: TritonModel, channel: Channel, answers: AnswerMaker) {
+  /**
+   * @param giveUp ends the process, because answers could not be sent
+   * @param concurrency how many batches the model executes at once (MAX_IN_FLIGHT_BATCHES)
+   */
+  constructor(
+    model: TritonModel,
+    channel: Pick<Channel, "answerBatch">,
+    answers: AnswerMaker,
+    giveUp: (error: unknown) => void,
+    concurrency = Number.POSITIVE_INFINITY,
+  ) {
     this.#model = model;
     this.#channel = channel;
     this.#answers = answers;
+    this.#giveUp = giveUp;
     this.#onFailure = (error) => answers.failure(error);
+    this.#concurrency = concurrency;
   }
 
+  /** Executes a batch. Never throws: each of its requests is answered once, sooner or later, or the process ends. */
   run(batch: Batch): void {
-    let result: ExecuteResult | Promise<ExecuteResult>;
-    try {
-      result = this.#model.execute(batch.requests);
-    } catch (error) {
-      this.#fail(batch, error);
+    if (this.#running >= this.#concurrency) {
+      this.#waiting.push(batch);
       return;
     }
-    if (isThenable(result)) {
-      result.then(
-        (value) => this.#answer(batch, value),
-        (error: unknown) => this.#fail(batch, error),
-      );
-    } else {
-      this.#answer(batch, result);
+    this.#running++;
+    try {
+      const result: unknown = this.#model.execute(batch.requests);
+      if (isThenable(result)) {
+        result.then(
+          (value) => this.#answer(batch, value),
+          (error: unknown) => this.#fail(batch, error),
+        );
+      } else {
+        this.#answer(batch, result);
+      }
+    } catch (error) {
+      this.#fail(batch, error);
     }
   }
 
   #answer(batch: Batch, result: unknown): void {
-    const count = batch.requests.length;
+    if (batch.closed) return; // a thenable that calls back twice
+    let answers: Answer[];
     try {
-      this.#answers.check(result, count);
+      // The array of requests is the model's to empty, so it does not count them.
+      answers = this.#answers.all(batch, result, batch.sources.length);
     } catch (error) {
       this.#fail(batch, error);
       return;
     }
-    const answers: Answer[] = [];
-    for (let i = 0; i < count; i++) answers.push(this.#answers.answer(batch, i, result[i]));
-    this.#channel.answerBatch(batch, answers, this.#onFailure);
+    this.#send(batch, answers);
   }
 
   #fail(batch: Batch, error: unknown): void {
-    // A TritonError is the model's own word to the client; anything else is a defect, for the log with its stack.
-    log(error instanceof TritonError ? "V" : "E", describeError(error));
+    if (batch.closed) return;
     const answer = this.#answers.failure(error);
-    this.#channel.answerBatch(batch, new Array<Answer>(batch.requests.length).fill(answer), this.#onFailure);
+    // A TritonError is the model's own word to the client; anything else is a defect, for the log with its stack.
+    log(ownWords(error) !== undefined ? "V" : "E", describeError(error));
+    this.#send(batch, new Array<Answer>(batch.sources.length).fill(answer));
+  }
+
+  #send(batch: Batch, answers: readonly Answer[]): void {
+    try {
+      this.#channel.answerBatch(batch, answers, this.#onFailure);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+    this.#running--;
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.run(next);
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<ExecuteResult> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }

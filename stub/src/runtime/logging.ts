@@ -28,6 +28,9 @@ function consoleOf(level: LogLevel): Console {
 
 /** Sends what the model prints with `console` to the server's log, with the level that the method stands for. */
 export function routeConsole(): void {
+  // A model that closes the streams loses its lines, not its requests.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
   const info = consoleOf("I");
   const warn = consoleOf("W");
   const error = consoleOf("E");
@@ -39,11 +42,4 @@ export function routeConsole(): void {
     assert: error.assert,
     debug: verbose.debug,
   });
-}
-
-/** An error as text for the log: its stack, which points into the model's own files, and its causes. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return `A value that is no Error was thrown: ${String(error)}`;
-  const text = error.stack ?? `${error.name}: ${error.message}`;
-  return error.cause === undefined ? text : `${text}\nCaused by: ${describeError(error.cause)}`;
 }

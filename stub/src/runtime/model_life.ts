@@ -4,10 +4,11 @@ import { AutoCompleteConfig } from "../api/auto_complete.ts";
 import { TritonError } from "../api/errors.ts";
 import { type ModelConfig, modelParameter } from "../api/model_config.ts";
 import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
-import { AnswerMaker, oneLine } from "./answers.ts";
+import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
-import { describeError, log } from "./logging.ts";
+import { log } from "./logging.ts";
 import { type LoadedModel, loadModel } from "./model_loader.ts";
+import { describeError, oneLine, ownWords } from "./thrown.ts";
 
 /** What the server says with the step `load` (backend-shim/src/model.c). */
 export interface LoadPayload {
@@ -27,6 +28,8 @@ export interface InitializePayload {
   readonly instanceName: string;
   readonly instanceKind: "CPU" | "GPU" | "MODEL";
   readonly deviceId: string;
+  /** How many batches the model executes at once. */
+  readonly concurrency: number;
   /** Names of inputs and outputs in the order of the protocol's tables. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -45,7 +48,8 @@ function flag(config: ModelConfig, key: string): boolean {
 
 /** An error as the server puts it into its own: the code, and a message that says where it happened. */
 export function stepError(error: unknown, where: string): { error: { code: string; message: string } } {
-  if (error instanceof TritonError) return { error: { code: error.code, message: error.message } };
+  const own = ownWords(error);
+  if (own !== undefined) return { error: own };
   log("E", describeError(error));
   return { error: { code: "INTERNAL", message: `${where} failed: ${oneLine(error)}` } };
 }
@@ -83,7 +87,14 @@ export class ModelLife {
 
   async #autoComplete(payload: LoadPayload, modelDir: string): Promise<ModelConfig> {
     const { modelName, modelVersion, modelRepository, backendConfig, backendDirectory } = payload;
-    const args: AutoCompleteArgs = { modelName, modelVersion, modelRepository, modelDir, backendConfig, backendDirectory };
+    const args: AutoCompleteArgs = {
+      modelName,
+      modelVersion,
+      modelRepository,
+      modelDir,
+      backendConfig,
+      backendDirectory,
+    };
     const config = new AutoCompleteConfig(payload.modelConfig);
     const returned = (await this.#loaded!.autoCompleteConfig!(config, args)) ?? config;
     if (returned instanceof AutoCompleteConfig) return returned.config;

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import { TritonError } from "../api/errors.ts";
 
 interface SourceLocation {
@@ -17,7 +18,7 @@ export type LoadFailure =
   /** Not valid in TypeScript either, or a name that the other file does not export. */
   | { readonly kind: "syntax"; readonly location: SourceLocation | undefined }
   /** Valid TypeScript, but of a sort that must be compiled, not stripped. */
-  | { readonly kind: "needs-compiler" }
+  | { readonly kind: "needs-compiler"; readonly linking: boolean }
   /** A missing module, or whatever the model's own code threw. */
   | { readonly kind: "other" };
 
@@ -46,7 +47,7 @@ function locationInStack(error: unknown, file?: string): SourceLocation | undefi
   const caret = lines.findIndex((line, i) => i >= 2 && /^\s*\^+\s*$/.test(line));
   if (head === null || caret === -1) return undefined;
   return {
-    file: toPath(file ?? head[1]!),
+    file: toPath((file ?? head[1]!).replace(/\?.*$/, "")),
     line: Number(head[2]),
     column: lines[caret]!.indexOf("^") + 1,
     source: lines[caret - 1]!,
@@ -103,46 +104,62 @@ function compilerWouldFind(error: unknown, tsconfig: string | undefined): boolea
 export function classifyFailure(error: unknown, files: Iterable<string>, tsconfig: string | undefined): LoadFailure {
   switch (codeOf(error)) {
     case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
-      return { kind: "needs-compiler" };
+      return { kind: "needs-compiler", linking: false };
     case "ERR_INVALID_TYPESCRIPT_SYNTAX":
       return { kind: "syntax", location: locationInStack(error) };
     case "ERR_MODULE_NOT_FOUND":
     case "MODULE_NOT_FOUND":
     case "ERR_UNSUPPORTED_DIR_IMPORT":
     case "ERR_PACKAGE_IMPORT_NOT_DEFINED":
-      return compilerWouldFind(error, tsconfig) ? { kind: "needs-compiler" } : { kind: "other" };
+      return compilerWouldFind(error, tsconfig) ? { kind: "needs-compiler", linking: false } : { kind: "other" };
   }
   if (!(error instanceof SyntaxError)) return { kind: "other" };
   const all = [...files];
+  // The model's own code threw it, by JSON.parse for instance.
+  if (ownFrame(error, all) !== undefined) return { kind: "other" };
   const found = findSyntaxError(all);
   if (found !== undefined) return { kind: "syntax", location: found.location };
   // V8 refuses what TypeScript accepts: decorators, or a type that is imported without the word `type`.
-  if (all.some((file) => /\.[cm]?tsx?$/.test(file))) return { kind: "needs-compiler" };
+  if (all.some((file) => /\.[cm]?tsx?$/.test(file))) return { kind: "needs-compiler", linking: true };
   return { kind: "syntax", location: locationInStack(error) };
 }
 
-/** The sentence for a file with a syntax error: the spot, the reason and the line. */
-export function syntaxError(error: unknown, location: SourceLocation | undefined, file: string): TritonError {
+/**
+ * The sentence for a file with a syntax error: the spot, the reason and the line.
+ *
+ * @param location the spot when it is known; else it is read from the errors, the first of which may be missing
+ */
+export function syntaxError(
+  error: unknown,
+  location: SourceLocation | undefined,
+  file: string,
+  first?: unknown,
+): TritonError {
   const reason = (error as Error).message;
-  if (location === undefined) {
+  const spot = location ?? locationInStack(first) ?? locationInStack(error);
+  if (spot === undefined) {
     return new TritonError(`The model file '${file}' cannot be loaded: ${reason}`, "INVALID_ARG", { cause: error });
   }
-  const { source, line, column } = location;
+  const { source, line, column } = spot;
   const pointer = `${source.slice(0, column - 1).replace(/\S/g, " ")}^`;
   return new TritonError(
-    `The model cannot be loaded because of a syntax error at ${location.file}:${line}:${column}: ${reason}\n` +
+    `The model cannot be loaded because of a syntax error at ${spot.file}:${line}:${column}: ${reason}\n` +
       `${source}\n${pointer}`,
     "INVALID_ARG",
     { cause: error },
   );
 }
 
-/** The first line of a stack that points into a file which is not a package's and not Node's own. */
-function ownFrame(stack: string | undefined): string | undefined {
-  const frames = stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
-  const own = frames.find((line) => !line.includes("node:") && !line.includes("/node_modules/"));
-  const place = own === undefined ? undefined : /\(?((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?\s*$/.exec(own)?.[1];
-  return place === undefined ? undefined : place.replace(/^file:\/\//, "").replace(/\?[^:]*/, "");
+/** The first place on a stack that lies in one of the model's own files, as `file:line:column`. */
+function ownFrame(error: unknown, files: Iterable<string>): string | undefined {
+  const own = new Set(files);
+  for (const line of (error as Error | undefined)?.stack?.split("\n") ?? []) {
+    const place = /^\s+at (?:.*\()?((?:file:\/\/)?\/.*?)(?:\?[^:]*)?:(\d+):(\d+)\)?$/.exec(line);
+    if (place === null) continue;
+    const path = toPath(place[1]!);
+    if (own.has(path)) return `${path}:${place[2]}:${place[3]}`;
+  }
+  return undefined;
 }
 
 /** The sentence for a module that is not there. */
@@ -157,14 +174,16 @@ function missingModule(error: Error, file: string): TritonError {
 }
 
 /** The error of a load for whatever the import of the model's file threw. */
-export function importError(error: unknown, file: string): TritonError {
+export function importError(error: unknown, file: string, files: Iterable<string>): TritonError {
   if (["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")) {
     return missingModule(error as Error, file);
   }
   if (!(error instanceof Error)) {
-    return new TritonError(`The model file '${file}' threw ${String(error)} while it was loaded.`, "INTERNAL");
+    // Also the errors of loader hooks come so: on their way between threads they lose their class.
+    const shown = typeof error === "string" ? error : inspect(error).trim();
+    return new TritonError(`The model file '${file}' threw while it was loaded: ${shown}`, "INTERNAL");
   }
-  const frame = ownFrame(error.stack);
+  const frame = ownFrame(error, files);
   return new TritonError(
     `The model file '${file}' threw while it was loaded: ${error.name}: ${error.message}` +
       `${frame === undefined ? "" : ` (at ${frame})`}`,

@@ -54,12 +54,17 @@ function load(options: Record<string, unknown> = {}): Promise<Report> {
     ...options,
   };
   return new Promise((done, failed) => {
-    execFile(process.execPath, [script, JSON.stringify(all)], { cwd: "/", timeout: 60_000 }, (error, stdout, stderr) => {
-      const lines = stdout.trimEnd().split("\n");
-      const last = lines.pop() ?? "";
-      if (error !== null || !last.startsWith("{")) failed(error ?? new Error(`no report: ${stdout}${stderr}`));
-      else done({ ...JSON.parse(last), noise: lines.join("\n").trim() + stderr });
-    });
+    execFile(
+      process.execPath,
+      [script, JSON.stringify(all)],
+      { cwd: "/", timeout: 60_000 },
+      (error, stdout, stderr) => {
+        const lines = stdout.trimEnd().split("\n");
+        const last = lines.pop() ?? "";
+        if (error !== null || !last.startsWith("{")) failed(error ?? new Error(`no report: ${stdout}${stderr}`));
+        else done({ ...JSON.parse(last), noise: lines.join("\n").trim() + stderr });
+      },
+    );
   });
 }
 
@@ -211,7 +216,10 @@ describe("more than type stripping", () => {
       "repository/m/tsconfig.json": `{"compilerOptions":{"paths":{"@lib/*":["./lib/*"]}}}`,
     },
     "a type imported without the word type": {
-      "model.ts": model("const m: TritonModel | undefined = undefined; return m ?? 5", `import { TritonModel, Tensor } from "triton-typescript";`),
+      "model.ts": model(
+        "const m: TritonModel | undefined = undefined; return m ?? 5",
+        `import { TritonModel, Tensor } from "triton-typescript";`,
+      ),
     },
   };
 
@@ -284,11 +292,13 @@ describe("faults of the model", () => {
     write({ "model.ts": model("return nope()", `import { nope } from "./s.ts";`), "s.ts": "export const yes = 1;" });
     const { message } = await load();
     expect(message).toContain("'nope'");
-    expect(message).toContain("model.ts");
+    expect(message).toContain(`${join(root, "repository/m/1/model.ts")}:1:10: `);
   });
 
   test("an error at the top level points into the source", async () => {
-    write({ "model.ts": "type A = number;\n\nfunction fail(): never {\n  throw new RangeError('boom');\n}\nfail();\n" });
+    write({
+      "model.ts": "type A = number;\n\nfunction fail(): never {\n  throw new RangeError('boom');\n}\nfail();\n",
+    });
     const report = await load();
     expect(report).toMatchObject({ ours: true, code: "INTERNAL" });
     expect(report.message).toContain("RangeError: boom");
@@ -296,9 +306,18 @@ describe("faults of the model", () => {
     expect(report.causeStack).toMatch(/model\.ts:6:1/);
   });
 
+  test("a SyntaxError that the model's own code throws is no syntax error of the model", async () => {
+    write({ "model.ts": "export const a: unknown =\n  JSON.parse('{');\n" });
+    const report = await load();
+    expect(report.message).toContain("threw while it was loaded: SyntaxError: ");
+    expect(report.message).toContain("model.ts:2:8)");
+  });
+
   test("a value that is no error is thrown", async () => {
     write({ "model.ts": "throw 'text';" });
-    expect((await load()).message).toContain("threw text while it was loaded");
+    expect((await load()).message).toContain("threw while it was loaded: text");
+    write({ "model.ts": "throw Object.create(null, { why: { value: 'odd', enumerable: true } });" });
+    expect((await load()).message).toContain("why: 'odd'");
   });
 
   test("a missing export names what there is", async () => {
@@ -347,7 +366,7 @@ export default class M implements TritonModel {
     write({
       "model.ts": "export default class M { execute(a) { return x } }\nimport { x } from '@lib/x';\n",
       "repository/m/lib/x.ts": "export const x: number = 5;",
-      "repository/m/tsconfig.json": `{"compilerOptions":{"strict":false,"paths":{"@lib/*":["./lib/*"]}}}`,
+      "repository/m/tsconfig.json": `{"compilerOptions":{"strict":false,"noUnusedParameters":true,"paths":{"@lib/*":["./lib/*"]}}}`,
     });
     expect((await load({ typeCheck: true })).result).toBe(5);
   });
@@ -368,7 +387,9 @@ describe("the class", () => {
   });
 
   test("must be a class", () => {
-    expect(() => pick({ default: 5 })).toThrow("The export 'default' of the model file '/m/1/model.ts' must be a class");
+    expect(() => pick({ default: 5 })).toThrow(
+      "The export 'default' of the model file '/m/1/model.ts' must be a class",
+    );
     expect(() => pick({ TritonModel: () => [] })).toThrow("The export 'TritonModel'");
     expect(() => pick({ default: function f() {} })).toThrow("must be a class, but is a function");
   });

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { TritonError } from "../api/errors.ts";
 import type { TritonModelClass } from "../api/triton_model.ts";
 import { findModelFile, findTsconfig } from "./model_file.ts";
+import { classifyFailure, importError, syntaxError } from "./model_load_error.ts";
 import { installResolver, type ModelResolver } from "./model_resolver.ts";
 
 export interface LoadModelOptions {
@@ -124,29 +125,27 @@ async function importStripped(
   } catch (error) {
     first = error;
   }
-  // Only a load that fails pays for what explains it.
-  const { classifyFailure, importError, syntaxError } = await import("./model_load_error.ts");
   const tsconfig = findTsconfig(dirname(file));
   const failure = classifyFailure(first, [file, ...resolver.files], tsconfig);
   if (failure.kind === "syntax") throw syntaxError(first, failure.location, file);
-  if (failure.kind === "other") throw importError(first, file);
+  if (failure.kind === "other") throw importError(first, file, [file, ...resolver.files]);
   await registerTsx(lookupFolders, tsconfig);
-  resolver.moveToFront();
-  return importCompiled(file, resolver);
+  resolver.moveToFront(failure.linking);
+  return importCompiled(file, resolver, first);
 }
 
-/** Imports through hooks that compile. */
-async function importCompiled(file: string, resolver: ModelResolver): Promise<Namespace> {
+/** Imports through hooks that compile, after Node's own import failed with `first`, if it was tried. */
+async function importCompiled(file: string, resolver: ModelResolver, first?: unknown): Promise<Namespace> {
   try {
     return await importModel(file);
   } catch (error) {
-    const { classifyFailure, importError, syntaxError } = await import("./model_load_error.ts");
     const failure = classifyFailure(error, [file, ...resolver.files], undefined);
     if (failure.kind === "syntax") throw syntaxError(error, failure.location, file);
-    if (error instanceof SyntaxError || (error as Error)?.name === "TransformError") {
-      throw syntaxError(error, undefined, file);
+    const { name } = (error ?? {}) as Error;
+    if (failure.kind === "needs-compiler" || name === "TransformError") {
+      throw syntaxError(error, undefined, file, first);
     }
-    throw importError(error, file);
+    throw importError(error, file, [file, ...resolver.files]);
   }
 }
 
@@ -232,7 +231,10 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   if (loader === undefined || loader === "") {
     exported = await importStripped(file, resolver, lookupFolders);
   } else {
-    if (loader === "tsx") await registerTsx(lookupFolders, findTsconfig(dirname(file)));
+    const tsconfig = findTsconfig(dirname(file));
+    // ts-node looks for its settings in the working directory, which is the server's.
+    if (tsconfig !== undefined) process.env.TS_NODE_PROJECT ??= tsconfig;
+    if (loader === "tsx") await registerTsx(lookupFolders, tsconfig);
     else await registerLoader(loader, lookupFolders);
     resolver.moveToFront();
     exported = await importCompiled(file, resolver);

@@ -23,8 +23,12 @@ export interface ResolverOptions {
 export interface ModelResolver {
   /** The model's own TypeScript and JavaScript files that were resolved so far, as paths, in order. */
   readonly files: ReadonlySet<string>;
-  /** Puts the hooks in front of hooks that were registered meanwhile. */
-  moveToFront(): void;
+  /**
+   * Puts the hooks in front of hooks that were registered meanwhile.
+   *
+   * @param reload read the model's TypeScript again: Node keeps a module that it compiled, even when it could not link it
+   */
+  moveToFront(reload?: boolean): void;
   /** Takes the hooks away. */
   remove(): void;
 }
@@ -61,6 +65,7 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
   const files = new Set<string>();
   const lookupFiles = lookupFolders.map((folder) => join(folder, "noop.js"));
   let lookingUp = false;
+  let query = "";
 
   function lookUp(
     specifier: string,
@@ -88,16 +93,18 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
     throw missing;
   }
 
-  function noteFile(found: ResolveFnOutput): ResolveFnOutput {
+  function noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {
     if (!found.url.startsWith("file:") || found.url.includes("/node_modules/")) return found;
     const path = fileURLToPath(found.url);
     if (!/\.[cm]?[jt]sx?$/.test(path)) return found;
     files.add(path);
+    const reload = query !== "" && /ts$/.test(path) && !context.conditions.includes("require");
+    const url = reload ? found.url.replace(/\?.*|$/, query) : found.url;
     const format = found.format ?? undefined;
     const undecided = format === undefined || format === "commonjs" || format === "commonjs-typescript";
-    if (!undecided || !/\.[jt]s$/.test(path) || !readsAsEsModule(path)) return found;
+    if (!undecided || !/\.[jt]s$/.test(path) || !readsAsEsModule(path)) return { ...found, url };
     const typescript = path.endsWith(".ts") && format !== "commonjs";
-    return { ...found, format: typescript ? "module-typescript" : "module", shortCircuit: true };
+    return { ...found, url, format: typescript ? "module-typescript" : "module", shortCircuit: true };
   }
 
   function resolve(specifier: string, context: ResolveHookContext, next: NextResolve): ResolveFnOutput {
@@ -108,7 +115,7 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
     const parent = context.parentURL;
     if (parent === undefined || parent.includes("/node_modules/")) return next(specifier, context);
     try {
-      return noteFile(next(specifier, context));
+      return noteFile(next(specifier, context), context);
     } catch (error) {
       const missing = NOT_FOUND_CODES.has((error as NodeJS.ErrnoException).code ?? "") && isBare(specifier);
       if (!missing) throw error;
@@ -119,7 +126,8 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
   let hooks: ModuleHooks = registerHooks({ resolve });
   return {
     files,
-    moveToFront() {
+    moveToFront(reload = false) {
+      if (reload) query = "?compiled";
       hooks.deregister();
       hooks = registerHooks({ resolve });
     },

@@ -2,8 +2,20 @@
 import { TritonError } from "../api/errors.ts";
 import { Channel, type Step } from "../ipc/channel.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
-import { describeError, log, routeConsole } from "./logging.ts";
+import { log, routeConsole } from "./logging.ts";
 import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
+import { describeError } from "./thrown.ts";
+
+const exit = process.exit.bind(process);
+
+/**
+ * Ends the process, and with it all requests that it has: the server answers them and starts another one. For a state in
+ * which nobody can tell which of them are answered; a model's own `uncaughtException` handler must not hide it.
+ */
+function giveUp(error: unknown): void {
+  log("E", `The process of this instance cannot go on. ${describeError(error)}`);
+  exit(1);
+}
 
 /** What the model's own code is called in an error of a step. */
 const WHERE: Readonly<Record<Step, string>> = {
@@ -25,6 +37,7 @@ class Stub {
     this.#channel = new Channel({
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
+      onBroken: giveUp,
     });
     process.on("beforeExit", () => this.#onNothingLeft());
   }
@@ -54,7 +67,12 @@ class Stub {
     if (this.#pending !== step) return;
     this.#pending = undefined;
     this.#channel.hold(true);
-    this.#channel.answerStep(step, answer);
+    try {
+      this.#channel.answerStep(step, answer);
+    } catch (error) {
+      // A configuration that is no JSON.
+      this.#channel.answerStep(step, stepError(error, WHERE[step]));
+    }
     if (step === "finalize") process.exit(0);
   }
 
@@ -63,11 +81,11 @@ class Stub {
       case "load":
         return await this.#life.load(payload as LoadPayload);
       case "initialize": {
-        const { inputs, outputs, instanceName } = payload as InitializePayload;
+        const { inputs, outputs, instanceName, concurrency } = payload as InitializePayload;
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
         this.#channel.configure({ inputs, outputs }, strict);
-        this.#loop = new ExecuteLoop(model, this.#channel, answers);
+        this.#loop = new ExecuteLoop(model, this.#channel, answers, giveUp, concurrency);
         return {};
       }
       case "finalize":

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -35,10 +35,11 @@ function findPackage(name: string, folders: readonly string[]): string | undefin
 /** Writes the project of the check into `scratch` and returns its path. */
 function writeProject(scratch: string, { file, apiUrl, lookupFolders }: TypeCheckOptions): string {
   const declarations = fileURLToPath(apiUrl).replace(/(?<!\.ts)\.js$/, ".d.ts");
-  const ambient = join(scratch, "api.d.ts");
-  // An ambient module is found from any folder, and leaves `paths` to the model's own tsconfig.
-  const target = JSON.stringify(declarations);
-  writeFileSync(ambient, `declare module ${JSON.stringify(API_PACKAGE)} { export * from ${target}; }\n`);
+  // The compiler looks packages that it finds nowhere else up in `typeRoots`, which leaves `paths` to the model's own
+  // tsconfig.
+  const typeRoot = join(scratch, "types");
+  mkdirSync(join(typeRoot, API_PACKAGE), { recursive: true });
+  writeFileSync(join(typeRoot, API_PACKAGE, "index.d.ts"), `export * from ${JSON.stringify(declarations)};\n`);
   const nodeTypes = findPackage("@types/node", lookupFolders);
   const own = findTsconfig(dirname(file));
   const project = {
@@ -52,13 +53,18 @@ function writeProject(scratch: string, { file, apiUrl, lookupFolders }: TypeChec
       resolveJsonModule: true,
       allowJs: true,
       skipLibCheck: true,
+      // Unused names are a linter's business: they do not keep a model from running.
+      noUnusedLocals: false,
+      noUnusedParameters: false,
       noEmit: true,
       incremental: false,
       composite: false,
       rootDir: "/",
-      ...(nodeTypes === undefined ? { types: [] } : { types: ["node"], typeRoots: [dirname(nodeTypes)] }),
+      ...(nodeTypes === undefined
+        ? { types: [], typeRoots: [typeRoot] }
+        : { types: ["node"], typeRoots: [typeRoot, dirname(nodeTypes)] }),
     },
-    files: [file, ambient],
+    files: [file],
     include: [],
     references: [],
   };

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames on a stream socket: whole ones, torn ones, and ones that lie.
+#include "channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static int pair[2];
+
+static void open_pair(void) { CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0); }
+
+static void close_pair(void) {
+  close(pair[0]);
+  close(pair[1]);
+}
+
+static int open_descriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 256; fd++) count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+// Sends raw bytes with descriptors, past all checks of tsb_channel_send.
+static void send_raw(const void* data, size_t bytes, int fd_to_copy, int copies) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int) * 16)];
+  } control;
+  struct iovec part = {.iov_base = (void*)data, .iov_len = bytes};
+  struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+  memset(&control, 0, sizeof control);
+  if (copies > 0) {
+    head.msg_control = control.space;
+    head.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)copies);
+    struct cmsghdr* rights = CMSG_FIRSTHDR(&head);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)copies);
+    for (int i = 0; i < copies; i++) memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd_to_copy, sizeof(int));
+  }
+  CHECK_INT(sendmsg(pair[0], &head, MSG_NOSIGNAL), bytes);
+}
+
+static void test_a_frame_with_text_and_descriptors(void) {
+  struct tsb_message message;
+  open_pair();
+  int descriptors[] = {pair[0], pair[1]};
+  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 9, "{\"a\":1}", 7, descriptors, 2, 1000), 0);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), 1);
+  CHECK_INT(message.frame.kind, TSB_CONTROL_LOAD);
+  CHECK_INT(message.frame.region, 9);
+  CHECK_INT(message.frame.payload_bytes, 7);
+  CHECK_TEXT(message.payload, "{\"a\":1}");
+  CHECK(message.descriptors[0] >= 0 && message.descriptors[1] >= 0);
+  CHECK_INT(fcntl(message.descriptors[0], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  CHECK_INT(message.descriptors[2], -1);
+  int taken = message.descriptors[0], left = message.descriptors[1];
+  message.descriptors[0] = -1;
+  tsb_message_free(&message);
+  CHECK(fcntl(taken, F_GETFD) >= 0);
+  CHECK(fcntl(left, F_GETFD) < 0);
+  close(taken);
+  close_pair();
+}
+
+static void test_nothing_there_and_the_end(void) {
+  struct tsb_message message;
+  open_pair();
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 0), -ETIMEDOUT);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 20), -ETIMEDOUT);
+  close(pair[0]);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), 0);
+  CHECK_INT(tsb_channel_send(pair[1], TSB_CONTROL_LOAD, 0, NULL, 0, NULL, 0, 1000), -EPIPE);
+  close(pair[1]);
+}
+
+static void test_limits_of_the_sender(void) {
+  int descriptors[5] = {0};
+  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, (uint64_t)TSB_MAX_CONTROL_BYTES + 1, NULL, 0, 0), -EMSGSIZE);
+  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, 0, descriptors, 5, 0), -EMSGSIZE);
+}
+
+// A peer that dies in the middle of a frame, at every byte of it.
+static void test_a_torn_frame_is_an_error(void) {
+  char bytes[sizeof(struct tsb_frame) + 8];
+  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  memcpy(bytes, &frame, sizeof frame);
+  memcpy(bytes + sizeof frame, "{\"ab\":1}", 8);
+  for (size_t length = 1; length < sizeof bytes; length++) {
+    struct tsb_message message;
+    open_pair();
+    send_raw(bytes, length, -1, 0);
+    close(pair[0]);
+    CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), -EPROTO);
+    CHECK(message.payload == NULL);
+    close(pair[1]);
+  }
+}
+
+static void* send_slowly(void* argument) {
+  const char* bytes = argument;
+  for (size_t i = 0; i < sizeof(struct tsb_frame) + 8; i++) {
+    CHECK_INT(send(pair[0], bytes + i, 1, MSG_NOSIGNAL), 1);
+    usleep(500);
+  }
+  return NULL;
+}
+
+static void test_a_frame_may_come_byte_by_byte(void) {
+  char bytes[sizeof(struct tsb_frame) + 8];
+  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  struct tsb_message message;
+  pthread_t thread;
+  memcpy(bytes, &frame, sizeof frame);
+  memcpy(bytes + sizeof frame, "{\"ab\":1}", 8);
+  open_pair();
+  CHECK_INT(pthread_create(&thread, NULL, send_slowly, bytes), 0);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 5000), 1);
+  CHECK_TEXT(message.payload, "{\"ab\":1}");
+  tsb_message_free(&message);
+  pthread_join(thread, NULL);
+  close_pair();
+}
+
+static void test_frames_that_lie_are_refused_and_leak_nothing(void) {
+  static const struct {
+    struct tsb_frame frame;
+    int descriptors;
+  } CASES[] = {
+      {{TSB_CONTROL_LOADED, TSB_MAX_CONTROL_BYTES + 1, 0, 0}, 0},
+      {{TSB_CONTROL_LOADED, UINT32_MAX, 0, 0}, 0},
+      {{TSB_CONTROL_REGION, 0, 1, 1}, 0},           // says it has a descriptor, and has none
+      {{TSB_CONTROL_REGION, 0, 1, 0}, 1},           // the other way round
+      {{TSB_CONTROL_REGION, 0, 1, 2}, 1},
+      {{TSB_CONTROL_REGION, 0, 1, 5}, 5},           // more than a frame may carry
+      {{TSB_CONTROL_REGION, 0, 1, 16}, 16},
+      {{TSB_CONTROL_REGION, 0, 1, UINT32_MAX}, 4},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    struct tsb_message message;
+    open_pair();
+    int before = open_descriptors();
+    send_raw(&CASES[i].frame, sizeof CASES[i].frame, pair[0], CASES[i].descriptors);
+    int status = tsb_channel_receive(pair[1], &message, 1000);
+    if (status != -EPROTO) CHECK_FAIL("case %zu gave %d", i, status);
+    CHECK_INT(open_descriptors(), before);
+    close_pair();
+  }
+}
+
+static void test_descriptors_beside_the_payload_are_counted(void) {
+  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 4};
+  struct tsb_message message;
+  open_pair();
+  int before = open_descriptors();
+  send_raw(&frame, sizeof frame, -1, 0);
+  send_raw("null", 4, pair[0], 3);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), -EPROTO);
+  CHECK_INT(open_descriptors(), before);
+  close_pair();
+}
+
+static void* receive_large(void* argument) {
+  CHECK_INT(tsb_channel_receive(pair[1], argument, 10000), 1);
+  return NULL;
+}
+
+static void test_a_frame_larger_than_the_socket_holds(void) {
+  size_t bytes = 8u << 20;
+  char* payload = malloc(bytes);
+  struct tsb_message message;
+  pthread_t thread;
+  open_pair();
+  memset(payload, 'x', bytes);
+  CHECK_INT(pthread_create(&thread, NULL, receive_large, &message), 0);
+  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 0, payload, bytes, NULL, 0, 10000), 0);
+  pthread_join(thread, NULL);
+  CHECK_INT(message.frame.payload_bytes, bytes);
+  CHECK_INT(memcmp(message.payload, payload, bytes), 0);
+  tsb_message_free(&message);
+  free(payload);
+  close_pair();
+}
+
+static void test_a_reader_that_stands_still_is_given_up(void) {
+  size_t bytes = 8u << 20;
+  char* payload = calloc(1, bytes);
+  open_pair();
+  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 0, payload, bytes, NULL, 0, 50), -ETIMEDOUT);
+  free(payload);
+  close_pair();
+}
+
+int main(void) {
+  test_a_frame_with_text_and_descriptors();
+  test_nothing_there_and_the_end();
+  test_limits_of_the_sender();
+  test_a_torn_frame_is_an_error();
+  test_a_frame_may_come_byte_by_byte();
+  test_frames_that_lie_are_refused_and_leak_nothing();
+  test_descriptors_beside_the_payload_are_counted();
+  test_a_frame_larger_than_the_socket_holds();
+  test_a_reader_that_stands_still_is_given_up();
+  return 0;
+}

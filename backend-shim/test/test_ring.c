@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both ends of a ring in one process: order, room, wake-ups, and words of the other end that cannot be true.
+#include "ring.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "check.h"
+
+struct fixture {
+  struct tsb_ring_shared shared;
+  struct tsb_entry entries[TSB_RING_CAPACITY];
+  struct tsb_ring producer, consumer;
+  int wake_fd;
+};
+
+static struct fixture* open_ring(void) {
+  struct fixture* fixture = calloc(1, sizeof *fixture);
+  CHECK(fixture != NULL);
+  fixture->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  tsb_ring_init(&fixture->producer, &fixture->shared, fixture->entries, fixture->wake_fd);
+  tsb_ring_init(&fixture->consumer, &fixture->shared, fixture->entries, fixture->wake_fd);
+  return fixture;
+}
+
+static void close_ring(struct fixture* fixture) {
+  close(fixture->wake_fd);
+  free(fixture);
+}
+
+static uint64_t wakeups(struct fixture* fixture) {
+  uint64_t count = 0;
+  return read(fixture->wake_fd, &count, sizeof count) == sizeof count ? count : 0;
+}
+
+static void test_entries_come_in_order_and_only_when_published(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE}, taken;
+  for (uint32_t i = 0; i < 3; i++) {
+    entry.request = i;
+    CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
+  }
+  CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 0);
+  CHECK(tsb_ring_is_empty(&fixture->consumer));
+  tsb_ring_publish(&fixture->producer);
+  CHECK(!tsb_ring_is_empty(&fixture->consumer));
+  for (uint32_t i = 0; i < 3; i++) {
+    CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
+    CHECK_INT(taken.request, i);
+  }
+  CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 0);
+  close_ring(fixture);
+}
+
+static void test_a_full_ring_says_so_until_it_is_released(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0}, taken;
+  uint64_t head;
+  for (uint32_t i = 0; i < TSB_RING_CAPACITY; i++) CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
+  CHECK_INT(tsb_ring_write(&fixture->producer, &entry), -ENOSPC);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
+  CHECK_INT(tsb_ring_write(&fixture->producer, &entry), -ENOSPC);  // taken, but not released
+  tsb_ring_release(&fixture->consumer);
+  CHECK_INT(tsb_ring_consumed(&fixture->producer, &head), 0);
+  CHECK_INT(head, 1);
+  CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
+  CHECK_INT(tsb_ring_write(&fixture->producer, &entry), -ENOSPC);
+  close_ring(fixture);
+}
+
+static void test_positions_wrap(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0}, taken;
+  // Just before the 64-bit counters themselves run over.
+  fixture->producer.position = fixture->consumer.position = UINT64_MAX - 1500;
+  fixture->shared.tail = fixture->shared.head = UINT64_MAX - 1500;
+  for (uint32_t i = 0; i < 5000; i++) {
+    entry.request = i;
+    CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
+    tsb_ring_publish(&fixture->producer);
+    CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
+    CHECK_INT(taken.request, i);
+    tsb_ring_release(&fixture->consumer);
+  }
+  close_ring(fixture);
+}
+
+static void test_an_impossible_head_is_refused(void) {
+  static const uint64_t HEADS[] = {11, 1000000, UINT64_MAX - 2000, UINT64_C(1) << 63};
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0};
+  uint64_t head;
+  for (int i = 0; i < 10; i++) CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
+  for (size_t i = 0; i < sizeof HEADS / sizeof HEADS[0]; i++) {
+    fixture->shared.head = HEADS[i];
+    CHECK_INT(tsb_ring_consumed(&fixture->producer, &head), -EPROTO);
+    CHECK_INT(tsb_ring_write(&fixture->producer, &entry), -EPROTO);
+  }
+  CHECK_INT(fixture->producer.position, 10);
+  close_ring(fixture);
+}
+
+static void test_an_impossible_tail_is_refused(void) {
+  static const uint64_t TAILS[] = {TSB_RING_CAPACITY + 1, 1000000, UINT64_MAX, UINT64_C(1) << 63};
+  struct fixture* fixture = open_ring();
+  struct tsb_entry taken;
+  for (size_t i = 0; i < sizeof TAILS / sizeof TAILS[0]; i++) {
+    fixture->shared.tail = TAILS[i];
+    CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), -EPROTO);
+  }
+  CHECK_INT(fixture->consumer.position, 0);
+  close_ring(fixture);
+}
+
+static void test_only_a_sleeping_consumer_is_woken(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0}, taken;
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(wakeups(fixture), 0);
+  CHECK_INT(tsb_ring_prepare_sleep(&fixture->consumer, 0), 0);  // something is there: it must not sleep
+  CHECK_INT(fixture->shared.consumer_sleeps, 0);
+  CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
+  CHECK_INT(tsb_ring_prepare_sleep(&fixture->consumer, 0), 1);
+  CHECK_INT(fixture->shared.consumer_sleeps, 1);
+  for (int i = 0; i < 3; i++) tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(wakeups(fixture), 1);  // one for all three
+  tsb_ring_awake(&fixture->consumer);
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(wakeups(fixture), 0);
+  close_ring(fixture);
+}
+
+// Two threads may take turns as the consumer: the one that sleeps is the one that is woken.
+static void test_the_waker_that_sleeps_is_woken(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0};
+  uint64_t count = 0;
+  int second = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  fixture->producer.wake_fds[1] = second;
+  CHECK_INT(tsb_ring_prepare_sleep(&fixture->consumer, 1), 1);
+  CHECK_INT(fixture->shared.consumer_sleeps, 2);
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(wakeups(fixture), 0);
+  CHECK_INT(read(second, &count, sizeof count), sizeof count);
+  fixture->shared.consumer_sleeps = 77;  // what is no number of a waker wakes the first one
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(wakeups(fixture), 1);
+  close(second);
+  close_ring(fixture);
+}
+
+static void test_spinning_ends(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0}, taken;
+  for (int i = 0; i < 500; i++) CHECK_INT(tsb_ring_spin(&fixture->consumer), 0);
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(tsb_ring_spin(&fixture->consumer), 1);
+  CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
+  close_ring(fixture);
+}
+
+int main(void) {
+  test_entries_come_in_order_and_only_when_published();
+  test_a_full_ring_says_so_until_it_is_released();
+  test_positions_wrap();
+  test_an_impossible_head_is_refused();
+  test_an_impossible_tail_is_refused();
+  test_only_a_sleeping_consumer_is_woken();
+  test_the_waker_that_sleeps_is_woken();
+  test_spinning_ends();
+  return 0;
+}

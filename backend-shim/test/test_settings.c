@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of the backend and parameters of a model: what is read, what is refused, and with which words.
+#include "settings.h"
+
+#include "check.h"
+
+static TRITONSERVER_Error* read_backend(struct tsb_settings* settings, const char* text) {
+  struct tsb_json_document document;
+  CHECK(tsb_json_parse(&document, text, strlen(text)));
+  TRITONSERVER_Error* error = tsb_settings_read_backend(settings, document.root);
+  tsb_json_free(&document);
+  return error;
+}
+
+static TRITONSERVER_Error* read_model(struct tsb_settings* settings, const struct tsb_settings* backend, const char* key,
+                                      const char* value) {
+  struct tsb_json_document document;
+  char text[512];
+  snprintf(text, sizeof text, "{\"parameters\":{\"%s\":{\"string_value\":\"%s\"}}}", key, value);
+  CHECK(tsb_json_parse(&document, text, strlen(text)));
+  TRITONSERVER_Error* error = tsb_settings_read_model(settings, backend, document.root);
+  tsb_json_free(&document);
+  return error;
+}
+
+static void refuse(TRITONSERVER_Error* error, const char* part) {
+  CHECK(error != NULL);
+  CHECK_INT(TRITONSERVER_ErrorCode(error), TRITONSERVER_ERROR_INVALID_ARG);
+  CHECK_CONTAINS(TRITONSERVER_ErrorMessage(error), part);
+  TRITONSERVER_ErrorDelete(error);
+}
+
+static void test_defaults(void) {
+  struct tsb_settings settings;
+  tsb_settings_defaults(&settings);
+  CHECK(read_backend(&settings, "{}") == NULL);
+  CHECK_INT(settings.shm_default_bytes, 16 << 20);
+  CHECK_INT(settings.max_in_flight_batches, 1);
+  CHECK_INT(settings.execute_timeout_ms, 0);
+  CHECK(settings.restart);
+  CHECK(!settings.allow_node_path);
+  CHECK(settings.node_path == NULL);
+  CHECK(tsb_settings_read_backend(&settings, NULL) == NULL);  // no "cmdline" at all
+}
+
+static void test_backend_options(void) {
+  struct tsb_settings settings;
+  tsb_settings_defaults(&settings);
+  CHECK(read_backend(&settings, "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\",\"restart\":\"false\","
+                                "\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\",\"allow-node-path\":\"on\","
+                                "\"another-backend's-key\":\"x\"}") == NULL);
+  CHECK_INT(settings.shm_default_bytes, 2 << 20);
+  CHECK_INT(settings.stub_timeout_ms, 7000);
+  CHECK_INT(settings.restart_backoff_ms, 20);
+  CHECK(!settings.restart);
+  CHECK(settings.allow_node_path);
+  CHECK_TEXT(settings.node_path, "/a/node");
+  tsb_settings_free(&settings);
+}
+
+static void test_backend_options_that_are_wrong(void) {
+  static const struct {
+    const char *text, *part;
+  } CASES[] = {
+      {"{\"shm-default-byte-size\":\"16MB\"}", "'shm-default-byte-size' must be a whole number"},
+      {"{\"shm-default-byte-size\":\"\"}", "but is ''"},
+      {"{\"shm-default-byte-size\":\"1000\"}", "from 1048576"},
+      {"{\"stub-timeout-seconds\":\"0\"}", "'stub-timeout-seconds'"},
+      {"{\"stub-timeout-seconds\":\"99999999999999999999\"}", "'stub-timeout-seconds'"},
+      {"{\"restart\":\"maybe\"}", "must be 'true' or 'false', but is 'maybe'"},
+      {"{\"shm-default-byte-size\":\"33554432\",\"shm-max-byte-size\":\"16777216\"}", "must not be larger than"},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    struct tsb_settings settings;
+    tsb_settings_defaults(&settings);
+    refuse(read_backend(&settings, CASES[i].text), CASES[i].part);
+    tsb_settings_free(&settings);
+  }
+}
+
+static void test_model_parameters(void) {
+  struct tsb_settings backend, settings;
+  tsb_settings_defaults(&backend);
+  CHECK(read_model(&settings, &backend, "MAX_IN_FLIGHT_BATCHES", "16") == NULL);
+  CHECK_INT(settings.max_in_flight_batches, 16);
+  CHECK_INT(settings.shm_max_bytes, backend.shm_max_bytes);
+  CHECK(read_model(&settings, &backend, "EXECUTE_TIMEOUT_SECONDS", "3") == NULL);
+  CHECK_INT(settings.execute_timeout_ms, 3000);
+  refuse(read_model(&settings, &backend, "MAX_IN_FLIGHT_BATCHES", "0"), "from 1 to 1024, but is '0'");
+  refuse(read_model(&settings, &backend, "MAX_IN_FLIGHT_BATCHES", "2000"), "from 1 to 1024");
+  refuse(read_model(&settings, &backend, "HEAP_LIMIT_MB", "-1"), "'HEAP_LIMIT_MB'");
+}
+
+static void test_a_model_names_its_node_only_where_that_is_allowed(void) {
+  struct tsb_settings backend, settings;
+  tsb_settings_defaults(&backend);
+  refuse(read_model(&settings, &backend, "NODE_PATH", "/bin/sh"), "allow-node-path=true");
+  CHECK(settings.node_path == NULL);
+  backend.allow_node_path = true;
+  backend.node_path = strdup("/backend/node");
+  CHECK(read_model(&settings, &backend, "NODE_PATH", "/model/node") == NULL);
+  CHECK_TEXT(settings.node_path, "/model/node");
+  tsb_settings_free(&settings);
+  CHECK(read_model(&settings, &backend, "OTHER", "x") == NULL);
+  CHECK_TEXT(settings.node_path, "/backend/node");
+  CHECK(settings.node_path != backend.node_path);  // a copy of its own
+  tsb_settings_free(&settings);
+  tsb_settings_free(&backend);
+}
+
+int main(void) {
+  test_defaults();
+  test_backend_options();
+  test_backend_options_that_are_wrong();
+  test_model_parameters();
+  test_a_model_names_its_node_only_where_that_is_allowed();
+  return 0;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row of tsb_status.def, one error code of Triton; one row of tsb_dtype.def, one datatype.
+#include "status.h"
+
+#include "check.h"
+#include "tsb_protocol.h"
+
+static void test_every_status_has_its_code(void) {
+  static const struct {
+    const char* name;
+    uint32_t number;
+    TRITONSERVER_Error_Code code;
+  } ROWS[] = {
+      {"UNKNOWN", 1, TRITONSERVER_ERROR_UNKNOWN},         {"INTERNAL", 2, TRITONSERVER_ERROR_INTERNAL},
+      {"NOT_FOUND", 3, TRITONSERVER_ERROR_NOT_FOUND},     {"INVALID_ARG", 4, TRITONSERVER_ERROR_INVALID_ARG},
+      {"UNAVAILABLE", 5, TRITONSERVER_ERROR_UNAVAILABLE}, {"UNSUPPORTED", 6, TRITONSERVER_ERROR_UNSUPPORTED},
+      {"ALREADY_EXISTS", 7, TRITONSERVER_ERROR_ALREADY_EXISTS}, {"CANCELLED", 8, TRITONSERVER_ERROR_CANCELLED},
+  };
+  for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+    CHECK_INT(tsb_status_code(ROWS[i].number), ROWS[i].code);
+    CHECK_INT(tsb_status_code_by_name(ROWS[i].name), ROWS[i].code);
+  }
+  CHECK_INT(tsb_status_code(0), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_status_code(9), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_status_code(UINT32_MAX), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_status_code_by_name(""), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_status_code_by_name("invalid_arg"), TRITONSERVER_ERROR_INTERNAL);
+}
+
+static void test_datatypes(void) {
+  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_FP64), 8);
+  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_BF16), 2);
+  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_BYTES), 0);
+  CHECK_INT(tsb_dtype_bytes(0), -1);
+  CHECK_INT(tsb_dtype_bytes(15), -1);
+  CHECK_TEXT(tsb_dtype_name(TRITONSERVER_TYPE_BOOL), "BOOL");
+  CHECK_TEXT(tsb_dtype_name(99), "an unknown datatype");
+  CHECK_INT(tsb_dtype_from_config("TYPE_STRING"), TRITONSERVER_TYPE_BYTES);
+  CHECK_INT(tsb_dtype_from_config("TYPE_UINT64"), TRITONSERVER_TYPE_UINT64);
+  CHECK_INT(tsb_dtype_from_config("FP32"), TRITONSERVER_TYPE_INVALID);
+}
+
+static void test_long_messages_are_cut(void) {
+  char* text = malloc(10000);
+  memset(text, 'x', 9999);
+  text[9999] = '\0';
+  TRITONSERVER_Error* error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "%s", text);
+  CHECK_INT(strlen(TRITONSERVER_ErrorMessage(error)), 4095);
+  TRITONSERVER_ErrorDelete(error);
+  tsb_log(TRITONSERVER_LOG_INFO, "test", 1, "%s", text);
+  free(text);
+}
+
+int main(void) {
+  test_every_status_has_its_code();
+  test_datatypes();
+  test_long_messages_are_cut();
+  return 0;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "vitest";
+import { TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
+
+test("a TritonError is an Error with a code", () => {
+  const cause = new Error("cause");
+  const error = new TritonError("gone", "NOT_FOUND", { cause });
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toMatchObject({ name: "TritonError", message: "gone", code: "NOT_FOUND", cause });
+  expect(String(error)).toBe("TritonError: gone");
+  expect(Object.keys(error)).toEqual(["code"]);
+});
+
+test("the code is INTERNAL unless said", () => {
+  expect(new TritonError("oh").code).toBe("INTERNAL");
+});
+
+test("an unknown code is refused", () => {
+  expect(() => new TritonError("oh", "BAD" as TritonErrorCode)).toThrow("one of the codes UNKNOWN, INTERNAL");
+});
+
+test("the codes stand at Triton's numbers", () => {
+  expect(TRITON_ERROR_CODES).toEqual([
+    "UNKNOWN",
+    "INTERNAL",
+    "NOT_FOUND",
+    "INVALID_ARG",
+    "UNAVAILABLE",
+    "UNSUPPORTED",
+    "ALREADY_EXISTS",
+    "CANCELLED",
+  ]);
+});

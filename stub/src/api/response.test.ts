@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "vitest";
+import { TritonError } from "./errors.ts";
+import { InferenceResponse } from "./response.ts";
+import { Tensor } from "./tensor.ts";
+
+const a = new Tensor("A", new Float32Array(1), [1]);
+const b = new Tensor("B", new Float32Array(1), [1]);
+
+test("outputs by order and by name", () => {
+  const response = new InferenceResponse([a, b]);
+  expect(response.outputs).toEqual([a, b]);
+  expect(response.output("B")).toBe(b);
+  expect(response.output("C")).toBeUndefined();
+  expect([response.error, response.parameters]).toEqual([undefined, {}]);
+});
+
+test("an error, and no outputs", () => {
+  const error = new TritonError("no", "UNAVAILABLE");
+  expect(new InferenceResponse(undefined, { error })).toMatchObject({ outputs: [], error });
+});
+
+test("parameters", () => {
+  const parameters = { text: "x", yes: true, whole: 5, half: 0.5, big: 2n ** 62n };
+  expect(new InferenceResponse([a], { parameters }).parameters).toEqual(parameters);
+});
+
+test.each([
+  [{}, "must be an array of Tensor, but are Object"],
+  [[null], "Output 0 of an InferenceResponse must be a Tensor, but is null"],
+  [[a, { name: "B" }], "Output 1 of an InferenceResponse must be a Tensor, but is Object"],
+  [[a, b, a], "two outputs named 'A'"],
+])("outputs %o are refused", (outputs, text) => {
+  expect(() => new InferenceResponse(outputs as Tensor[])).toThrow(
+    expect.objectContaining({ code: "INVALID_ARG", message: expect.stringContaining(text) }),
+  );
+});
+
+test("an error of another class is refused", () => {
+  expect(() => new InferenceResponse([], { error: new Error("x") as TritonError })).toThrow(
+    "must be a TritonError, but is Error",
+  );
+});
+
+test.each([
+  [2 ** 53, "9007199254740992"],
+  [Number.NaN, "NaN"],
+  [Number.POSITIVE_INFINITY, "Infinity"],
+  [2n ** 63n, "9223372036854775808"],
+  [null, "null"],
+  [[1], "Array"],
+  [undefined, "undefined"],
+])("the parameter value %o is refused", (value, shown) => {
+  expect(() => new InferenceResponse([], { parameters: { p: value as never } })).toThrow(
+    `Response parameter 'p' is ${shown}.`,
+  );
+});

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { reportLines } from "./doctor_command.ts";
+import { runCli, scratchFolder } from "./testing/run_cli.ts";
+
+const plain = (_style: string, text: string) => text;
+
+describe("triton-ts doctor", () => {
+  it("puts the fix below what is missing", () => {
+    const lines = reportLines(
+      [
+        { what: "node", verdict: "ok", found: "26" },
+        { what: "cmake", verdict: "missing", found: "none", fix: "Install it." },
+      ],
+      plain,
+    );
+    expect(lines).toEqual(["ok       node   26", "missing  cmake  none", "                -> Install it."]);
+  });
+
+  it("names what this machine has, and fails when something needed is missing", async () => {
+    const scratch = scratchFolder();
+    try {
+      const XDG_CACHE_HOME = path.join(scratch.folder, "cache");
+      const run = runCli(["doctor"], { XDG_CACHE_HOME, TRITON_SERVER: "/absent/tritonserver" });
+      expect(await run.ended).toBe(1);
+      expect(run.stdout()).toMatch(/ok +node +\d+\.\d+/);
+      expect(run.stdout()).toMatch(/missing +Triton server +TRITON_SERVER=\/absent\/tritonserver/);
+      expect(run.stdout()).toContain(path.join(XDG_CACHE_HOME, "triton-typescript"));
+    } finally {
+      scratch.remove();
+    }
+  });
+});
+
+describe("triton-ts", () => {
+  const run = async (...args: string[]) => {
+    const started = runCli(args, {});
+    return { code: await started.ended, stdout: started.stdout(), stderr: started.stderr() };
+  };
+
+  it("prints its version and its help", async () => {
+    expect((await run("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const help = await run("serve", "--help");
+    expect(help.code).toBe(0);
+    for (const option of ["--http-port", "--model-control-mode", "--server", "--backends"]) {
+      expect(help.stdout).toContain(option);
+    }
+  });
+
+  it("refuses what it does not know", async () => {
+    expect((await run("serve", "--nonsense")).code).toBe(1);
+    expect((await run("dance")).stderr).toContain("unknown command 'dance'");
+    expect((await run("doctor", "--", "x")).stderr).toContain('Only "triton-ts serve" takes arguments behind "--"');
+  });
+});

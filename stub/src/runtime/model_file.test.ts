@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { findModelFile, findTsconfig } from "./model_file.ts";
+
+let root: string;
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "model-file-test-"));
+  mkdirSync(join(root, "1", "model.ts"), { recursive: true });
+  writeFileSync(join(root, "1", "model.mjs"), "");
+  writeFileSync(join(root, "outside.ts"), "");
+  writeFileSync(join(root, "tsconfig.json"), "{}");
+});
+
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+test("a folder called model.ts is no model", () => {
+  expect(findModelFile(join(root, "1"))).toBe(join(root, "1", "model.mjs"));
+  expect(findModelFile(join(root, "1"), "")).toBe(join(root, "1", "model.mjs"));
+});
+
+test.each(["../outside.ts", "/outside.ts", "a/../../outside.ts", "..\\outside.ts", "a\0.ts"])(
+  "%j is refused",
+  (name) => {
+    expect(() => findModelFile(join(root, "1"), name)).toThrow("leads out of the version folder");
+  },
+);
+
+test("a file of another kind is refused", () => {
+  expect(() => findModelFile(join(root, "1"), "model.py")).toThrow("must end in .ts, .mts");
+});
+
+test("the nearest tsconfig.json", () => {
+  expect(findTsconfig(join(root, "1"))).toBe(join(root, "tsconfig.json"));
+});
