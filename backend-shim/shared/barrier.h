@@ -34,6 +34,9 @@ static inline uint32_t tsb_load_seq_u32(const uint32_t* word) {
   return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
+// Orders a store before a later load where one of the two is not an access of this file (a lock that was tried).
+static inline void tsb_fence_seq(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 // Copies out of memory that the other process may change at any time. The compiler must not read the source again
 // after the copy has been checked.
 static inline void tsb_copy_out(void* destination, const void* shared, uint64_t bytes) {

@@ -6,13 +6,12 @@
 
 #include "barrier.h"
 
-// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when
-// the answer is near. On a shared core it never does, so each fruitless spin doubles the number of waits without one.
-enum { SPIN_NS = 20000, SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
+// On a shared core spinning never pays off, so each fruitless spin doubles the number of waits without one.
+enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring = (struct tsb_ring){
-      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
+      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}, .spin_ns = TSB_SPIN_NS};
 }
 
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {
@@ -66,7 +65,7 @@ int tsb_ring_spin(struct tsb_ring* ring) {
     ring->spin_skip--;
     return 0;
   }
-  uint64_t end = tsb_now_ns() + SPIN_NS;
+  uint64_t end = tsb_now_ns() + ring->spin_ns;
   do {
     for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
       if (!tsb_ring_is_empty(ring)) {

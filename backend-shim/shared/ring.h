@@ -6,6 +6,10 @@
 
 #include "tsb_protocol.h"
 
+// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when the
+// answer is near.
+enum { TSB_SPIN_NS = 20000 };
+
 struct tsb_ring {
   struct tsb_ring_shared* shared;
   struct tsb_entry* entries;
@@ -13,6 +17,7 @@ struct tsb_ring {
   int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
+  uint32_t spin_ns;     // consumer: how long one spin lasts; TSB_SPIN_NS unless the consumer knows better
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
 };

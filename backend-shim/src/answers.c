@@ -14,6 +14,8 @@ enum {
   // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that waits
   // there cannot go to another instance any more, nor be overtaken by one of a higher priority.
   PREFETCH_NS = 250000,
+  HURRIED_NS = 20000,
+  MAX_SPIN_NS = 150000,
 };
 
 struct answers_times {
@@ -98,7 +100,9 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   answers__release(instance, request, success, &times);
   // Only this thread answers requests, so only it counts them.
   if (--slot->unanswered == 0) {
+    pthread_mutex_lock(&instance->lock);  // tsb_answers_check_time reads it on the supervisor's thread
     instance->last_answer_ns = times.compute_end_ns;
+    pthread_mutex_unlock(&instance->lock);
     // A moving average: one batch that lost its processor for a moment says little about the next.
     uint64_t compute_ns = times.compute_end_ns - times.compute_start_ns;
     instance->recent_compute_ns += compute_ns / 8 - instance->recent_compute_ns / 8;
@@ -110,6 +114,7 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
 int tsb_answers_drain(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_entry entry;
   int status;
+  if (stub->broken) return -EPROTO;
   while ((status = tsb_ring_take(&stub->to_shim, &entry)) > 0) {
     status = answers__handle(instance, stub, &entry);
     if (status < 0) break;
@@ -117,6 +122,7 @@ int tsb_answers_drain(struct tsb_instance* instance, struct tsb_stub* stub) {
   }
   if (status < 0) {
     TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", instance->name);
+    stub->broken = true;
     tsb_stub_kill(stub);
   }
   return status;
@@ -145,10 +151,15 @@ void tsb_answers_check_time(struct tsb_instance* instance, struct tsb_stub* stub
   for (uint32_t i = 0; i < instance->batches.count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use) continue;
-    if (slot->deadline_ns != 0 && now >= slot->deadline_ns && !instance->timed_out) {
+    // What waited behind another batch did not run yet; see answers__start_times.
+    uint64_t waited_ns = 0;
+    if (instance->concurrency == 1 && instance->last_answer_ns > slot->exec_start_ns) {
+      waited_ns = instance->last_answer_ns - slot->exec_start_ns;
+    }
+    if (slot->deadline_ns != 0 && now >= slot->deadline_ns + waited_ns && !instance->timed_out) {
       instance->timed_out = true;
       tsb_stub_kill(stub);
-    } else if (!slot->warned && now - slot->exec_start_ns > UINT64_C(1000000) * LONG_RUN_MS) {
+    } else if (!slot->warned && now - slot->exec_start_ns > UINT64_C(1000000) * LONG_RUN_MS + waited_ns) {
       slot->warned = true;
       TSB_LOG(WARN, "The model's execute in '%s' has not answered for %d seconds. Set the model parameter "
                     "EXECUTE_TIMEOUT_SECONDS to give such a batch up.",
@@ -205,38 +216,66 @@ bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
   return true;
 }
 
-void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader) {
+// An answer that is expected soon is worth waiting for awake: waking up takes as long as computing it.
+static uint32_t answers__spin_ns(const struct tsb_instance* instance) {
+  uint64_t expected_ns = 2 * instance->recent_compute_ns;
+  return expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS ? (uint32_t)expected_ns : TSB_SPIN_NS;
+}
+
+// Reads until nothing is left and the supervisor will be woken for what comes next. The caller holds `reading`.
+static void answers__look_as_reader(struct tsb_instance* instance, struct tsb_stub* stub) {
+  struct tsb_ring* ring = &stub->to_shim;
+  tsb_store_seq_u32(&instance->look_wanted, 0);
+  tsb_ring_awake(ring);
+  while (tsb_answers_drain(instance, stub) == 0 && !tsb_ring_prepare_sleep(ring, TSB_WAKER_SUPERVISOR)) {
+  }
+}
+
+// An answer may come after the reader has asked for the supervisor to be woken and before it has let go: the supervisor is
+// woken, finds the lock taken, and goes back to sleep. It says so in look_wanted, and whoever let go looks once more.
+static void answers__let_go(struct tsb_instance* instance, struct tsb_stub* stub) {
+  for (;;) {
+    pthread_mutex_unlock(&instance->reading);
+    tsb_fence_seq();  // pairs with the fence in tsb_answers_look
+    if (tsb_load_seq_u32(&instance->look_wanted) == 0 || pthread_mutex_trylock(&instance->reading) != 0) return;
+    answers__look_as_reader(instance, stub);
+  }
+}
+
+void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader, uint64_t exec_start_ns) {
   struct tsb_ring* ring = &stub->to_shim;
   bool dead = false, broken = false;
   if (!is_reader) pthread_mutex_lock(&instance->reading);
+  // Who comes back at once has more requests waiting, and need not wait for this answer.
+  bool hurried = exec_start_ns - instance->left_ns < HURRIED_NS;
   tsb_ring_awake(ring);
+  ring->spin_ns = answers__spin_ns(instance);
   for (;;) {
     broken = tsb_answers_drain(instance, stub) < 0;
     if (dead || broken) break;
-    if (tsb_ring_spin(ring)) continue;
     bool leaves = answers__has_room(instance);
+    if (!(leaves && hurried) && tsb_ring_spin(ring)) continue;
     if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
     if (leaves) break;
     dead = answers__sleep(instance, stub);  // if so, once more around: it may have answered before it died
   }
-  pthread_mutex_unlock(&instance->reading);
+  instance->left_ns = tsb_now_ns();
+  answers__let_go(instance, stub);
   if (dead || broken) answers__fail_after_death(instance, stub);
 }
 
 void tsb_answers_leave(struct tsb_instance* instance, struct tsb_stub* stub) {
-  while (!tsb_ring_prepare_sleep(&stub->to_shim, TSB_WAKER_SUPERVISOR) && tsb_answers_drain(instance, stub) == 0) {
-  }
-  pthread_mutex_unlock(&instance->reading);
+  answers__look_as_reader(instance, stub);
+  answers__let_go(instance, stub);
 }
 
 void tsb_answers_look(struct tsb_instance* instance, struct tsb_stub* stub) {
-  struct tsb_ring* ring = &stub->to_shim;
   uint64_t count;
   ssize_t got = read(stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], &count, sizeof count);
   (void)got;  // EAGAIN: nothing was written
-  if (pthread_mutex_trylock(&instance->reading) != 0) return;  // Execute reads, and looks again before it leaves
-  tsb_ring_awake(ring);
-  while (tsb_answers_drain(instance, stub) == 0 && !tsb_ring_prepare_sleep(ring, TSB_WAKER_SUPERVISOR)) {
-  }
-  pthread_mutex_unlock(&instance->reading);
+  tsb_store_seq_u32(&instance->look_wanted, 1);
+  tsb_fence_seq();  // pairs with the fence in answers__let_go: it sees the wish, or this thread gets the lock
+  if (pthread_mutex_trylock(&instance->reading) != 0) return;
+  answers__look_as_reader(instance, stub);
+  answers__let_go(instance, stub);
 }

@@ -204,7 +204,7 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
     // Was asked before, in encode__check_buffers, with the same answer.
     tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id), "TRITONBACKEND_InputBuffer");
     if (bytes > left) bytes = left;
-    memcpy(target, buffer, bytes);
+    if (bytes > 0) memcpy(target, buffer, bytes);  // an empty buffer may have no address
     target += bytes;
     left -= bytes;
   }

@@ -12,7 +12,7 @@
 
 #include "barrier.h"
 
-enum { EXIT_GRACE_MS = 2000 };
+enum { EXIT_GRACE_MS = 2000, DOWN_PAUSE_MS = 100 };
 
 TRITONSERVER_Error* tsb_instance_unhealthy(const struct tsb_instance* instance, const char* reason) {
   // Clients match on the first sentence.
@@ -259,7 +259,7 @@ static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, 
     error = instance__send(instance, stub, slot);
   }
   if (error == NULL) {
-    tsb_answers_serve(instance, stub, is_reader);
+    tsb_answers_serve(instance, stub, is_reader, exec_start_ns);
     return;
   }
   if (is_reader) tsb_answers_leave(instance, stub);
@@ -296,4 +296,7 @@ void tsb_instance_execute(struct tsb_instance* instance, TRITONBACKEND_Request**
     return;
   }
   instance__fail(instance, requests, good, exec_start_ns, error);
+  // An instance that fails at once is always free, and would draw the requests of the model away from the others.
+  struct pollfd stop = {.fd = instance->stop_fd, .events = POLLIN};
+  if (!instance->model->one_instance) poll(&stop, 1, DOWN_PAUSE_MS);
 }

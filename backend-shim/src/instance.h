@@ -49,7 +49,9 @@ struct tsb_instance {
   int timer_fd;  // ticks while batches are in flight, so that an idle instance never wakes up
 
   pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
-  uint64_t last_answer_ns;     // of the batch answered last; held by the reader, like the next
+  uint32_t look_wanted;        // the supervisor was woken for an answer but found `reading` taken; atomic
+  uint64_t left_ns;            // when Execute left last
+  uint64_t last_answer_ns;     // of the batch answered last; written by the reader, as the next, but under `lock`
   uint64_t recent_compute_ns;  // how long the model takes for one, averaged over the last few
 
   pthread_mutex_t lock;    // of all below; process-local
@@ -77,7 +79,7 @@ int tsb_answers_drain(struct tsb_instance* instance, struct tsb_stub* stub);
 // Execute, before it hands a batch over: becomes the reader if nobody else is. Returns whether it did.
 bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub);
 // Execute, afterwards: reads answers until there is room for one more batch, and leaves the rest to the supervisor.
-void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader);
+void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader, uint64_t exec_start_ns);
 // Execute, instead of tsb_answers_serve, when nothing was handed over.
 void tsb_answers_leave(struct tsb_instance* instance, struct tsb_stub* stub);
 // Supervisor, woken by an answer: reads what is there unless Execute does.

@@ -16,18 +16,23 @@ static int64_t model__length(const struct tsb_json* array) {
   return length;
 }
 
+static bool model__has_one_instance(const struct tsb_json* config) {
+  const struct tsb_json* groups = tsb_json_member(config, "instance_group");
+  if (model__length(groups) != 1) return false;
+  const struct tsb_json* group = groups->first;
+  return tsb_json_int(tsb_json_member(group, "count"), 1) == 1 && model__length(tsb_json_member(group, "gpus")) <= 1;
+}
+
 // Whether an instance may take its next batch while it is at one. Not where batches grow in the server meanwhile, nor
 // where another instance could have it, nor where the server counts by Execute who uses a resource.
 static bool model__may_prefetch(const struct tsb_json* config) {
   if (tsb_json_member(config, "dynamic_batching") != NULL || tsb_json_member(config, "sequence_batching") != NULL) {
     return false;
   }
-  const struct tsb_json* groups = tsb_json_member(config, "instance_group");
-  if (model__length(groups) != 1) return false;
-  const struct tsb_json* group = groups->first;
+  if (!model__has_one_instance(config)) return false;
+  const struct tsb_json* group = tsb_json_member(config, "instance_group")->first;
   const struct tsb_json* limiter = tsb_json_member(group, "rate_limiter");
-  return tsb_json_int(tsb_json_member(group, "count"), 1) == 1 && model__length(tsb_json_member(group, "gpus")) <= 1 &&
-         model__length(tsb_json_member(limiter, "resources")) == 0;
+  return model__length(tsb_json_member(limiter, "resources")) == 0;
 }
 
 static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
@@ -49,6 +54,7 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   tsb_settings_free(&model->settings);
   error = tsb_settings_read_model(&model->settings, &model->backend->settings, config);
   model->max_batch_size = tsb_json_int(tsb_json_member(config, "max_batch_size"), 0);
+  model->one_instance = model__has_one_instance(config);
   model->may_prefetch = model__may_prefetch(config);
   tsb_io_table_free(&model->inputs);
   tsb_io_table_free(&model->outputs);

@@ -15,6 +15,7 @@ struct tsb_model {
   char* directory;     // of the model; its version folder is below
   char* config_json;   // complete
   int64_t max_batch_size;
+  bool one_instance;   // the configuration asks for a single one
   bool may_prefetch;   // nothing is lost when the instance takes a batch before it has answered the one before
   struct tsb_settings settings;
   struct tsb_io_table inputs, outputs;

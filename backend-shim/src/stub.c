@@ -93,6 +93,10 @@ static int stub__spawn(struct tsb_stub* stub, const struct tsb_stub_plan* plan, 
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, err, 2);
   posix_spawn_file_actions_adddup2(&actions, channel, STUB_CHANNEL_FD);
+#if __GLIBC_PREREQ(2, 34)
+  // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STUB_CHANNEL_FD + 1);
+#endif
   // Its own process group: Ctrl-C reaches the server only, which then stops its stubs in order; and a kill of the
   // group takes the model's own children along. Signals as at login, whatever Triton's thread has blocked.
   sigemptyset(&none);

@@ -27,6 +27,7 @@ struct tsb_stub {
   struct tsb_log_pipe out, err;
   struct tsb_ring to_stub;  // used by the thread that executes
   struct tsb_ring to_shim;  // used by the one thread that reads answers
+  bool broken;               // it broke the protocol: its answers are not read any more; used by the same thread
   pthread_mutex_t channel_lock;  // reading the channel; process-local; taken before memory_lock
   pthread_mutex_t memory_lock;   // regions and inbound; process-local
   struct tsb_region_table regions;

@@ -60,6 +60,7 @@ static void test_free_refuses_what_was_not_allocated(void) {
   CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset + 1, 64), -EINVAL);
   CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset, 320), -EINVAL);
   CHECK_INT(tsb_arena_free(&fixture.arena, block.region, PAGE, 64), -EINVAL);
+  CHECK_INT(tsb_arena_free(&fixture.arena, block.region, 1024, 64), -EINVAL);  // in the middle of what is free
   CHECK_INT(tsb_arena_free(&fixture.arena, block.region, UINT64_MAX - 63, 64), -EINVAL);
   CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset, UINT64_MAX), -EINVAL);
   CHECK_INT(fixture.arena.used_bytes, 256);
@@ -140,7 +141,9 @@ static void check_marks(const struct live* live, int count) {
   }
 }
 
-static uint64_t rounded(uint64_t bytes) { return (bytes + TSB_DATA_ALIGNMENT - 1) & ~(uint64_t)(TSB_DATA_ALIGNMENT - 1); }
+static uint64_t rounded(uint64_t bytes) {
+  return (bytes + TSB_DATA_ALIGNMENT - 1) / TSB_DATA_ALIGNMENT * TSB_DATA_ALIGNMENT;
+}
 
 // Blocks carry a mark at both ends: one that overlaps another would lose it.
 static void test_random_use_keeps_blocks_apart(void) {

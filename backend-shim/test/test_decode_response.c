@@ -187,6 +187,29 @@ static void test_heads_that_lie(void) {
   refuse_record(&where, "dimensions beyond the record");
 }
 
+// Records that are long enough for what they claim, so that only the limits themselves are in the way.
+static void test_limits(void) {
+  struct record* record = good_record();
+  uint32_t bytes = sizeof record->head + sizeof record->tensor + 100 * sizeof(int64_t);
+  struct tsb_place where = place(bytes);
+  record->head.record_bytes = bytes;
+  record->tensor.dims_count = 100;
+  refuse_record(&where, "a hundred dimensions");
+
+  struct tsb_region large;
+  CHECK_INT(tsb_region_create(&large, 6 | TSB_REGION_OF_STUB, 2 * TSB_MAX_RECORD_BYTES), 0);
+  CHECK_INT(tsb_region_add(&stub->regions, &large), 0);
+  struct tsb_response* head = (struct tsb_response*)large.base;
+  where = (struct tsb_place){.region = large.id, .offset = 0, .bytes = TSB_MAX_RECORD_BYTES + 1};
+  head->record_bytes = 64;
+  head->parameters_offset = 32;
+  refuse_record(&where, "a place larger than a record may be");
+  bool success;
+  where.bytes = TSB_MAX_RECORD_BYTES;
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+}
+
 static void test_outputs_that_do_not_fit(void) {
   struct tsb_place where = place(sizeof(struct record));
   static const struct {
@@ -419,6 +442,7 @@ int main(void) {
   test_golden_bytes();
   test_places_of_records_that_lie();
   test_heads_that_lie();
+  test_limits();
   test_outputs_that_do_not_fit();
   test_bytes_tensors();
   test_empty_tensors();

@@ -22,9 +22,9 @@ static void test_golden_bytes(void) {
   static const float data[] = {1.0f, -2.0f, 3.0f};
   static const uint8_t start[] = {1, 0, 0, 0};
   static char mode[] = "mode", text[] = "a", flag[] = "on";
-  static TRITONBACKEND_Request request = {.id = "id-1", .correlation_id = 0x1122334455667788, .flags = 3, .timeout_us = 5,
-                                          .input_count = 2, .outputs = {second_output_name}, .output_count = 1,
-                                          .parameter_count = 2};
+  static TRITONBACKEND_Request request = {
+      .id = "id-1", .correlation_id = 0x1122334455667788, .flags = 3, .timeout_us = 5, .input_count = 2,
+      .outputs = {second_output_name}, .output_count = 1, .parameter_count = 2};
   request.inputs[0] = tensor("IN", TRITONSERVER_TYPE_FP32, 3, data, 12);
   request.inputs[1] = tensor("START", TRITONSERVER_TYPE_INT32, 1, start, 4);
   request.parameters[0] = (struct fake_parameter){mode, TRITONSERVER_PARAMETER_STRING, {.text = text}};

@@ -12,7 +12,8 @@ static bool parses(const char* text) {
 }
 
 static void test_values(void) {
-  static const char text[] = " {\"a\": [1, -2.5e3, true, false, null, \"x\\u00e4\\ud83d\\ude00\\n\"], \"b\" : {\"c\":{}}, \"n\":\"-42\"} ";
+  static const char text[] =
+      " {\"a\": [1, -2.5e3, true, false, null, \"x\\u00e4\\ud83d\\ude00\\n\"], \"b\" : {\"c\":{}}, \"n\":\"-42\"} ";
   struct tsb_json_document document;
   CHECK(tsb_json_parse(&document, text, sizeof text - 1));
   const struct tsb_json* a = tsb_json_member(document.root, "a");
@@ -52,8 +53,8 @@ static void test_absent_things_have_an_answer(void) {
 
 static void test_what_is_not_json_is_refused(void) {
   static const char* const BAD[] = {
-      "",        " ",      "{",       "[",        "[1",       "[1,",       "[1,]",      "[,]",     "{\"a\"}",  "{\"a\":}",
-      "{a:1}",   "{1:2}",  "\"",      "\"\\",     "\"\\x\"",  "\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
+      "", " ", "{", "[", "[1", "[1,", "[1,]", "[,]", "{\"a\"}", "{\"a\":}", "{a:1}", "{1:2}", "\"", "\"\\", "\"\\x\"",
+      "\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
       "\"\\udc00\"", "\"a\nb\"", "tru",  "nul",      "1 2",      "--1",       "1e",        "-",       "]",        "}",
       "[1}",     "{\"a\":1]", "NaN",   "\"a\"b",   "{\"a\":1,}", "\x01",
   };
@@ -100,13 +101,16 @@ static void walk(const struct tsb_json* node, const char* source, size_t length,
   CHECK(node->raw >= source && node->raw + node->raw_length <= source + length);
   if (node->key != NULL) (void)strlen(node->key);
   if (node->string != NULL) (void)strlen(node->string);
-  for (const struct tsb_json* child = node->first; child != NULL; child = child->next) walk(child, source, length, count);
+  for (const struct tsb_json* child = node->first; child != NULL; child = child->next) {
+    walk(child, source, length, count);
+  }
 }
 
 // Random changes of good texts. Each text stands in a block of its own size, so that a sanitizer sees a read behind it.
 static void test_random_texts_do_no_harm(void) {
   static const char* const SEEDS[] = {
-      "{\"name\":\"m\",\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,16]}],\"max_batch_size\":8}",
+      "{\"name\":\"m\",\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,16]}],"
+      "\"max_batch_size\":8}",
       "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"a \\\"b\\\" \\u00e4 \\ud83d\\ude00\"}}",
       "[[[[[[1,2],[3]],{}],[[]]],\"x\",true,null,-1.5e-7]]",
       "[,,,,]",

@@ -12,8 +12,8 @@ static TRITONSERVER_Error* read_backend(struct tsb_settings* settings, const cha
   return error;
 }
 
-static TRITONSERVER_Error* read_model(struct tsb_settings* settings, const struct tsb_settings* backend, const char* key,
-                                      const char* value) {
+static TRITONSERVER_Error* read_model(struct tsb_settings* settings, const struct tsb_settings* backend,
+                                      const char* key, const char* value) {
   struct tsb_json_document document;
   char text[512];
   snprintf(text, sizeof text, "{\"parameters\":{\"%s\":{\"string_value\":\"%s\"}}}", key, value);
@@ -46,8 +46,9 @@ static void test_defaults(void) {
 static void test_backend_options(void) {
   struct tsb_settings settings;
   tsb_settings_defaults(&settings);
-  CHECK(read_backend(&settings, "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\",\"restart\":\"false\","
-                                "\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\",\"allow-node-path\":\"on\","
+  CHECK(read_backend(&settings, "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\","
+                                "\"restart\":\"false\",\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\","
+                                "\"allow-node-path\":\"on\","
                                 "\"another-backend's-key\":\"x\"}") == NULL);
   CHECK_INT(settings.shm_default_bytes, 2 << 20);
   CHECK_INT(settings.stub_timeout_ms, 7000);

@@ -198,6 +198,11 @@ describe("crops", () => {
     expect(crops.direction[3 * 48 * 192 + 191]).not.toBe(0);
   });
 
+  test("an odd box cannot fill the memory", () => {
+    const strip = { data: new Uint8Array(1000 * 8 * 3), width: 1000, height: 8 };
+    expect([...makeCrops(strip, [upright(0, 0, 999, 4)]).widths]).toEqual([3200]);
+  });
+
   test("without text there is one crop of width zero", () => {
     expect([...noCrops().widths]).toEqual([0]);
     expect(noCrops().direction).toHaveLength(3 * 48 * 192);

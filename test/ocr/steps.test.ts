@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
+import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeMiddle, normalise, side } from "../../model_repository/image_preprocess/1/picture.ts";
@@ -92,6 +93,30 @@ describe("decoding pictures", () => {
     await expect(decodePicture(bytes)).rejects.toThrow(message);
     await expect(decodeMiddle(bytes)).rejects.toThrow(message);
   });
+});
+
+/** A PNG file that claims to be of the given size; it is never decoded as far as its pixels. */
+function claimedPng(width: number, height: number): Uint8Array {
+  const chunk = (type: string, body: Uint8Array) => {
+    const content = Buffer.concat([Buffer.from(type), body]);
+    const out = Buffer.alloc(content.length + 8);
+    out.writeUInt32BE(body.length, 0);
+    content.copy(out, 4);
+    out.writeUInt32BE(crc32(content), content.length + 4);
+    return out;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const pixels = deflateSync(Buffer.alloc(64));
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", pixels), chunk("IEND", Buffer.alloc(0))]);
+}
+
+test("a file that claims more than 100 million pixels is refused before it is decoded", async () => {
+  await expect(decodePicture(claimedPng(10_001, 10_000))).rejects.toThrow(/pixel limit/);
+  await expect(decodeMiddle(claimedPng(10_001, 10_000))).rejects.toThrow(/pixel limit/);
 });
 
 describe("batches for recognition", () => {

@@ -173,6 +173,12 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   const name = exported.TritonModel !== undefined || inner?.TritonModel !== undefined ? "TritonModel" : "default";
   const candidates = [exported.default, exported.TritonModel, inner?.TritonModel, inner?.default];
   const found = candidates.find(isClass) ?? candidates.find((value) => value !== undefined && value !== inner);
+  if (found === undefined && typeof inner?.execute === "function") {
+    throw new TritonError(
+      `The default export of the model file '${file}' must be a class, but is ${describe(inner)}.`,
+      "INVALID_ARG",
+    );
+  }
   if (found === undefined) {
     const names = Object.keys(inner === undefined ? exported : { ...exported, ...inner })
       .filter((key) => key !== "__esModule" && key !== "module.exports")
@@ -232,7 +238,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     exported = await importStripped(file, resolver, lookupFolders);
   } else {
     const tsconfig = findTsconfig(dirname(file));
-    // ts-node looks for its settings in the working directory, which is the server's.
+    // ts-node looks for its settings and for the compiler in the working directory, which is the server's.
+    process.env.TS_NODE_CWD ??= dirname(file);
     if (tsconfig !== undefined) process.env.TS_NODE_PROJECT ??= tsconfig;
     if (loader === "tsx") await registerTsx(lookupFolders, tsconfig);
     else await registerLoader(loader, lookupFolders);

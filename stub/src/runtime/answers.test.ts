@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test, vi } from "vitest";
+import { TritonError } from "../api/errors.ts";
+import type { ModelConfig } from "../api/model_config.ts";
+import { InferenceResponse } from "../api/response.ts";
+import { Tensor } from "../api/tensor.ts";
+import { AnswerMaker } from "./answers.ts";
+import { type FakeRequest, fakeBatch } from "./testing/fake_batch.ts";
+
+const config = {
+  max_batch_size: 0,
+  output: [
+    { name: "OUT", data_type: "TYPE_FP32", dims: [-1] },
+    { name: "TEXT", data_type: "TYPE_STRING", dims: [2, -1] },
+  ],
+} as unknown as ModelConfig;
+const batched = { ...config, max_batch_size: 4 } as ModelConfig;
+
+const maker = (of: ModelConfig = config) => new AnswerMaker("m_0", of, ["OUT", "TEXT"]);
+const floats = (shape: number[], name = "OUT") =>
+  new Tensor(name, new Float32Array(shape.reduce((product, side) => product * side, 1)), shape);
+const answer = (item: unknown, request: FakeRequest = {}, of?: ModelConfig) => {
+  const [only] = maker(of).all(fakeBatch([request]), [item], 1);
+  return only!;
+};
+const respond = (...outputs: Tensor[]) => new InferenceResponse(outputs);
+
+describe("the result as a whole", () => {
+  test.each([undefined, null, "text", {}, 5])("%s is no array", (result) => {
+    expect(() => maker().all(fakeBatch([{}]), result, 1)).toThrow(
+      /^Expected an array in the execute return of model 'm_0'/,
+    );
+  });
+
+  test.each([0, 2])("%d responses for one request", (length) => {
+    expect(() => maker().all(fakeBatch([{}]), new Array(length).fill(respond()), 1)).toThrow(
+      `Expected 1 responses in the execute return of model 'm_0', one for each request, but found ${length}.`,
+    );
+  });
+});
+
+describe("one item", () => {
+  test.each([
+    [undefined, "undefined"],
+    [{}, "Object"],
+    [[floats([1])], "Array"],
+    [new Error("returned"), "Error"],
+  ])("%s is no response", (item, type) => {
+    expect(answer(item).error).toMatchObject({
+      code: "INTERNAL",
+      message: expect.stringContaining(`found type '${type}' for request 0`),
+    });
+  });
+
+  test("a returned TritonError, and one inside a response, keep their code", () => {
+    const error = new TritonError("none of that", "NOT_FOUND");
+    expect(answer(error).error).toEqual({ code: "NOT_FOUND", message: "none of that" });
+    expect(answer(new InferenceResponse([], { error })).error).toEqual({ code: "NOT_FOUND", message: "none of that" });
+  });
+
+  test("a bad one does not fail its neighbours", () => {
+    const hostile = new Proxy(
+      {},
+      {
+        getPrototypeOf: () => {
+          throw new Error("trap");
+        },
+      },
+    );
+    const items = [respond(floats([1])), hostile, respond(floats([2]))];
+    const answers = maker().all(fakeBatch([{}, {}, {}]), items, 3);
+    expect(answers.map(({ error }) => error?.message)).toEqual([undefined, expect.stringContaining("trap"), undefined]);
+  });
+});
+
+describe("outputs", () => {
+  test("are found by name, and those that the client does not want are dropped", () => {
+    const text = new Tensor("TEXT", ["a", "b"], [2, 1]);
+    const out = floats([3]);
+    expect(answer(respond(text, out), { wants: [0, 1] })).toMatchObject({
+      error: undefined,
+      outputIndices: [1, 0],
+      outputs: [text, out],
+    });
+    expect(answer(respond(text, out), { wants: [0] })).toMatchObject({ outputIndices: [0], outputs: [out] });
+    expect(answer(respond(text, out), { wants: [] })).toMatchObject({ outputs: [] });
+  });
+
+  test("a datatype that is not the configured one", () => {
+    expect(answer(respond(new Tensor("OUT", new Int32Array(1), [1]))).error?.message).toBe(
+      "Output 'OUT' of model 'm_0' has datatype INT32, but its configuration says FP32.",
+    );
+  });
+
+  test.each([[[2, 2]], [[]], [[1, 1, 1]]])("shape %j where [-1] is asked for", (shape) => {
+    expect(answer(respond(floats(shape))).error?.message).toContain(
+      `has shape [${shape.join(", ")}], but its configuration asks for [-1].`,
+    );
+  });
+
+  test("a dimension that is fixed", () => {
+    const request = { wants: [1], requestedOutputs: ["TEXT"] };
+    expect(answer(respond(new Tensor("TEXT", ["a"], [1, 1])), request).error?.message).toContain("asks for [2, -1]");
+    expect(answer(respond(new Tensor("TEXT", [], [2, 0])), request).error).toBeUndefined();
+  });
+
+  test("the batch size comes first, and is that of the request", () => {
+    const request = { inputShape: [3, 5] };
+    expect(answer(respond(floats([3, 7])), request, batched).error).toBeUndefined();
+    expect(answer(respond(floats([2, 7])), request, batched).error?.message).toContain(
+      "asks for [3, -1], the batch size first",
+    );
+    expect(answer(respond(floats([7])), request, batched).error?.message).toContain("has shape [7]");
+    expect(answer(respond(floats([9, 7])), {}, batched).error).toBeUndefined();
+  });
+
+  test.each([1.5, -2, Number.NaN, 3, "2"])("a shape that was spoilt with %s", (side) => {
+    const tensor = floats([2]);
+    (tensor.shape as unknown[])[0] = side;
+    expect(answer(respond(tensor)).error?.message).toContain(`has shape [${side}]`);
+  });
+
+  test("the same output twice", () => {
+    const response = respond(floats([1]));
+    (response.outputs as Tensor[]).push(floats([1]));
+    expect(answer(response).error?.message).toBe("Model 'm_0' answered with output 'OUT' twice.");
+  });
+
+  test("a reshape says what the model must give", () => {
+    const reshaped = { output: [{ name: "OUT", data_type: "TYPE_FP32", dims: [1], reshape: { shape: [] } }] };
+    expect(answer(respond(floats([])), {}, reshaped as unknown as ModelConfig).error).toBeUndefined();
+    expect(answer(respond(floats([1])), {}, reshaped as unknown as ModelConfig).error).toBeDefined();
+  });
+});
+
+describe("names that are not configured", () => {
+  test("an unknown one beside a missing one is taken for a misspelling", () => {
+    expect(answer(respond(floats([1], "OTU"))).error?.message).toContain(
+      "answered with output 'OTU', which is not in its configuration, and without 'OUT'",
+    );
+  });
+
+  test("an unknown one beside all others is dropped with one warning", () => {
+    const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    try {
+      const one = maker();
+      for (let i = 0; i < 3; i++) {
+        const [found] = one.all(fakeBatch([{}]), [respond(floats([1]), floats([1], "MORE"))], 1);
+        expect(found).toMatchObject({ error: undefined, outputIndices: [0] });
+      }
+      expect(write.mock.calls.map(([text]) => text)).toEqual([
+        "\x1eWOutput 'MORE' is dropped, because it is not in the configuration of the model.\n",
+      ]);
+    } finally {
+      write.mockRestore();
+    }
+  });
+});
+
+test("what was thrown becomes INTERNAL with one sentence", () => {
+  expect(maker().failure(new TypeError("a\nb")).error).toEqual({
+    code: "INTERNAL",
+    message: "Failed to process the request(s) for model 'm_0', message: TypeError: a b",
+  });
+});

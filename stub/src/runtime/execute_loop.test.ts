@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { TritonError } from "../api/errors.ts";
+import type { ModelConfig } from "../api/model_config.ts";
+import type { InferenceRequest } from "../api/request.ts";
+import { InferenceResponse } from "../api/response.ts";
+import type { TritonModel } from "../api/triton_model.ts";
+import { AnswerMaker } from "./answers.ts";
+import { ExecuteLoop } from "./execute_loop.ts";
+import { FakeChannel, fakeBatch } from "./testing/fake_batch.ts";
+
+let write: MockInstance<typeof process.stdout.write>;
+beforeEach(() => {
+  write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => write.mockRestore());
+/** What was logged; the mark of a line is shown as `#`. */
+const logged = () =>
+  write.mock.calls
+    .map(([text]) => String(text))
+    .join("")
+    .replaceAll("\x1e", "#");
+
+function run(execute: (requests: InferenceRequest[]) => unknown, count = 1) {
+  const channel = new FakeChannel();
+  const gaveUp: unknown[] = [];
+  const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
+  const loop = new ExecuteLoop({ execute } as TritonModel, channel, answers, (error) => gaveUp.push(error));
+  const batch = fakeBatch(Array.from({ length: count }, () => ({ wants: [], requestedOutputs: [] })));
+  loop.run(batch);
+  return { channel, gaveUp, batch, answers: () => channel.answered[0]?.answers };
+}
+const all = (requests: readonly unknown[]) => requests.map(() => new InferenceResponse());
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+test("a result is answered at once", () => {
+  const { channel, batch } = run(all, 3);
+  expect(channel.answered).toHaveLength(1);
+  expect(channel.answered[0]).toMatchObject({ batch });
+  expect(channel.answered[0]!.answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+});
+
+test("a promise is answered when it settles", async () => {
+  let settle = (_result: unknown) => {};
+  const { channel, answers } = run(
+    () =>
+      new Promise((resolve) => {
+        settle = resolve;
+      }),
+  );
+  await settled();
+  expect(channel.answered).toEqual([]);
+  settle([new InferenceResponse()]);
+  await settled();
+  expect(answers()).toMatchObject([{ error: undefined }]);
+});
+
+describe("failures answer every request of the batch", () => {
+  const text = "Failed to process the request(s) for model 'm_0', message: Error: broken";
+  const broken = () => {
+    throw new Error("broken");
+  };
+  test.each([
+    ["execute throws", broken],
+    ["execute rejects", () => Promise.reject(new Error("broken"))],
+    // biome-ignore lint/suspicious/noThenProperty: what is tested
+    ["then cannot be read", () => Object.defineProperty({}, "then", { get: broken })],
+    // biome-ignore lint/suspicious/noThenProperty: what is tested
+    ["then throws", () => ({ then: broken })],
+  ])("%s", async (_what, execute) => {
+    const { answers, gaveUp } = run(execute, 2);
+    await settled();
+    expect(answers()).toMatchObject([{ error: { code: "INTERNAL", message: text } }, { error: { message: text } }]);
+    expect(gaveUp).toEqual([]);
+    expect(logged()).toMatch(/^#EError: broken\n#E +at /);
+  });
+
+  test("a TritonError is the model's own word: its code stays, and the log has it when verbose", () => {
+    const { answers } = run(() => {
+      throw new TritonError("later", "UNAVAILABLE");
+    });
+    expect(answers()).toMatchObject([{ error: { code: "UNAVAILABLE", message: "later" } }]);
+    expect(logged()).toMatch(/^#VTritonError: later/);
+  });
+
+  test("a result that is none", () => {
+    expect(run(() => undefined, 2).answers()).toMatchObject([
+      { error: { code: "INTERNAL" } },
+      { error: { code: "INTERNAL" } },
+    ]);
+  });
+});
+
+test("a thenable that calls back more than once is answered once", async () => {
+  const { channel, gaveUp } = run(() => ({
+    // biome-ignore lint/suspicious/noThenProperty: what is tested
+    then(resolve: (result: unknown) => void, reject: (error: unknown) => void) {
+      resolve(all([1]));
+      resolve(all([1]));
+      reject(new Error("changed my mind"));
+    },
+  }));
+  await settled();
+  expect(channel.answered).toHaveLength(1);
+  expect(gaveUp).toEqual([]);
+});
+
+test("a model that empties the array of its requests", () => {
+  const { answers } = run((requests) => {
+    const results = [];
+    while (requests.length > 0) results.push(requests.pop());
+    return all(results);
+  }, 3);
+  expect(answers()).toHaveLength(3);
+});
+
+test.each([
+  ["answers", all],
+  ["an error", () => Promise.reject(new Error("broken"))],
+])("the process gives up when %s cannot be sent", async (_what, execute) => {
+  const channel = new FakeChannel();
+  channel.failure = new Error("no memory");
+  const gaveUp: unknown[] = [];
+  const maker = new AnswerMaker("m_0", {} as ModelConfig, []);
+  const loop = new ExecuteLoop({ execute } as unknown as TritonModel, channel, maker, (error) => gaveUp.push(error));
+  loop.run(fakeBatch([{ wants: [] }]));
+  await settled();
+  expect(gaveUp).toEqual([channel.failure]);
+});
+
+describe("batches that come while the model is busy", () => {
+  function loopOf(execute: TritonModel["execute"], concurrency: number) {
+    const channel = new FakeChannel();
+    const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
+    const fail = (error: unknown) => {
+      throw error;
+    };
+    const loop = new ExecuteLoop({ execute }, channel, answers, fail, concurrency);
+    const batches = [0, 1, 2, 3].map(() => fakeBatch([{ wants: [], requestedOutputs: [] }]));
+    return { loop, channel, batches };
+  }
+  const order = (channel: FakeChannel, batches: readonly unknown[]) =>
+    channel.answered.map(({ batch }) => batches.indexOf(batch));
+
+  test.each([1, 2])("at most %d are executed at once, in their order", async (concurrency) => {
+    const waiting: (() => void)[] = [];
+    let running = 0;
+    let most = 0;
+    const { loop, channel, batches } = loopOf(async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      running--;
+      return [new InferenceResponse()];
+    }, concurrency);
+    for (const batch of batches) loop.run(batch);
+    while (channel.answered.length < batches.length) {
+      waiting.shift()?.();
+      await settled();
+    }
+    expect(most).toBe(concurrency);
+    expect(order(channel, batches)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("go on after one that fails", async () => {
+    let calls = 0;
+    const { loop, channel, batches } = loopOf(() => {
+      if (++calls === 1) return Promise.reject(new Error("broken"));
+      if (calls === 2) throw new Error("broken");
+      return [new InferenceResponse()];
+    }, 1);
+    for (const batch of batches) loop.run(batch);
+    await settled();
+    expect(order(channel, batches)).toEqual([0, 1, 2, 3]);
+    expect(channel.answered.map(({ answers }) => answers[0]!.error === undefined)).toEqual([false, false, true, true]);
+  });
+});

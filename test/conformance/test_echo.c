@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+// test_echo WINDOW: the library against real stubs on Node: what goes in must come back, whatever its type and size.
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_host.h"
+#include "status.h"
+#include "text.h"
+
+enum { INPUTS = 32, TYPES = 14, MAX_REQUESTS = 1300, WAIT_MS = 60000, MIB = 1 << 20 };
+
+static struct fake_host host;
+static int window;
+static uint64_t seed = 1234567;
+static char input_names[INPUTS][8], output_names[INPUTS][8];
+static TRITONBACKEND_Request* requests;  // MAX_REQUESTS of them
+
+// Input i has datatype 1 + i % 14.
+static TRITONSERVER_DataType type_of(int index) { return (TRITONSERVER_DataType)(1 + index % TYPES); }
+
+static void add_table(struct tsb_text* text, const char* prefix) {
+  for (int i = 0; i < INPUTS; i++) {
+    const char* name = tsb_dtype_name(type_of(i));
+    tsb_text_printf(text, "%s{\"name\":\"%s%d\",\"data_type\":\"TYPE_%s\",\"dims\":[-1]}", i == 0 ? "" : ",", prefix, i,
+                    strcmp(name, "BYTES") == 0 ? "STRING" : name);
+  }
+}
+
+static void load(void) {
+  struct tsb_text config = {0};
+  const char* step;
+  tsb_text_printf(&config, "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[");
+  add_table(&config, "IN");
+  tsb_text_printf(&config, "],\"output\":[");
+  add_table(&config, "OUT");
+  tsb_text_printf(&config, "],\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"%d\"}}}", window);
+  struct fake_host_plan plan = {
+      .options = "\"shm-default-byte-size\":\"1048576\",\"shm-growth-byte-size\":\"1\","
+                 "\"shm-max-byte-size\":\"268435456\"",
+      .config = tsb_text_get(&config), .repository = ECHO_MODEL};
+  TRITONSERVER_Error* error = fake_host_load(&host, fake_library_linked(), &plan, &step);
+  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  tsb_text_free(&config);
+}
+
+// --- Requests ------------------------------------------------------------------------------------------------------
+static uint8_t* random_bytes(uint64_t count) {
+  uint8_t* bytes = malloc(count + 8);
+  for (uint64_t i = 0; i < count; i += 8) {
+    uint64_t value = check_random(&seed);
+    memcpy(bytes + i, &value, 8);
+  }
+  return bytes;
+}
+
+// Elements of random lengths in Triton's form.
+static uint8_t* random_texts(int64_t elements, uint64_t* bytes) {
+  uint8_t* data = malloc((size_t)elements * 36 + 1);
+  uint64_t at = 0;
+  for (int64_t i = 0; i < elements; i++) {
+    uint32_t length = (uint32_t)(check_random(&seed) % 33);
+    memcpy(data + at, &length, sizeof length);
+    for (uint32_t j = 0; j < length; j++) data[at + 4 + j] = (uint8_t)check_random(&seed);
+    at += 4 + length;
+  }
+  *bytes = at;
+  return data;
+}
+
+static void add_tensor(TRITONBACKEND_Request* request, const char* name, TRITONSERVER_DataType type, int64_t elements) {
+  TRITONBACKEND_Input* input = &request->inputs[request->input_count++];
+  uint8_t* data;
+  *input = (TRITONBACKEND_Input){
+      .name = name, .datatype = type, .shape = {elements}, .dims_count = 1, .buffer_count = 1};
+  if (type == TRITONSERVER_TYPE_BYTES) {
+    data = random_texts(elements, &input->bytes);
+  } else {
+    input->bytes = (uint64_t)elements * (uint64_t)tsb_dtype_bytes(type);
+    data = random_bytes(input->bytes);
+    for (uint64_t i = 0; type == TRITONSERVER_TYPE_BOOL && i < input->bytes; i++) data[i] &= 1;
+  }
+  input->buffers[0] = data;
+  input->buffer_bytes[0] = input->bytes;
+  if (elements == 0) input->buffer_count = 0;  // as the server does for an empty tensor
+}
+
+static void add_input(TRITONBACKEND_Request* request, int index, int64_t elements) {
+  add_tensor(request, input_names[index], type_of(index), elements);
+  request->outputs[request->output_count++] = output_names[index];
+}
+
+static void add_text(TRITONBACKEND_Request* request, const char* name, const char* value) {
+  request->parameters[request->parameter_count++] = (struct fake_parameter){
+      .name = (char*)name, .type = TRITONSERVER_PARAMETER_STRING, .value.text = (char*)value};
+}
+
+static void free_request(TRITONBACKEND_Request* request) {
+  fake_request_clear(request);
+  for (uint32_t i = 0; i < request->input_count; i++) free((void*)request->inputs[i].buffers[0]);
+  memset(request, 0, sizeof *request);
+}
+
+static void send(TRITONBACKEND_Request* first, uint32_t count) {
+  TRITONBACKEND_Request** batch = malloc(count * sizeof *batch);
+  for (uint32_t i = 0; i < count; i++) batch[i] = first + i;
+  fake_host_execute(&host, batch, count);
+  free(batch);
+}
+
+static void expect_echo(TRITONBACKEND_Request* request) {
+  CHECK(fake_request_wait(request, WAIT_MS));
+  CHECK_INT(request->response_count, 1);
+  CHECK_INT(request->release_count, 1);
+  if (request->response->error != NULL) CHECK_FAIL("error: %s", TRITONSERVER_ErrorMessage(request->response->error));
+  CHECK_INT(request->response->output_count, request->output_count);
+  for (uint32_t i = 0; i < request->output_count; i++) {
+    const TRITONBACKEND_Output* output = fake_output(request, request->outputs[i]);
+    const TRITONBACKEND_Input* input = &request->inputs[i];
+    CHECK(output != NULL);
+    CHECK_INT(output->datatype, input->datatype);
+    CHECK_INT(output->dims_count, 1);
+    CHECK_INT(output->shape[0], input->shape[0]);
+    CHECK_INT(output->bytes, input->bytes);
+    if (memcmp(output->data, input->buffers[0], input->bytes) != 0) CHECK_FAIL("the data of %s changed", output->name);
+  }
+}
+
+static const struct fake_parameter* parameter_of(const TRITONBACKEND_Request* request, const char* name) {
+  for (uint32_t i = 0; i < request->response->parameter_count; i++) {
+    if (strcmp(request->response->parameters[i].name, name) == 0) return &request->response->parameters[i];
+  }
+  CHECK_FAIL("the response has no parameter '%s'", name);
+}
+
+// --- Cases ---------------------------------------------------------------------------------------------------------
+static void test_types_and_sizes(void) {
+  static const int64_t SIZES[] = {0, 1, 3, 64, 1000, 30000};
+  static const char* const WAYS[] = {"view", "copy", "allocate"};
+  for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+    for (int way = 0; way < 3; way++) {
+      add_text(requests, "how", WAYS[way]);
+      for (int j = 0; j < TYPES; j++) add_input(requests, j, SIZES[i]);
+      send(requests, 1);
+      expect_echo(requests);
+      free_request(requests);
+    }
+  }
+}
+
+static void test_many_inputs_and_names_that_are_not_in_the_table(void) {
+  static char start[] = "START", other[] = "a longer name \xc3\xa4";
+  for (int i = 0; i < INPUTS; i++) add_input(requests, i, i);
+  add_tensor(requests, start, TRITONSERVER_TYPE_INT8, 2);
+  add_tensor(requests, other, TRITONSERVER_TYPE_UINT8, 0);
+  requests->output_count = INPUTS;
+  ((int8_t*)requests->inputs[INPUTS].buffers[0])[0] = -7;
+  ((int8_t*)requests->inputs[INPUTS].buffers[0])[1] = 8;
+  send(requests, 1);
+  expect_echo(requests);
+  CHECK_TEXT(parameter_of(requests, "others")->value.text, "START=-7/8,a longer name \xc3\xa4=");
+  free_request(requests);
+}
+
+static void test_everything_beside_the_tensors(void) {
+  add_input(requests, 0, 1);
+  requests->id = "request \xe2\x82\xac";
+  requests->correlation_id = 9007199254740993;  // more than a double holds
+  requests->flags = 3;
+  requests->timeout_us = 123456789;
+  add_text(requests, "text", "value \"quoted\" \xc3\xbc");
+  add_text(requests, "empty", "");
+  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
+      .name = "large", .type = TRITONSERVER_PARAMETER_INT, .value.integer = INT64_MIN};
+  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
+      .name = "yes", .type = TRITONSERVER_PARAMETER_BOOL, .value.boolean = true};
+  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
+      .name = "half", .type = TRITONSERVER_PARAMETER_DOUBLE, .value.number = -0.5};
+  send(requests, 1);
+  expect_echo(requests);
+  CHECK_TEXT(parameter_of(requests, "id")->value.text, "request \xe2\x82\xac");
+  CHECK_TEXT(parameter_of(requests, "correlation")->value.text, "9007199254740993");
+  CHECK_INT(parameter_of(requests, "flags")->value.integer, 3);
+  CHECK_INT(parameter_of(requests, "timeout")->value.integer, 123456789);
+  CHECK_TEXT(parameter_of(requests, "text")->value.text, "value \"quoted\" \xc3\xbc");
+  CHECK_TEXT(parameter_of(requests, "empty")->value.text, "");
+  CHECK_INT(parameter_of(requests, "large")->value.integer, INT64_MIN);
+  CHECK_INT(parameter_of(requests, "yes")->type, TRITONSERVER_PARAMETER_BOOL);
+  CHECK(parameter_of(requests, "yes")->value.boolean);
+  CHECK_INT(parameter_of(requests, "half")->type, TRITONSERVER_PARAMETER_DOUBLE);
+  CHECK_INT(parameter_of(requests, "half")->value.number * 4, -2);
+  free_request(requests);
+  add_input(requests, 0, 1);
+  requests->correlation_text = "session \xc3\xa4";
+  send(requests, 1);
+  expect_echo(requests);
+  CHECK_TEXT(parameter_of(requests, "correlation")->value.text, "session \xc3\xa4");
+  free_request(requests);
+}
+
+static void test_outputs_that_nobody_wants_are_not_sent(void) {
+  for (int i = 0; i < 3; i++) add_input(requests, i, 5);
+  requests->outputs[0] = output_names[1];
+  requests->output_count = 1;
+  send(requests, 1);
+  CHECK(fake_request_wait(requests, WAIT_MS));
+  CHECK(requests->response->error == NULL);
+  CHECK_INT(requests->response->output_count, 1);
+  CHECK_TEXT(requests->response->outputs[0].name, "OUT1");
+  free_request(requests);
+}
+
+static void test_batches_of_many_requests(void) {
+  static const uint32_t COUNTS[] = {1, 2, 63, 64, 65, 255, 256, 257, 300, 1023, 1024, 1025, MAX_REQUESTS};
+  for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0]; i++) {
+    for (uint32_t j = 0; j < COUNTS[i]; j++) {
+      add_text(&requests[j], "how", j % 2 == 0 ? "view" : "copy");
+      add_input(&requests[j], (int)(j % INPUTS), 1 + (int64_t)(j % 40));
+    }
+    send(requests, COUNTS[i]);
+    for (uint32_t j = 0; j < COUNTS[i]; j++) {
+      expect_echo(&requests[j]);
+      free_request(&requests[j]);
+    }
+  }
+}
+
+static void test_regions_grow_on_both_sides(void) {
+  static const int64_t SIZES[] = {1 * MIB, 3 * MIB, 10 * MIB, 40 * MIB, 2 * MIB};
+  static const char* const WAYS[] = {"copy", "allocate", "view"};
+  for (int way = 0; way < 3; way++) {
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+      add_text(requests, "how", WAYS[way]);
+      add_input(requests, 1, SIZES[i]);
+      send(requests, 1);
+      expect_echo(requests);
+      free_request(requests);
+    }
+  }
+  // Beyond the limit: a clear error for this request, and the next one is served.
+  add_input(requests, 1, (int64_t)300 * MIB);
+  send(requests, 1);
+  CHECK(fake_request_wait(requests, WAIT_MS));
+  CHECK(requests->response->error != NULL);
+  CHECK_CONTAINS(TRITONSERVER_ErrorMessage(requests->response->error),
+                 "Failed to increase the shared memory pool size");
+  free_request(requests);
+  add_input(requests, 1, MIB);
+  send(requests, 1);
+  expect_echo(requests);
+  free_request(requests);
+}
+
+// Batches that are answered in another order than they came.
+static void test_batches_in_flight(void) {
+  enum { ROUNDS = 40, BATCHES = 8, SIZE = 3 };
+  static const char* const WAITS[] = {"7", "0", "3", "1", "5", "2", "0", "4"};
+  for (int round = 0; round < ROUNDS; round++) {
+    for (int i = 0; i < BATCHES * SIZE; i++) {
+      if (i % SIZE == 0) add_text(&requests[i], "wait", WAITS[(i / SIZE + round) % BATCHES]);
+      add_text(&requests[i], "how", round % 3 == 0 ? "view" : round % 3 == 1 ? "copy" : "allocate");
+      add_input(&requests[i], i % TYPES, 200 + 100 * i);
+    }
+    for (int i = 0; i < BATCHES; i++) send(&requests[i * SIZE], SIZE);
+    for (int i = 0; i < BATCHES * SIZE; i++) {
+      expect_echo(&requests[i]);
+      free_request(&requests[i]);
+    }
+  }
+}
+
+// The one child that runs main.js.
+static pid_t stub_process(void) {
+  char path[64];
+  pid_t pid = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  for (struct dirent* task; pid == 0 && (task = readdir(tasks)) != NULL;) {
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/children", task->d_name);
+    FILE* children = fopen(path, "r");
+    if (children == NULL) continue;
+    if (fscanf(children, "%d", &pid) != 1) pid = 0;
+    fclose(children);
+  }
+  closedir(tasks);
+  return pid;
+}
+
+static void* kill_soon(void* argument) {
+  usleep(200000);
+  kill(*(pid_t*)argument, SIGKILL);
+  return NULL;
+}
+
+// Node dies while it has a batch: the client hears how, and the next batch goes to a new process.
+static void test_a_killed_process_is_replaced(void) {
+  pthread_t killer;
+  pid_t pid = stub_process();
+  CHECK(pid > 0);
+  CHECK_INT(pthread_create(&killer, NULL, kill_soon, &pid), 0);
+  add_text(requests, "wait", "30000");
+  add_input(requests, 3, 10);
+  send(requests, 1);
+  CHECK(fake_request_wait(requests, WAIT_MS));
+  pthread_join(killer, NULL);
+  CHECK(requests->response->error != NULL);
+  CHECK_CONTAINS(TRITONSERVER_ErrorMessage(requests->response->error), "It was killed by signal 9 (Killed).");
+  free_request(requests);
+  add_input(requests, 3, 10);
+  send(requests, 1);
+  expect_echo(requests);
+  free_request(requests);
+  CHECK(stub_process() != pid);
+}
+
+static bool readable(const char* path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+int main(int count, char** arguments) {
+  if (count != 2) CHECK_FAIL("usage: %s WINDOW", arguments[0]);
+  if (!readable(RUNTIME "/dist/runtime/main.js") || !readable(RUNTIME "/build/lib/triton_typescript_stub.node")) {
+    printf("Skipped: the runtime in " RUNTIME " is not built (npm run setup).\n");
+    return CHECK_SKIPPED;
+  }
+  window = atoi(arguments[1]);
+  setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);
+  requests = calloc(MAX_REQUESTS, sizeof *requests);
+  for (int i = 0; i < INPUTS; i++) {
+    snprintf(input_names[i], sizeof input_names[i], "IN%d", i);
+    snprintf(output_names[i], sizeof output_names[i], "OUT%d", i);
+  }
+  load();
+  test_types_and_sizes();
+  test_many_inputs_and_names_that_are_not_in_the_table();
+  test_everything_beside_the_tensors();
+  test_outputs_that_nobody_wants_are_not_sent();
+  test_batches_of_many_requests();
+  test_regions_grow_on_both_sides();
+  test_batches_in_flight();
+  test_a_killed_process_is_replaced();
+  fake_host_unload(&host);
+  free(requests);
+  const char* left = fake_host_leftover(&host);
+  if (left != NULL) CHECK_FAIL("%s", left);
+  CHECK_INT(fake_live_responses(), 0);
+  return 0;
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a test file needs to drive the real server.
+export * from "./http.ts";
+export * from "./mirror.ts";
+export * from "./repository.ts";
+export * from "./server.ts";
+export * from "./tensors.ts";
+export * from "./triton_client.ts";

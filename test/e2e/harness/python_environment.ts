@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { packageRoot } from "../../../stub/src/cli/package_root.ts";
+
+const packages = ["tritonclient[http,grpc]==2.51.0"];
+const folder = path.join(packageRoot, ".venv-test");
+const stampFile = path.join(folder, "packages.txt");
+const run = promisify(execFile);
+
+async function python(command: string, ...args: string[]): Promise<void> {
+  try {
+    await run(command, args, { maxBuffer: 1 << 26 });
+  } catch (error) {
+    const { stderr = "", message } = error as Error & { stderr?: string };
+    throw new Error(`The Python environment of the tests could not be made (${message}). ${stderr.slice(-2000)}`);
+  }
+}
+
+/** Makes the virtual environment with tritonclient, unless it is there, and gives the path of its Python. */
+export async function ensurePython(): Promise<string> {
+  const executable = path.join(folder, "bin", "python");
+  const wanted = `${packages.join("\n")}\n`;
+  if (existsSync(executable) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return executable;
+  process.stderr.write(`Making ${folder} with ${packages.join(", ")} ...\n`);
+  await python("python3", "-m", "venv", "--clear", folder);
+  await python(executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages);
+  writeFileSync(stampFile, wanted);
+  return executable;
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts the real tritonserver for a test, as "triton-ts serve" does, and ends it for certain.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inject } from "vitest";
+import { makeBackendFolder, planBackends } from "../../../stub/src/cli/backend_folder.ts";
+import { backendLibrary, packageRoot, stubNode } from "../../../stub/src/cli/package_root.ts";
+import { tritonArguments } from "../../../stub/src/cli/serve_options.ts";
+import { freePorts } from "./ports.ts";
+import { type ModelSpec, makeRepository } from "./repository.ts";
+
+export interface ServerOptions {
+  /** Models of a temporary repository, which is removed at the end. */
+  models?: readonly (string | ModelSpec)[];
+  /** A repository that is there already, in place of `models`. */
+  repository?: string;
+  /** More arguments for tritonserver. */
+  args?: readonly string[];
+  /** Options of --backend-config, such as "typescript,restart=false". */
+  backendConfig?: readonly string[];
+  /** Folders with one subfolder per backend, beside those of the package. */
+  backends?: readonly string[];
+  modelControlMode?: "none" | "explicit" | "poll";
+  /** Models to load at the start in explicit mode. */
+  loadModels?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  /** How long the start may take before it counts as failed. Default: 120 000. */
+  startTimeoutMs?: number;
+}
+
+const running = new Set<TestServer>();
+
+/** Fetches without keeping the connection: a server that stops waits for those that are open. */
+export function fetchOnce(url: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...init, headers: { ...init.headers, connection: "close" } });
+}
+
+/** A running tritonserver. */
+export class TestServer {
+  readonly url: string;
+  /** Host and port of the gRPC service. */
+  readonly grpcUrl: string;
+  readonly metricsUrl: string;
+  /** The folder that is served. A test may change what lies in it when it came from `models`. */
+  readonly repository: string;
+  /** How the server ended. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly #child: ChildProcess;
+  readonly #ownsRepository: boolean;
+  readonly #clients = new Set<{ close(): void }>();
+  #log = "";
+
+  constructor(options: ServerOptions, repository: string, ports: readonly number[]) {
+    const [http, grpc, metrics] = ports;
+    this.url = `http://127.0.0.1:${http}`;
+    this.grpcUrl = `127.0.0.1:${grpc}`;
+    this.metricsUrl = `http://127.0.0.1:${metrics}/metrics`;
+    this.repository = repository;
+    this.#ownsRepository = options.repository === undefined;
+    this.#child = launch(options, repository, ports);
+    running.add(this);
+    const take = (chunk: Buffer) => {
+      this.#log += chunk;
+    };
+    this.#child.stdout?.on("data", take);
+    this.#child.stderr?.on("data", take);
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once("close", (code, signal) => resolve({ code, signal }));
+      this.#child.once("error", reject);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What the server wrote so far. */
+  log(): string {
+    return this.#log;
+  }
+
+  /** The lines of the log that hold `text`. */
+  logLines(text: string): string[] {
+    return this.#log.split("\n").filter((line) => line.includes(text));
+  }
+
+  /** Waits until the log matches, and gives the match. */
+  async waitForLog(pattern: RegExp | string, timeoutMs = 30_000): Promise<string> {
+    const find = () =>
+      typeof pattern === "string" ? this.#log.includes(pattern) && pattern : pattern.exec(this.#log)?.[0];
+    await until(() => find() !== undefined && find() !== false, `the log to hold ${pattern}`, timeoutMs, this);
+    return find() as string;
+  }
+
+  /** Process ids of the model instances. */
+  stubs(): number[] {
+    return childrenOf(this.pid).filter(isStub);
+  }
+
+  /** Whether the model, or one version of it, is ready. */
+  async isModelReady(model: string, version?: number): Promise<boolean> {
+    const suffix = version === undefined ? "" : `/versions/${version}`;
+    return (await fetchOnce(`${this.url}/v2/models/${model}${suffix}/ready`)).ok;
+  }
+
+  /** Closes a client before the server is stopped, because the server would wait for its connection. */
+  closeAtStop(client: { close(): void }): void {
+    this.#clients.add(client);
+  }
+
+  /** Ends the server in order, or with another signal, and waits for its end. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    for (const client of this.#clients) client.close();
+    this.#child.kill(signal);
+    const end = await this.ended;
+    this.#forget();
+    return end;
+  }
+
+  /** Ends the server at once if it still runs. */
+  async kill(): Promise<void> {
+    if (this.isRunning) this.#child.kill("SIGKILL");
+    await this.ended.catch(() => undefined);
+    this.#forget();
+  }
+
+  #forget(): void {
+    running.delete(this);
+    if (this.#ownsRepository) rmSync(this.repository, { recursive: true, force: true });
+  }
+}
+
+function launch(options: ServerOptions, repository: string, ports: readonly number[]): ChildProcess {
+  const server = inject("tritonServer");
+  const backendDirectory = makeBackendFolder(
+    planBackends({
+      library: backendLibrary,
+      builtIn: path.join(packageRoot, "backends"),
+      installed: server.backendDirectory,
+      users: options.backends ?? [],
+    }),
+  );
+  const [httpPort, grpcPort, metricsPort] = ports.map(String);
+  const args = tritonArguments({
+    repositories: [repository],
+    options: {
+      httpPort,
+      grpcPort,
+      metricsPort,
+      backendConfig: [...(options.backendConfig ?? [])],
+      modelControlMode: options.modelControlMode,
+      loadModel: [...(options.loadModels ?? [])],
+      backends: [],
+      backendDirectory: [],
+      cacheConfig: [],
+    },
+    extra: options.args ?? [],
+    backendDirectory,
+    server,
+  });
+  const env = {
+    ...process.env,
+    TRITON_TYPESCRIPT_RUNTIME: packageRoot,
+    TRITON_TYPESCRIPT_NODE: stubNode(),
+    LD_LIBRARY_PATH: [...server.libraryPath, process.env["LD_LIBRARY_PATH"] ?? ""].filter(Boolean).join(":"),
+    ...options.env,
+  };
+  // setpriv asks the kernel to end the server when the test process dies of whatever; it becomes the server itself.
+  const guard = ["/usr/bin/setpriv", "/bin/setpriv"].find((file) => existsSync(file));
+  const command = guard === undefined ? [server.binary] : [guard, "--pdeathsig", "KILL", "--", server.binary];
+  return spawn(command[0]!, [...command.slice(1), ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/**
+ * Starts a server and waits until it answers, which is after it has tried to load every model.
+ *
+ * @throws Error with the log when the server ends or does not answer in time
+ */
+export async function startServer(options: ServerOptions): Promise<TestServer> {
+  const repository = options.repository ?? makeRepository(options.models ?? []);
+  const server = new TestServer(options, repository, await freePorts(3));
+  const isLive = () =>
+    fetchOnce(`${server.url}/v2/health/live`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  try {
+    await until(isLive, "the server to answer", options.startTimeoutMs ?? 120_000, server);
+  } catch (error) {
+    await server.kill();
+    throw error;
+  }
+  return server;
+}
+
+/** Ends every server that a test left running. */
+export async function killServers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.kill()));
+}
+
+/** Waits until a condition holds. Fails with the end of the log when it does not, or when the server ends before. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 30_000,
+  server?: TestServer,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    const gone = server !== undefined && !server.isRunning;
+    if (gone || Date.now() > deadline) {
+      const why = gone ? "the server ended" : `${timeoutMs} ms went by`;
+      throw new Error(`Waited for ${what}, but ${why}.${server ? `\n${server.log().slice(-6000)}` : ""}`);
+    }
+    await sleep(20);
+  }
+}
+
+/** The process ids of a process's children. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === pid)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    // The name, in brackets, may hold anything.
+    return Number(/^.*\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A model instance names itself in its command line as soon as it runs; before, that is the server's for a moment. */
+function isStub(pid: number): boolean {
+  const [title = "", ...rest] = commandLine(pid);
+  return title.startsWith("triton-typescript ") || rest.some((part) => part.endsWith("runtime/main.js"));
+}
+
+/** The arguments of a process; none when it is gone. */
+export function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}

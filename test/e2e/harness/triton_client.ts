@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// tritonclient, the official Python client, driven from a test through one long-lived Python process.
+import { type ChildProcess, spawn } from "node:child_process";
+import readline from "node:readline";
+import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
+import type { TestServer } from "./server.ts";
+import { fromRawBytes, type NumericArray, rawBytes, type WireTensor } from "./tensors.ts";
+
+const driver = fileURLToPath(new URL("../python/driver.py", import.meta.url));
+
+export type Protocol = "http" | "grpc";
+
+/** An input, by default inside the request; with `region` through system shared memory of that name. */
+export type ClientInput = WireTensor & { region?: string };
+
+export interface ClientOutput {
+  name: string;
+  /** Ask for the best classes instead of the values. */
+  classCount?: number;
+  /** The system shared memory that receives the output, and its size. */
+  region?: string;
+  byteSize?: number;
+}
+
+export interface InferOptions {
+  inputs: readonly ClientInput[];
+  /** All when left out. */
+  outputs?: readonly (string | ClientOutput)[];
+  /** HTTP only: false sends and gets tensors as JSON. */
+  binary?: boolean;
+  id?: string;
+  version?: number;
+  sequence?: { id: number | string; start?: boolean; end?: boolean };
+  priority?: number;
+  /** Microseconds that the request may wait in the server. */
+  timeoutUs?: number;
+  parameters?: Record<string, string | number | boolean>;
+}
+
+export interface InferReply {
+  id: string;
+  modelName: string;
+  modelVersion: string;
+  parameters: Record<string, string | number | boolean>;
+  outputs: WireTensor[];
+  /** The output of that name. */
+  output(name: string): WireTensor;
+}
+
+/** An error that the server answered with. */
+export class ClientError extends Error {
+  /** HTTP: "400" and the like; gRPC: "StatusCode.INVALID_ARGUMENT" and the like. */
+  readonly status: string | null;
+
+  constructor(message: string, status: string | null) {
+    super(message);
+    this.status = status;
+  }
+}
+
+interface DriverTensor extends Omit<WireTensor, "data"> {
+  data: string | string[];
+}
+
+interface DriverReply {
+  tag: number;
+  result?: unknown;
+  error?: { message: string; status: string | null };
+}
+
+interface Waiting {
+  resolve: (result: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+const open = new Set<TritonClient>();
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+
+function encode(input: ClientInput): object {
+  const data =
+    input.datatype === "BYTES"
+      ? (input.data as Uint8Array[]).map(base64)
+      : base64(rawBytes(input.data as NumericArray));
+  return { ...input, data };
+}
+
+function decode(found: DriverTensor): WireTensor {
+  if (found.datatype === "BYTES") {
+    return { ...found, data: (found.data as string[]).map((text) => new Uint8Array(Buffer.from(text, "base64"))) };
+  }
+  return { ...found, data: fromRawBytes(found.datatype, Buffer.from(found.data as string, "base64")) };
+}
+
+function clientArguments(options: InferOptions): object {
+  const { sequence } = options;
+  return {
+    request_id: options.id,
+    model_version: options.version === undefined ? undefined : String(options.version),
+    sequence_id: sequence?.id,
+    sequence_start: sequence === undefined ? undefined : sequence.start === true,
+    sequence_end: sequence === undefined ? undefined : sequence.end === true,
+    priority: options.priority,
+    timeout: options.timeoutUs,
+    parameters: options.parameters,
+  };
+}
+
+/** One Python process with tritonclient, connected to a server over HTTP and gRPC. Calls run at the same time. */
+export class TritonClient {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, Waiting>();
+  #stderr = "";
+  #tag = 0;
+
+  constructor(server: TestServer) {
+    this.#child = spawn(inject("python"), [driver, server.url.replace("http://", ""), server.grpcUrl], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    open.add(this);
+    server.closeAtStop(this);
+    readline.createInterface({ input: this.#child.stdout! }).on("line", (line) => this.#take(JSON.parse(line)));
+    this.#child.stderr!.on("data", (chunk) => {
+      this.#stderr += chunk;
+    });
+    this.#child.once("close", () => this.#fail());
+  }
+
+  /** Runs one inference. Rejects with `ClientError` when the server answers with an error. */
+  async infer(protocol: Protocol, model: string, options: InferOptions): Promise<InferReply> {
+    const outputs = options.outputs?.map((output) => (typeof output === "string" ? { name: output } : output));
+    const reply = (await this.#send({
+      operation: "infer",
+      protocol,
+      model,
+      inputs: options.inputs.map(encode),
+      outputs,
+      binary: options.binary,
+      options: clientArguments(options),
+    })) as Omit<InferReply, "outputs" | "output"> & { outputs: DriverTensor[] };
+    const decoded = reply.outputs.map(decode);
+    return {
+      ...reply,
+      outputs: decoded,
+      output(name) {
+        const found = decoded.find((output) => output.name === name);
+        if (found === undefined) throw new Error(`There is no output ${name}, only ${decoded.map((o) => o.name)}.`);
+        return found;
+      },
+    };
+  }
+
+  /** Calls another method of tritonclient's InferenceServerClient, such as get_model_config. */
+  call(protocol: Protocol, method: string, args: object = {}): Promise<unknown> {
+    return this.#send({ operation: "call", protocol, method, arguments: args });
+  }
+
+  close(): void {
+    open.delete(this);
+    this.#child.kill("SIGKILL");
+  }
+
+  #send(command: object): Promise<unknown> {
+    const tag = this.#tag++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(tag, { resolve, reject });
+      this.#child.stdin!.write(`${JSON.stringify({ ...command, tag })}\n`);
+    });
+  }
+
+  #take(reply: DriverReply): void {
+    const waiting = this.#waiting.get(reply.tag);
+    this.#waiting.delete(reply.tag);
+    if (reply.error !== undefined) waiting?.reject(new ClientError(reply.error.message, reply.error.status));
+    else waiting?.resolve(reply.result);
+  }
+
+  #fail(): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error(`The Python client ended. ${this.#stderr}`));
+    this.#waiting.clear();
+  }
+}
+
+/** Ends every client that a test left open. */
+export function closeClients(): void {
+  for (const client of open) client.close();
+}

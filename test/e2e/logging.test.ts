@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model prints reaches the server's log, line by line.
+import { beforeAll, describe, expect, test } from "vitest";
+import { inferJson, type ModelSpec, startServer, type TestServer } from "./harness/index.ts";
+
+const actions = `
+import { writeSync } from "node:fs";
+import { InferenceResponse, Tensor, type InferenceRequest } from "triton-typescript";
+
+console.log("at load");
+
+const actions: Record<string, () => void> = {
+  log: () => console.log("a log %d", 7, { nested: [1, 2] }),
+  info: () => console.info("an info"),
+  warn: () => console.warn("a warning"),
+  error: () => console.error("an error"),
+  debug: () => console.debug("a debug"),
+  table: () => console.table([{ a: 1 }]),
+  group: () => { console.group("head"); console.log("indented"); console.groupEnd(); },
+  lines: () => console.log("first\\nsecond\\n\\nfourth"),
+  stdout: () => void process.stdout.write("to stdout\\n"),
+  stderr: () => void process.stderr.write("to stderr\\n"),
+  pieces: () => { for (const piece of ["in ", "three ", "pieces\\n"]) process.stdout.write(piece); },
+  raw: () => void writeSync(2, "raw bytes \\xff\\n"),
+  quotes: () => console.log('says "hi" and \\\\ back'),
+  long: () => console.log("x".repeat(200_000) + " end of the long line"),
+  flood: () => { for (let i = 0; i < 60_000; i++) console.log("flood line " + i + " " + "y".repeat(60)); },
+};
+
+export default class Printer {
+  initialize() { console.log("in initialize"); }
+  execute(requests: InferenceRequest[]) {
+    return requests.map((request) => {
+      actions[request.input("IN", "BYTES").strings()[0]!]!();
+      return new InferenceResponse([new Tensor("OUT", ["done"], [1])]);
+    });
+  }
+  finalize() { console.log("in finalize"); }
+}`;
+
+const printer = (name: string, more = ""): ModelSpec => ({
+  name,
+  config: `
+backend: "typescript"
+input [ { name: "IN", data_type: TYPE_STRING, dims: [ 1 ] } ]
+output [ { name: "OUT", data_type: TYPE_STRING, dims: [ 1 ] } ]
+${more}`,
+  files: { "1/model.ts": actions },
+});
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer({
+    models: [printer("printer"), printer("pair", "instance_group [ { count: 2, kind: KIND_CPU } ]")],
+  });
+});
+
+async function print(action: string): Promise<void> {
+  const reply = await inferJson(server, "printer", {
+    inputs: [{ name: "IN", datatype: "BYTES", shape: [1], data: [action] }],
+  });
+  expect(reply.status).toBe(200);
+}
+
+/** The level letter of the only line that ends with `text`. */
+async function levelOf(text: string): Promise<string | undefined> {
+  await server.waitForLog(`[printer_0] ${text}"`);
+  const lines = server.logLines(`[printer_0] ${text}"`);
+  expect(lines).toHaveLength(1);
+  return lines[0]![0];
+}
+
+describe("a line of a model", () => {
+  test.each([
+    ["log", "a log 7 { nested: [ 1, 2 ] }", "I"],
+    ["info", "an info", "I"],
+    ["warn", "a warning", "W"],
+    ["error", "an error", "E"],
+    ["stdout", "to stdout", "I"],
+    ["stderr", "to stderr", "W"],
+    ["pieces", "in three pieces", "I"],
+  ])("of %s has its level", async (action, text, level) => {
+    await print(action);
+    expect(await levelOf(text)).toBe(level);
+  });
+
+  test("of console.debug is only in a verbose log", async () => {
+    await print("debug");
+    await print("info");
+    expect(server.log()).not.toContain("a debug");
+    const reply = await fetch(`${server.url}/v2/logging`, { method: "POST", body: '{"log_verbose_level":1}' });
+    expect(reply.status).toBe(200);
+    await print("debug");
+    await server.waitForLog('[printer_0] a debug"');
+    await fetch(`${server.url}/v2/logging`, { method: "POST", body: '{"log_verbose_level":0}' });
+  });
+
+  test("may be one of several", async () => {
+    await print("lines");
+    for (const text of ["first", "second", "fourth"]) expect(await levelOf(text)).toBe("I");
+  });
+
+  test("keeps its indentation", async () => {
+    await print("group");
+    expect(await levelOf("  indented")).toBe("I");
+  });
+
+  test("may have any content", async () => {
+    await print("quotes");
+    await print("raw");
+    await print("table");
+    await server.waitForLog(/\[printer_0\] raw bytes /);
+    await server.waitForLog(/\[printer_0\] │ 0 {7}│ 1 │"/);
+    expect(server.log()).toMatch(/\[printer_0\] says \\?"hi\\?" and \\{1,2} back/);
+  });
+
+  test("may be very long", async () => {
+    await print("long");
+    await server.waitForLog("end of the long line");
+    await print("stdout");
+  });
+});
+
+test("loading and initializing are heard, with the instance's name", async () => {
+  for (const instance of ["printer_0", "pair_0_0", "pair_0_1"]) {
+    await server.waitForLog(`[${instance}] in initialize`);
+  }
+  // The first process of a model reads the file before it is given an instance.
+  for (const name of ["printer", "pair"]) await server.waitForLog(`[${name}] at load`);
+  expect(server.logLines("] at load")).toHaveLength(3);
+});
+
+test("megabytes of output are all there, in order, and the model goes on", async () => {
+  await print("flood");
+  await server.waitForLog("flood line 59999 ", 60_000);
+  const numbers = [...server.log().matchAll(/\[printer_0\] flood line (\d+) /g)].map((match) => Number(match[1]));
+  expect(numbers).toHaveLength(60_000);
+  expect(numbers.every((number, i) => number === i)).toBe(true);
+  await print("info");
+});
+
+test("finalize is heard when the server stops", async () => {
+  await server.stop();
+  expect(server.logLines("in finalize").length).toBe(3);
+});

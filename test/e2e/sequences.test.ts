@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  fetchOnce,
+  look,
+  type MirrorOptions,
+  mirrorConfig,
+  startServer,
+  type TestServer,
+  TritonClient,
+} from "./harness/index.ts";
+
+let server: TestServer;
+let client: TritonClient;
+
+const control = (corrid: string) => `
+  control_input [
+    { name: "START", control [ { kind: CONTROL_SEQUENCE_START, int32_false_true: [ 0, 1 ] } ] },
+    { name: "READY", control [ { kind: CONTROL_SEQUENCE_READY, fp32_false_true: [ 0, 1 ] } ] },
+    { name: "END", control [ { kind: CONTROL_SEQUENCE_END, bool_false_true: [ false, true ] } ] },
+    { name: "CORRID", control [ { kind: CONTROL_SEQUENCE_CORRID, data_type: ${corrid} } ] }
+  ]`;
+
+const sequence = (strategy: string, corrid = "TYPE_UINT64", more = "") =>
+  mirrorConfig(
+    `sequence_batching { max_sequence_idle_microseconds: 60000000, ${strategy} ${control(corrid)} }\n${more}`,
+    4,
+  );
+
+beforeAll(async () => {
+  const mirror = (name: string, config: string) => ({ name, fixture: "mirror", config });
+  server = await startServer({
+    models: [
+      mirror("direct", sequence("direct { }")),
+      mirror("direct_text", sequence("direct { }", "TYPE_STRING")),
+      mirror("direct_two", sequence("direct { }", "TYPE_UINT64", "instance_group [ { count: 2, kind: KIND_CPU } ]")),
+      mirror("oldest", sequence("oldest { max_candidate_sequences: 4 }")),
+    ],
+  });
+  client = new TritonClient(server);
+});
+
+const step = (
+  model: string,
+  id: number | string,
+  ends: { start?: boolean; end?: boolean } = {},
+  more: MirrorOptions = {},
+) => look(client, model, { rows: 1, sequence: { id, ...ends }, ...more });
+
+describe.each(["direct", "oldest"])("a sequence of the %s strategy", (model) => {
+  test.each(["http", "grpc"] as const)("carries its correlation id and flags over %s", async (protocol) => {
+    const id = protocol === "http" ? 4001 : 4002;
+    const seen = [
+      await step(model, id, { start: true }, { protocol }),
+      await step(model, id, {}, { protocol }),
+      await step(model, id, { end: true }, { protocol }),
+    ];
+    expect(seen.map(({ correlationId }) => correlationId)).toEqual([id, id, id]);
+    expect(seen.map(({ sequenceStart, sequenceEnd }) => [sequenceStart, sequenceEnd])).toEqual([
+      [true, false],
+      [false, false],
+      [false, true],
+    ]);
+    expect(seen.map(({ flags }) => flags)).toEqual([1, 0, 2]);
+  });
+
+  test("may be one request long", async () => {
+    const seen = await step(model, 4003, { start: true, end: true });
+    expect([seen.flags, seen.sequenceStart, seen.sequenceEnd]).toEqual([3, true, true]);
+  });
+
+  test("gets the control inputs", async () => {
+    const controls = async (ends: { start?: boolean; end?: boolean }) => {
+      const { START, READY, END, CORRID } = (await step(model, 4004, ends)).inputs;
+      return { START, READY, END, CORRID };
+    };
+    const expected = (start: number, end: number) => ({
+      START: { datatype: "INT32", shape: [1, 1], data: [start] },
+      READY: { datatype: "FP32", shape: [1, 1], data: [1] },
+      END: { datatype: "BOOL", shape: [1, 1], data: [end] },
+      CORRID: { datatype: "UINT64", shape: [1, 1], data: ["4004n"] },
+    });
+    expect(await controls({ start: true })).toEqual(expected(1, 0));
+    expect(await controls({})).toEqual(expected(0, 0));
+    expect(await controls({ end: true })).toEqual(expected(0, 1));
+  });
+
+  test("must begin with a start", async () => {
+    await expect(step(model, 4005)).rejects.toThrow(/must specify the START flag/);
+  });
+
+  test("keeps its order beside other sequences", async () => {
+    const ids = [4010, 4011, 4012, 4013];
+    const steps = 6;
+    const orders = await Promise.all(
+      ids.map(async (id) => {
+        const found: number[] = [];
+        for (let i = 0; i < steps; i++) {
+          found.push((await step(model, id, { start: i === 0, end: i === steps - 1 })).order);
+        }
+        return found;
+      }),
+    );
+    for (const order of orders) expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+});
+
+describe("a correlation id", () => {
+  test.each(["http", "grpc"] as const)("may be a string over %s", async (protocol) => {
+    const id = `séquence-${protocol}`;
+    const seen = await step("direct_text", id, { start: true, end: true }, { protocol });
+    expect(seen.correlationId).toBe(id);
+    expect(seen.inputs["CORRID"]).toEqual({ datatype: "BYTES", shape: [1, 1], data: [id] });
+  });
+
+  test("may have 64 bits", async () => {
+    const url = `${server.url}/v2/models/direct/infer`;
+    const body = `{"parameters":{"sequence_id":18446744073709551615,"sequence_start":true,"sequence_end":true},
+      "inputs":[{"name":"INPUT","datatype":"FP32","shape":[1,1],"data":[1]}],"outputs":[{"name":"SEEN"}]}`;
+    const reply = (await (await fetchOnce(url, { method: "POST", body })).json()) as { outputs: { data: string[] }[] };
+    const seen = JSON.parse(reply.outputs[0]!.data[0]!);
+    expect(seen.correlationId).toBe("18446744073709551615n");
+    expect(seen.inputs.CORRID.data).toEqual(["18446744073709551615n"]);
+  });
+});
+
+test("the direct strategy keeps a sequence on its instance", async () => {
+  const instances = await Promise.all(
+    Array.from({ length: 8 }, async (_, i) => {
+      const found: string[] = [];
+      for (let at = 0; at < 4; at++) {
+        found.push((await step("direct_two", 4100 + i, { start: at === 0, end: at === 3 })).model.instance);
+      }
+      return found;
+    }),
+  );
+  for (const found of instances) expect(new Set(found).size).toBe(1);
+  expect(new Set(instances.flat())).toEqual(new Set(["direct_two_0_0", "direct_two_0_1"]));
+});

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fake_host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int fake_open_descriptors(void) {
+  DIR* directory = opendir("/proc/self/fd");
+  int count = -3;  // ".", ".." and the directory's own
+  while (readdir(directory) != NULL) count++;
+  closedir(directory);
+  return count;
+}
+
+bool fake_has_children(void) {
+  siginfo_t info;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+bool fake_log_wait(const char* part, int timeout_ms) {
+  for (int waited = 0; !fake_log_has(part); waited += 5) {
+    if (waited > timeout_ms) return false;
+    usleep(5000);
+  }
+  return true;
+}
+
+static void host__prepare(struct fake_host* host, struct fake_library library, const struct fake_host_plan* plan) {
+  char config[4096];
+  *host = (struct fake_host){.library = library,
+                             .descriptors_before = fake_open_descriptors(),
+                             .errors_before = fake_live_errors(),
+                             .messages_before = fake_live_messages()};
+  snprintf(config, sizeof config, "{\"cmdline\":{%s}}", plan->options == NULL ? "" : plan->options);
+  host->backend.name = plan->backend_name == NULL ? "typescript" : plan->backend_name;
+  host->backend.directory = plan->backend_directory == NULL ? "/" : plan->backend_directory;
+  host->backend.config = strdup(config);
+  host->model.backend = &host->backend;
+  host->model.name = "fake_model";
+  host->model.version = 1;
+  host->model.repository = plan->repository;
+  host->model.config = strdup(plan->config);
+  host->model.auto_complete = plan->auto_complete;
+  host->instance.model = &host->model;
+  host->instance.name = "fake_model_0";
+  host->instance.kind = TRITONSERVER_INSTANCEGROUPKIND_CPU;
+}
+
+static void host__free(struct fake_host* host) {
+  free(host->backend.config);
+  free(host->model.config);
+  host->backend.config = host->model.config = NULL;
+}
+
+TRITONSERVER_Error* fake_host_load(struct fake_host* host, struct fake_library library,
+                                   const struct fake_host_plan* plan, const char** step) {
+  host__prepare(host, library, plan);
+  *step = "backend";
+  TRITONSERVER_Error* error = library.initialize(&host->backend);
+  if (error != NULL) goto err_backend;
+  *step = "model";
+  error = library.model_initialize(&host->model);
+  if (error != NULL) goto err_model;
+  *step = "instance";
+  error = library.instance_initialize(&host->instance);
+  if (error == NULL) return NULL;
+  library.model_finalize(&host->model);
+err_model:
+  library.finalize(&host->backend);
+err_backend:
+  host__free(host);
+  return error;
+}
+
+void fake_host_execute(struct fake_host* host, TRITONBACKEND_Request** requests, uint32_t count) {
+  // The library may reorder the array that it is given, so it gets a copy, as from the server.
+  TRITONBACKEND_Request** copy = malloc(count * sizeof *copy);
+  memcpy(copy, requests, count * sizeof *copy);
+  TRITONSERVER_Error* error = host->library.instance_execute(&host->instance, copy, count);
+  free(copy);
+  if (error == NULL) return;
+  fprintf(stderr, "Execute must answer for its requests itself, but returned: %s\n", TRITONSERVER_ErrorMessage(error));
+  abort();
+}
+
+void fake_host_unload(struct fake_host* host) {
+  TRITONSERVER_Error* errors[] = {host->library.instance_finalize(&host->instance),
+                                  host->library.model_finalize(&host->model), host->library.finalize(&host->backend)};
+  for (int i = 0; i < 3; i++) {
+    if (errors[i] == NULL) continue;
+    fprintf(stderr, "Finalizing failed: %s\n", TRITONSERVER_ErrorMessage(errors[i]));
+    abort();
+  }
+  host__free(host);
+}
+
+const char* fake_host_leftover(const struct fake_host* host) {
+  static char text[256];
+  int descriptors = fake_open_descriptors();
+  if (fake_has_children()) return "a child process is left";
+  if (descriptors != host->descriptors_before) {
+    snprintf(text, sizeof text, "%d descriptors are open, %d were before", descriptors, host->descriptors_before);
+    return text;
+  }
+  if (fake_live_errors() != host->errors_before || fake_live_messages() != host->messages_before) {
+    snprintf(text, sizeof text, "%ld errors and %ld messages were not deleted",
+             fake_live_errors() - host->errors_before, fake_live_messages() - host->messages_before);
+    return text;
+  }
+  return NULL;
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library itself, loaded as a server loads it, in a host whose calls fail on demand. Its stub is the fake one.
+#include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_host.h"
+
+enum { COUNT = 3, WAIT_MS = 30000 };
+
+static struct fake_library library;
+static float data[COUNT][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}};
+static TRITONBACKEND_Request requests[COUNT];
+
+#define CONFIG(max_batch_size, more)                                                                              \
+  "{\"name\":\"fake_model\",\"max_batch_size\":" #max_batch_size ",\"input\":[{\"name\":\"IN\",\"data_type\":"    \
+  "\"TYPE_FP32\",\"dims\":[4]}],\"output\":[{\"name\":\"OUT\",\"data_type\":\"TYPE_FP32\",\"dims\":[4]}]" more "}"
+
+static void* symbol(void* handle, const char* name) {
+  void* found = dlsym(handle, name);
+  if (found == NULL) CHECK_FAIL("the library does not export %s", name);
+  return found;
+}
+
+// The conversion from an object pointer that POSIX promises for dlsym.
+#define FIND(field, name) *(void**)&library.field = symbol(handle, name)
+
+static void load_library(void) {
+  void* handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  if (handle == NULL) CHECK_FAIL("%s", dlerror());
+  FIND(initialize, "TRITONBACKEND_Initialize");
+  FIND(finalize, "TRITONBACKEND_Finalize");
+  FIND(get_backend_attribute, "TRITONBACKEND_GetBackendAttribute");
+  FIND(model_initialize, "TRITONBACKEND_ModelInitialize");
+  FIND(model_finalize, "TRITONBACKEND_ModelFinalize");
+  FIND(instance_initialize, "TRITONBACKEND_ModelInstanceInitialize");
+  FIND(instance_finalize, "TRITONBACKEND_ModelInstanceFinalize");
+  FIND(instance_execute, "TRITONBACKEND_ModelInstanceExecute");
+  FIND(instance_ready, "TRITONBACKEND_ModelInstanceReady");
+  if (dlsym(handle, "tsb_arena_alloc") != NULL) CHECK_FAIL("the library exports its own functions");
+}
+
+static void start(struct fake_host* host, const char* options, const char* config) {
+  const char* step;
+  struct fake_host_plan plan = {.options = options, .config = config, .repository = "/nowhere"};
+  TRITONSERVER_Error* error = fake_host_load(host, library, &plan, &step);
+  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+}
+
+static void end(struct fake_host* host) {
+  fake_host_unload(host);
+  const char* left = fake_host_leftover(host);
+  if (left != NULL) CHECK_FAIL("%s", left);
+  CHECK_INT(fake_live_responses(), 0);
+}
+
+// The model cannot be loaded: which step says so, with which code and which words.
+static void refuse(const char* options, const char* config, const char* in_step, TRITONSERVER_Error_Code code,
+                   const char* part) {
+  struct fake_host host;
+  const char* step;
+  struct fake_host_plan plan = {.options = options, .config = config, .repository = "/nowhere"};
+  TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
+  CHECK(error != NULL);
+  CHECK_CONTAINS(TRITONSERVER_ErrorMessage(error), part);
+  CHECK_TEXT(step, in_step);
+  CHECK_INT(TRITONSERVER_ErrorCode(error), code);
+  TRITONSERVER_ErrorDelete(error);
+  const char* left = fake_host_leftover(&host);
+  if (left != NULL) CHECK_FAIL("%s", left);
+}
+
+static void fill_requests(int dims_count) {
+  for (int i = 0; i < COUNT; i++) {
+    fake_request_clear(&requests[i]);
+    requests[i] = (TRITONBACKEND_Request){.input_count = 1, .outputs = {"OUT"}, .output_count = 1};
+    requests[i].inputs[0] = (TRITONBACKEND_Input){
+        .name = "IN", .datatype = TRITONSERVER_TYPE_FP32, .shape = {dims_count == 1 ? 4 : 1, 4},
+        .dims_count = (uint32_t)dims_count, .bytes = 16, .buffer_count = 1, .buffers = {data[i]}, .buffer_bytes = {16}};
+  }
+}
+
+static void send(struct fake_host* host) {
+  TRITONBACKEND_Request* batch[COUNT];
+  for (int i = 0; i < COUNT; i++) batch[i] = &requests[i];
+  fake_host_execute(host, batch, COUNT);
+  for (int i = 0; i < COUNT; i++) {
+    CHECK(fake_request_wait(&requests[i], WAIT_MS));
+    CHECK_INT(requests[i].release_count, 1);
+    CHECK_INT(requests[i].success_count + requests[i].failure_count, 1);
+  }
+}
+
+static void expect_right(int index) {
+  const TRITONBACKEND_Output* output = fake_output(&requests[index], "OUT");
+  CHECK_INT(requests[index].response_count, 1);
+  CHECK(output != NULL);
+  CHECK_INT(output->bytes, 16);
+  CHECK_INT(memcmp(output->data, data[index], 16), 0);
+  CHECK_INT(requests[index].success_count, 1);
+}
+
+static void expect_error(int index, const char* part) {
+  CHECK_INT(requests[index].response_count, 1);
+  CHECK(requests[index].response != NULL && requests[index].response->error != NULL);
+  CHECK_CONTAINS(TRITONSERVER_ErrorMessage(requests[index].response->error), part);
+  CHECK_INT(requests[index].failure_count, 1);
+}
+
+static void test_attributes(void) {
+  TRITONBACKEND_BackendAttribute attribute = {0};
+  CHECK(library.get_backend_attribute(NULL, &attribute) == NULL);
+  CHECK(attribute.parallel_loading);
+  CHECK_INT(attribute.preferred_groups, 1);
+}
+
+static void test_batches_and_statistics(void) {
+  struct fake_host host;
+  start(&host, "", CONFIG(8, ""));
+  CHECK(library.instance_ready(&host.instance) == NULL);
+  for (int i = 0; i < 10; i++) {
+    fill_requests(2);
+    send(&host);
+    for (int j = 0; j < COUNT; j++) expect_right(j);
+  }
+  CHECK_INT(host.instance.batch_reports, 10);
+  CHECK_INT(host.instance.batch_sizes, 10 * COUNT);
+  fill_requests(2);
+  end(&host);
+}
+
+// One request of three goes wrong; the others must not notice.
+static void test_calls_that_fail(void) {
+  struct fake_host host;
+  start(&host, "", CONFIG(0, ""));
+  fill_requests(1);
+  fake_faults.input_buffer = 1;
+  send(&host);
+  expect_error(0, "InputBuffer failed");
+  expect_right(1);
+  expect_right(2);
+
+  fill_requests(1);
+  requests[1].inputs[0].memory_type = TRITONSERVER_MEMORY_GPU;
+  send(&host);
+  expect_right(0);
+  expect_error(1, "is in GPU memory");
+  expect_right(2);
+
+  fill_requests(1);
+  fake_faults.request_id = -1;
+  send(&host);
+  fake_faults.request_id = 0;
+  for (int i = 0; i < COUNT; i++) expect_error(i, "RequestId failed");
+
+  fill_requests(1);
+  fake_faults.output_buffer = 1;
+  send(&host);
+  expect_error(0, "OutputBuffer failed");
+  expect_right(1);
+
+  fill_requests(1);
+  fake_faults.output_buffer_gpu = 1;
+  send(&host);
+  expect_error(0, "wanted in GPU memory");
+  expect_right(1);
+
+  fill_requests(1);
+  fake_faults.response_output = -1;
+  send(&host);
+  fake_faults.response_output = 0;
+  for (int i = 0; i < COUNT; i++) expect_error(i, "ResponseOutput failed");
+
+  fill_requests(1);
+  fake_faults.response_send = 1;  // this client hears nothing, which the log says
+  send(&host);
+  CHECK(fake_log_has("ResponseSend failed"));
+  expect_right(1);
+  expect_right(2);
+
+  fill_requests(1);
+  fake_faults.response_new = 1;
+  send(&host);
+  CHECK_INT(requests[0].response_count, 0);
+  CHECK_INT(requests[0].failure_count, 1);
+  expect_right(1);
+
+  fill_requests(1);
+  send(&host);
+  for (int i = 0; i < COUNT; i++) expect_right(i);
+  fill_requests(1);
+  end(&host);
+}
+
+static void test_models_that_are_refused(void) {
+  refuse("\"restart\":\"perhaps\"", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_INVALID_ARG, "'restart' must be");
+  refuse("", CONFIG(0, ",\"model_transaction_policy\":{\"decoupled\":true}"), "model", TRITONSERVER_ERROR_UNSUPPORTED,
+         "decoupled: true");
+  refuse("", CONFIG(0, ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"x\"}}"), "model",
+         TRITONSERVER_ERROR_INVALID_ARG, "'MAX_IN_FLIGHT_BATCHES' must be a whole number");
+  refuse("", "{\"name\":", "model", TRITONSERVER_ERROR_INTERNAL, "is not JSON");
+  refuse("\"node-path\":\"/nowhere/node\"", CONFIG(0, ""), "model", TRITONSERVER_ERROR_INTERNAL,
+         "Could not start Node '/nowhere/node'");
+  refuse("\"node-path\":\"/bin/false\"", CONFIG(0, ""), "model", TRITONSERVER_ERROR_INTERNAL,
+         "while it was starting. It exited with code 1.");
+  setenv("TRITON_TYPESCRIPT_RUNTIME", "/nowhere", 1);
+  refuse("", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_NOT_FOUND, "TRITON_TYPESCRIPT_RUNTIME");
+  setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
+}
+
+int main(void) {
+  signal(SIGPIPE, SIG_IGN);  // as in the server
+  setenv("TRITON_TYPESCRIPT_NODE", HOSTILE_STUB, 1);  // without a list of evils it is honest
+  setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
+  load_library();
+  test_attributes();
+  test_batches_and_statistics();
+  test_calls_that_fail();
+  test_models_that_are_refused();
+  return 0;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fake stub: it stands in for Node and main.js, speaks the protocol with the code of the real stub's C side, echoes
+// tensors, and then does one evil thing. FAKE_STUB_EVILS lists the evil of the first process, the second, and so on;
+// processes after the end of the list are honest. FAKE_STUB_STARTS names the file that counts them.
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "barrier.h"
+#include "layout.h"
+#include "link.h"
+
+enum { CHANNEL = 3, LIFETIME_SECONDS = 120 };
+
+static struct tsb_link link_;
+static char evil[64];
+static struct tsb_entry last_answer;
+
+static bool is(const char* name) { return strcmp(evil, name) == 0; }
+
+static void choose_evil(void) {
+  const char* list = getenv("FAKE_STUB_EVILS");
+  const char* starts = getenv("FAKE_STUB_STARTS");
+  struct stat info;
+  if (list == NULL || starts == NULL) return;
+  int fd = open(starts, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || write(fd, "x", 1) != 1 || fstat(fd, &info) != 0) _exit(90);
+  close(fd);
+  for (off_t i = 1; i < info.st_size && list != NULL; i++) {
+    list = strchr(list, ',');
+    if (list != NULL) list++;
+  }
+  if (list == NULL) return;
+  snprintf(evil, sizeof evil, "%.*s", (int)strcspn(list, ","), list);
+}
+
+// For ever, but not longer than the host lives: a test that fails must not leave this process behind.
+static void hang(void) {
+  struct pollfd item = {.fd = CHANNEL, .events = POLLRDHUP};
+  while (poll(&item, 1, -1) <= 0) {
+  }
+  _exit(0);
+}
+
+static void send_frame(uint32_t kind, const char* payload) {
+  if (tsb_channel_send(CHANNEL, kind, 0, payload, strlen(payload), NULL, 0, 5000) < 0) _exit(91);
+}
+
+static void send_bytes(const void* bytes, size_t count) {
+  if (send(CHANNEL, bytes, count, MSG_NOSIGNAL) < 0) _exit(92);
+}
+
+static void send_garbage(void) {
+  uint8_t bytes[4096];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 37 + 11);
+  send_bytes(bytes, sizeof bytes);
+}
+
+static int make_file(off_t bytes, int seals) {
+  int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0 || ftruncate(fd, bytes) != 0) _exit(93);
+  if (seals != 0 && fcntl(fd, F_ADD_SEALS, seals) != 0) _exit(94);
+  return fd;
+}
+
+static void announce(uint32_t id, int fd) {
+  if (tsb_channel_send(CHANNEL, TSB_CONTROL_REGION, id, NULL, 0, &fd, fd < 0 ? 0 : 1, 5000) < 0) _exit(95);
+}
+
+// --- Answers -------------------------------------------------------------------------------------------------------
+// Writes the record that echoes the first input of a request, into memory of the stub.
+static struct tsb_place echo_record(const struct tsb_request* request) {
+  const struct tsb_tensor* input = (const struct tsb_tensor*)(request + 1);
+  const int64_t* dims = (const int64_t*)(input + 1);
+  uint64_t bytes = sizeof(struct tsb_response) + sizeof *input + input->dims_count * sizeof *dims;
+  struct tsb_block block;
+  if (tsb_link_alloc(&link_, bytes, &block) < 0) _exit(96);
+  struct tsb_response* head = (struct tsb_response*)block.base;
+  struct tsb_tensor* output = (struct tsb_tensor*)(head + 1);
+  *head = (struct tsb_response){.record_bytes = (uint32_t)bytes, .output_count = 1};
+  *output = *input;
+  output->name = 0;
+  memcpy(output + 1, dims, input->dims_count * sizeof *dims);
+  return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = bytes};
+}
+
+static void answer(const struct tsb_entry* batch, uint32_t index, const struct tsb_place* place) {
+  struct tsb_entry entry = {.kind = TSB_ENTRY_RESPONSE, .flags = TSB_RESPONSE_FINAL, .batch = batch->batch,
+                            .generation = batch->generation, .request = index, .place = *place};
+  if (is("not_final")) entry.flags = 0;
+  if (is("unknown_kind")) entry.kind = 99;
+  if (is("execute_kind")) entry.kind = TSB_ENTRY_EXECUTE;
+  if (is("unknown_batch")) entry.batch = UINT32_MAX;
+  if (is("unused_batch")) entry.batch += 500;
+  if (is("stale_generation")) entry.generation--;
+  if (is("unknown_request")) entry.request = 1000000;
+  if (is("place_behind_the_end")) entry.place.offset = UINT64_C(1) << 40;
+  if (is("place_overflow")) entry.place.offset = UINT64_MAX - 8;
+  if (is("place_too_long")) entry.place.bytes = UINT64_C(1) << 50;
+  if (is("region_unknown")) entry.place.region = TSB_REGION_OF_STUB | 4711;
+  if (is("region_zero")) entry.place = (struct tsb_place){.region = 0, .offset = 0, .bytes = 256};
+  last_answer = entry;
+  if (tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
+  if (is("answer_twice") && tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
+  if (is("answer_early")) {
+    entry.generation++;
+    tsb_link_write(&link_, &entry, 1);
+  }
+  tsb_link_free_later(&link_, place->region, place->offset, place->bytes);
+}
+
+// A new region for each answer, used as soon as it is announced.
+static struct tsb_place record_in_new_region(const struct tsb_place* place) {
+  static uint32_t next = 100;
+  struct tsb_region region;
+  if (tsb_region_create(&region, TSB_REGION_OF_STUB | next++, 4096) < 0) _exit(98);
+  memcpy(region.base, tsb_region_resolve(&link_.regions, place), place->bytes);
+  announce(region.id, region.fd);
+  struct tsb_place moved = {.region = region.id, .offset = 0, .bytes = place->bytes};
+  tsb_region_close(&region);
+  return moved;
+}
+
+static void* change_for_ever(void* argument) {
+  uint8_t* bytes = argument;
+  for (uint64_t state = 88172645463325252;;) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    bytes[state % 88] ^= (uint8_t)(state >> 32);
+  }
+  return NULL;
+}
+
+static void keep_changing(const struct tsb_place* place) {
+  static bool started;
+  pthread_t thread;
+  if (started) return;
+  started = true;
+  uint8_t* bytes = tsb_region_resolve(&link_.regions, place);
+  if (pthread_create(&thread, NULL, change_for_ever, bytes) != 0) _exit(99);
+}
+
+static void evil_regions(void) {
+  int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  if (is("region_unsealed") || is("region_shrunk")) {
+    int fd = make_file(1 << 20, 0);
+    announce(TSB_REGION_OF_STUB | 50, fd);
+    if (is("region_shrunk") && ftruncate(fd, 0) != 0) _exit(100);
+  }
+  if (is("region_empty")) announce(TSB_REGION_OF_STUB | 50, make_file(0, seals));
+  if (is("region_too_large")) announce(TSB_REGION_OF_STUB | 50, make_file((off_t)1 << 41, seals));
+  if (is("region_of_the_shim")) announce(50, make_file(4096, seals));
+  if (is("region_without_descriptor")) announce(TSB_REGION_OF_STUB | 50, -1);
+  if (is("region_twice")) {
+    announce(TSB_REGION_OF_STUB | 50, make_file(4096, seals));
+    announce(TSB_REGION_OF_STUB | 50, make_file(4096, seals));
+  }
+  if (is("regions_without_end")) {
+    for (uint32_t i = 0; i < 300; i++) {
+      int fd = make_file(4096, seals);
+      announce(TSB_REGION_OF_STUB | (100 + i), fd);
+      close(fd);
+    }
+  }
+}
+
+static void evil_channel(void) {
+  struct tsb_frame frame = {.kind = TSB_CONTROL_REGION, .payload_bytes = UINT32_MAX};
+  if (is("garbage_on_channel")) send_garbage();
+  if (is("huge_frame")) send_bytes(&frame, sizeof frame);
+  if (is("torn_frame")) send_bytes(&frame, 7);
+  if (is("answer_nobody_asked_for")) send_frame(TSB_CONTROL_LOADED, "{}");
+  if (is("shut_down_channel")) shutdown(CHANNEL, SHUT_WR);
+  if (is("close_channel")) {
+    close(CHANNEL);
+    for (;;) pause();
+  }
+}
+
+static void evil_rings(void) {
+  struct tsb_ring_shared* to_shim = &link_.control->to_shim;
+  if (is("tail_jump")) tsb_store_seq_u64(&to_shim->tail, to_shim->tail + TSB_RING_CAPACITY + 5000);
+  if (is("tail_back")) tsb_store_seq_u64(&to_shim->tail, to_shim->tail - 3);
+  if (is("head_jump")) tsb_store_seq_u64(&link_.control->to_stub.head, UINT64_C(1) << 40);
+  if (is("full_ring_of_nonsense")) {
+    memset(link_.control->to_shim_entries, 0x5a, sizeof link_.control->to_shim_entries);
+    tsb_store_seq_u64(&to_shim->tail, to_shim->head + TSB_RING_CAPACITY);
+  }
+  if (is("all_of_memory_is_nonsense")) {
+    for (uint32_t i = 0; i < link_.regions.count; i++) {
+      memset(link_.regions.regions[i].base, 0x5a, link_.regions.regions[i].bytes);
+    }
+  }
+  uint64_t one = 1;
+  for (int i = 0; i < 2; i++) {  // whatever the words say about sleep, the shim shall look
+    if (write(link_.wake_shim_fds[i], &one, sizeof one) < 0) _exit(101);
+  }
+  // The next honest answer would put the word right.
+  if (strncmp(evil, "tail", 4) == 0 || is("full_ring_of_nonsense")) hang();
+}
+
+static void evil_process(void) {
+  if (is("exit_in_batch")) _exit(7);
+  if (is("kill_in_batch")) raise(SIGKILL);
+  if (is("abort_in_batch")) abort();
+  if (is("stop_in_batch")) raise(SIGSTOP);
+  if (is("hang_in_batch")) hang();
+  if (is("child_left_behind")) {
+    if (fork() == 0) pause();
+    _exit(7);
+  }
+  if (is("flood_of_output")) {
+    char line[1024];
+    memset(line, 'f', sizeof line);
+    line[sizeof line - 1] = '\n';
+    for (int i = 0; i < 4096; i++) {
+      if (write(1 + i % 2, line, sizeof line) < 0) _exit(102);
+    }
+  }
+}
+
+static void execute(const struct tsb_entry* entry) {
+  evil_process();
+  evil_regions();
+  evil_channel();
+  evil_rings();
+  const uint8_t* base = tsb_region_resolve(&link_.regions, &entry->place);
+  if (base == NULL) _exit(103);
+  uint32_t count = ((const struct tsb_batch*)base)->request_count;
+  const uint8_t* record = base + sizeof(struct tsb_batch);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct tsb_request* request = (const struct tsb_request*)record;
+    struct tsb_place place = echo_record(request);
+    if (is("record_that_changes")) keep_changing(&place);
+    struct tsb_place sent = is("region_for_each_answer") ? record_in_new_region(&place) : place;
+    answer(entry, i, &sent);
+    if (is("exit_after_one_answer")) _exit(7);
+    record += request->record_bytes;
+  }
+  if (is("exit_after_answers")) _exit(7);
+}
+
+// --- Steps ---------------------------------------------------------------------------------------------------------
+static void step(uint32_t kind) {
+  static const struct {
+    uint32_t kind, answer;
+    const char *name, *honest;
+  } STEPS[] = {{TSB_CONTROL_LOAD, TSB_CONTROL_LOADED, "load", "{\"config\":null}"},
+               {TSB_CONTROL_INITIALIZE, TSB_CONTROL_INITIALIZED, "initialize", "{}"},
+               {TSB_CONTROL_FINALIZE, TSB_CONTROL_FINALIZED, "finalize", "{}"}};
+  for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
+    if (STEPS[i].kind != kind) continue;
+    const char* separator = strstr(evil, "_in_");
+    if (separator != NULL && strcmp(separator + 4, STEPS[i].name) == 0) {
+      if (strncmp(evil, "exit", 4) == 0) _exit(7);
+      if (strncmp(evil, "kill", 4) == 0) raise(SIGKILL);
+      if (strncmp(evil, "hang", 4) == 0) hang();
+      if (strncmp(evil, "stop", 4) == 0) raise(SIGSTOP);
+      if (strncmp(evil, "garbage", 7) == 0) send_garbage();
+      if (strncmp(evil, "nonsense", 8) == 0) send_frame(STEPS[i].answer, "{\"config\":");
+      if (strncmp(evil, "other", 5) == 0) send_frame(TSB_CONTROL_HELLO_ACK, "{}");
+      if (strncmp(evil, "error", 5) == 0) {
+        send_frame(STEPS[i].answer, "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"the stub's own words\"}}");
+        continue;
+      }
+    }
+    send_frame(STEPS[i].answer, STEPS[i].honest);
+  }
+  if (kind == TSB_CONTROL_FINALIZE) _exit(0);
+}
+
+static void read_channel(void) {
+  struct tsb_message message;
+  int status = tsb_channel_receive(CHANNEL, &message, 0);
+  if (status == 0) _exit(0);
+  if (status < 0) _exit(104);
+  if (message.frame.kind == TSB_CONTROL_REGION) {
+    if (tsb_link_adopt(&link_, &message) < 0) _exit(105);
+  } else {
+    step(message.frame.kind);
+  }
+  tsb_message_free(&message);
+}
+
+static bool channel_has_something(void) {
+  struct pollfd item = {.fd = CHANNEL, .events = POLLIN};
+  return poll(&item, 1, 0) > 0;
+}
+
+static void serve(void) {
+  for (;;) {
+    struct pollfd items[] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = link_.wake_stub_fd, .events = POLLIN}};
+    struct tsb_entry entry;
+    uint64_t count;
+    if (tsb_ring_prepare_sleep(&link_.to_stub, 0)) poll(items, 2, 1000);
+    tsb_ring_awake(&link_.to_stub);
+    if (read(link_.wake_stub_fd, &count, sizeof count) < 0) count = 0;
+    while (channel_has_something()) read_channel();
+    while (tsb_ring_take(&link_.to_stub, &entry) > 0) {
+      if (!is("head_jump")) tsb_ring_release(&link_.to_stub);
+      execute(&entry);
+      while (channel_has_something()) read_channel();
+    }
+  }
+}
+
+// Peeking at a frame gives copies of its descriptors, so the control region can be changed before the handshake.
+static void spoil_version(uint32_t version) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
+  } control;
+  struct tsb_frame frame;
+  struct iovec part = {.iov_base = &frame, .iov_len = sizeof frame};
+  struct msghdr head = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+  int fd;
+  if (recvmsg(CHANNEL, &head, MSG_PEEK) != sizeof frame || CMSG_FIRSTHDR(&head) == NULL) _exit(106);
+  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&head)), sizeof fd);
+  struct tsb_control* shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (shared == MAP_FAILED) _exit(107);
+  tsb_store_release_u32(&shared->version, version);
+}
+
+static void say_hello(void) {
+  char why[640];
+  if (is("other_version")) spoil_version(TSB_PROTOCOL_VERSION + 1);
+  if (is("version_not_published")) spoil_version(0);
+  uint64_t fingerprint = tsb_layout_fingerprint() + (is("wrong_fingerprint") ? 1 : 0);
+  if (tsb_link_connect(&link_, CHANNEL, fingerprint, why, sizeof why) < 0) {
+    fprintf(stderr, "%s\n", why);
+    _exit(1);
+  }
+  if (is("exit_after_hello")) _exit(7);
+  if (is("kill_after_hello")) raise(SIGKILL);
+  if (is("hang_after_hello")) hang();
+  if (is("garbage_after_hello")) send_garbage();
+  if (is("refuse_without_reason")) send_frame(TSB_CONTROL_REFUSED, "");
+  if (is("other_answer_to_hello")) send_frame(TSB_CONTROL_INITIALIZED, "{}");
+  if (is("hello_that_is_not_json")) send_frame(TSB_CONTROL_HELLO_ACK, "\x01\x02");
+  if (is("descriptors_nobody_asked_for")) {
+    int descriptors[] = {0, 1, 2, CHANNEL};
+    tsb_channel_send(CHANNEL, TSB_CONTROL_HELLO_ACK, 0, "{}", 2, descriptors, 4, 5000);
+    return;
+  }
+  send_frame(TSB_CONTROL_HELLO_ACK, "{\"node\":\"fake\"}");
+}
+
+int main(void) {
+  alarm(LIFETIME_SECONDS);
+  choose_evil();
+  if (is("exit_before_hello")) _exit(0);
+  say_hello();
+  serve();
+  return 0;
+}
