@@ -16,7 +16,13 @@
 #include "barrier.h"
 #include "layout.h"
 
-enum { HELLO_TIMEOUT_MS = 30000, SEND_TIMEOUT_MS = 10000, FULL_RING_NAP_NS = 50000, FULL_ARENA_NAPS = 4000, WATCH_STACK_BYTES = 65536 };
+enum {
+  HELLO_TIMEOUT_MS = 30000,
+  SEND_TIMEOUT_MS = 10000,
+  FULL_RING_NAP_NS = 50000,
+  FULL_ARENA_NAPS = 4000,
+  WATCH_STACK_BYTES = 65536
+};
 
 static int link__announce(void* context, const struct tsb_region* region) {
   struct tsb_link* link = context;
@@ -89,14 +95,17 @@ int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, c
   return 0;
 }
 
+void tsb_link_end_with_server(void) {
+  // Nobody reads any more what this process could still do. Its children go with it, as it leads its own process group.
+  if (getpgrp() == getpid()) kill(0, SIGKILL);
+  _exit(1);
+}
+
 static void* link__watch(void* argument) {
   struct pollfd item = {.fd = (int)(intptr_t)argument, .events = POLLRDHUP};
   while (poll(&item, 1, -1) < 0 && errno == EINTR) {
   }
-  // The server is gone: so is every reader of what this process could still do. Its children go with it, as it leads
-  // its own process group.
-  if (getpgrp() == getpid()) kill(0, SIGKILL);
-  _exit(1);
+  tsb_link_end_with_server();
 }
 
 int tsb_link_watch_server(struct tsb_link* link) {

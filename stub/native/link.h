@@ -33,6 +33,8 @@ struct tsb_link {
 int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, char* why, size_t why_bytes);
 // Ends this process and its children as soon as the shim's process is gone, whatever JavaScript does meanwhile.
 int tsb_link_watch_server(struct tsb_link* link);
+// The server is gone. Whichever thread sees it first must take the model's children along.
+_Noreturn void tsb_link_end_with_server(void);
 // Takes a REGION frame. 0 or negative.
 int tsb_link_adopt(struct tsb_link* link, struct tsb_message* message);
 // -ENOMEM: the cap does not allow it.

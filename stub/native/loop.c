@@ -98,7 +98,7 @@ int tsb_loop_read_channel(struct tsb_addon* addon) {
     struct tsb_message message;
     int status = tsb_channel_receive(addon->link.channel, &message, 0);
     if (status == -ETIMEDOUT) return 0;
-    if (status == 0) return -EPIPE;
+    if (status == 0) tsb_link_end_with_server();
     if (status < 0) return status;
     if (message.frame.kind == TSB_CONTROL_REGION) {
       status = tsb_link_adopt(&addon->link, &message);
@@ -120,7 +120,7 @@ int tsb_loop_read_channel(struct tsb_addon* addon) {
 static void loop__on_channel(uv_poll_t* handle, int status, int events) {
   struct tsb_addon* addon = handle->data;
   (void)events;
-  if (status < 0 || tsb_loop_read_channel(addon) < 0) _exit(1);  // the server is gone; see also link__watch
+  if (status < 0 || tsb_loop_read_channel(addon) < 0) tsb_link_end_with_server();
   loop__deliver_messages(addon);
 }
 

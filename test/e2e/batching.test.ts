@@ -74,7 +74,7 @@ const together = <T>(count: number, start: (i: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, i) => start(i)));
 
 /** Keeps the only instance of a model busy; the requests that follow wait in the queue. */
-async function occupy(model: string, ms = 600): Promise<{ freed: Promise<Seen> }> {
+async function occupy(model: string, ms = 1000): Promise<{ freed: Promise<Seen> }> {
   const executions = async () =>
     [
       ...(await (await fetchOnce(server.metricsUrl)).text()).matchAll(
@@ -270,18 +270,18 @@ test("ragged batches keep each request's own size", async () => {
 });
 
 describe("MAX_IN_FLIGHT_BATCHES", () => {
-  const load = (model: string) => together(64, () => look(client, model, { delayMs: 50 }));
+  const load = (model: string, delayMs: number) => together(64, () => look(client, model, { delayMs }));
   const most = (seen: readonly Seen[]) => Math.max(...seen.map(({ mostInFlight }) => mostInFlight));
 
   test("lets a model that awaits work on many batches at once", async () => {
-    const seen = await load("overlapping");
+    const seen = await load("overlapping", 200);
     expect(new Set(seen.map(({ order }) => order)).size).toBe(64);
     expect(most(seen)).toBeGreaterThan(16);
     expect(most(seen)).toBeLessThanOrEqual(64);
   });
 
   test("is a limit", async () => {
-    const seen = await load("four");
+    const seen = await load("four", 50);
     expect(most(seen)).toBe(4);
   });
 
@@ -292,7 +292,7 @@ describe("MAX_IN_FLIGHT_BATCHES", () => {
 
   test("lets a later request finish first", async () => {
     const finished: string[] = [];
-    const slow = look(client, "overlapping", { delayMs: 400 }).then(() => finished.push("slow"));
+    const slow = look(client, "overlapping", { delayMs: 1000 }).then(() => finished.push("slow"));
     const quick = look(client, "overlapping", { delayMs: 1 }).then(() => finished.push("quick"));
     await Promise.all([slow, quick]);
     expect(finished).toEqual(["quick", "slow"]);

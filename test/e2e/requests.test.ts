@@ -8,6 +8,7 @@ import {
   inferJson,
   look,
   type Protocol,
+  requestJson,
   startServer,
   type TestServer,
   TritonClient,
@@ -122,6 +123,13 @@ test("plain JSON works", async () => {
       outputs: [{ name: "DOUBLED", datatype: "FP32", shape: [3], data: [2, 5, -8] }],
     },
   });
+});
+
+test("the generate extension works", async () => {
+  const { status, body } = await requestJson(`${server.url}/v2/models/mirror/generate`, { INPUT: [1, 2.5], id: "g" });
+  expect(status).toBe(200);
+  expect(body.SUM).toBe(3.5);
+  expect(JSON.parse(body.SEEN)).toMatchObject({ id: "g", inputs: { INPUT: { shape: [2], data: [1, 2.5] } } });
 });
 
 test("the binary tensor extension works by hand", async () => {

@@ -48,6 +48,7 @@ const start = (modelConfig: ModelConfig): InitializePayload => ({
   instanceName: "m_0",
   instanceKind: "CPU",
   deviceId: "0",
+  concurrency: 1,
   inputs: [],
   outputs: [],
   modelConfig,

@@ -261,6 +261,16 @@ describe("reload under load", () => {
 });
 
 describe("the end of the server", () => {
+  test("SIGKILL, several times and with many families", async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    for (let round = 0; round < 3; round++) {
+      const server = await startServer({ models: names.map((name) => bad("children", "", name)) });
+      const families = await Promise.all(names.map(async (name) => (await infer(server, name)).values));
+      await server.kill();
+      await gone(families.flat());
+    }
+  });
+
   const shared = () => readdirSync("/dev/shm").sort();
 
   test.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)("%s: nothing is left", async (signal) => {

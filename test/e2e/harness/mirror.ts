@@ -10,6 +10,9 @@ export interface Seen {
   call: number;
   index: number;
   batch: number;
+  /** When the execute call began and ended, in milliseconds. */
+  from: number;
+  to: number;
   /** The how manieth request of the instance this is. */
   order: number;
   /** The most execute calls that were in flight at once so far. */
