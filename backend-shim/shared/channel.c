@@ -11,7 +11,7 @@
 #include "barrier.h"
 
 // A peer that stops in the middle of a frame is as broken as one that writes nonsense.
-enum { CHANNEL_FRAME_TIMEOUT_MS = 10000 };
+enum { CHANNEL_FRAME_TIMEOUT_MS = 5000 };
 
 static int channel__wait(int socket, short events, int timeout_ms) {
   struct pollfd descriptor = {.fd = socket, .events = events};
@@ -94,10 +94,20 @@ static int channel__collect(struct msghdr* head, struct tsb_message* message, ui
   return (head->msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : status;
 }
 
+// How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer that
+// sends a byte now and then cannot hold its reader.
+static int channel__receive_wait(int socket, uint64_t* deadline_ns, int timeout_ms) {
+  if (*deadline_ns == 0) return channel__wait(socket, POLLIN, timeout_ms);
+  uint64_t now = tsb_now_ns();
+  if (now >= *deadline_ns) return -EPROTO;
+  int status = channel__wait(socket, POLLIN, (int)((*deadline_ns - now) / 1000000) + 1);
+  return status == -ETIMEDOUT ? -EPROTO : status;
+}
+
 // Receives exactly `bytes`; descriptors are collected as they come. Returns 1, 0 at an orderly end before the first
 // byte, or negative.
 static int channel__receive_all(int socket, void* data, uint64_t bytes, struct tsb_message* message, uint32_t* count,
-                                int timeout_ms) {
+                                uint64_t* deadline_ns, int timeout_ms) {
   uint64_t got = 0;
   while (got < bytes) {
     union {
@@ -110,12 +120,13 @@ static int channel__receive_all(int socket, void* data, uint64_t bytes, struct t
     ssize_t received = recvmsg(socket, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (received > 0) {
       got += (uint64_t)received;
+      if (*deadline_ns == 0) *deadline_ns = tsb_now_ns() + CHANNEL_FRAME_TIMEOUT_MS * UINT64_C(1000000);
       int status = channel__collect(&head, message, count);
       if (status < 0) return status;
     } else if (received == 0) {
       return got == 0 ? 0 : -EPROTO;
     } else if (errno == EAGAIN) {
-      int status = channel__wait(socket, POLLIN, got == 0 ? timeout_ms : CHANNEL_FRAME_TIMEOUT_MS);
+      int status = channel__receive_wait(socket, deadline_ns, timeout_ms);
       if (status < 0) return status;
     } else if (errno == ECONNRESET) {
       return 0;
@@ -128,9 +139,11 @@ static int channel__receive_all(int socket, void* data, uint64_t bytes, struct t
 
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms) {
   uint32_t count = 0;
+  uint64_t deadline_ns = 0;  // 0: nothing came yet
   memset(message, 0, sizeof *message);
   for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
-  int status = channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, timeout_ms);
+  int status = channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, &deadline_ns,
+                                    timeout_ms);
   if (status <= 0) goto err;
   status = -EPROTO;
   uint64_t bytes = message->frame.payload_bytes;
@@ -140,7 +153,7 @@ int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms)
   if (message->payload == NULL) goto err;
   message->payload[bytes] = '\0';
   if (bytes == 0) return 1;
-  status = channel__receive_all(socket, message->payload, bytes, message, &count, CHANNEL_FRAME_TIMEOUT_MS);
+  status = channel__receive_all(socket, message->payload, bytes, message, &count, &deadline_ns, timeout_ms);
   if (status > 0 && message->frame.descriptor_count == count) return 1;
   if (status >= 0) status = -EPROTO;
 err:

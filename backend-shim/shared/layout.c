@@ -21,7 +21,7 @@ const struct tsb_layout_item tsb_layout_items[] = {
     SIZE(ring_shared), FIELD(ring_shared, tail), FIELD(ring_shared, head), FIELD(ring_shared, consumer_sleeps),
     SIZE(place), FIELD(place, region), FIELD(place, offset), FIELD(place, bytes),
     SIZE(entry), FIELD(entry, kind), FIELD(entry, flags), FIELD(entry, batch), FIELD(entry, generation),
-    FIELD(entry, request), FIELD(entry, place),
+    FIELD(entry, request), FIELD(entry, place), FIELD(entry, sent_ns),
     SIZE(control), FIELD(control, to_stub), FIELD(control, to_shim), FIELD(control, to_stub_entries),
     FIELD(control, to_shim_entries),
     SIZE(tensor), FIELD(tensor, name), FIELD(tensor, datatype), FIELD(tensor, dims_count), FIELD(tensor, name_offset),

@@ -2,6 +2,7 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -89,3 +90,13 @@ int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) {
 }
 
 void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0); }
+
+void tsb_ring_clear_wake(int wake_fd) {
+  uint64_t count;
+  struct iovec part = {.iov_base = &count, .iov_len = sizeof count};
+  // O_NONBLOCK belongs to the description that both processes share, so the other one could take it away. RWF_NOWAIT is
+  // this call's own; where the system does not know it for eventfds, O_NONBLOCK must do.
+  ssize_t got = preadv2(wake_fd, &part, 1, -1, RWF_NOWAIT);
+  if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) got = read(wake_fd, &count, sizeof count);
+  (void)got;  // EAGAIN: an earlier read took the count
+}

@@ -43,5 +43,7 @@ int tsb_ring_spin(struct tsb_ring* ring);
 // (then do not sleep).
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);
 void tsb_ring_awake(struct tsb_ring* ring);
+// Consumer: takes the count of its eventfd. Never blocks, whatever the other process made of the descriptor's flags.
+void tsb_ring_clear_wake(int wake_fd);
 
 #endif

@@ -64,7 +64,8 @@ struct tsb_entry {
   uint32_t request;      // index in the batch; 0 for EXECUTE
   uint32_t reserved0;
   struct tsb_place place;
-  uint64_t reserved1[2];
+  uint64_t sent_ns;      // CLOCK_MONOTONIC of RESPONSE: when the answer was written, from where on the model is free
+  uint64_t reserved1;
 };
 static_assert(sizeof(struct tsb_entry) == 64, "entry size");
 static_assert(offsetof(struct tsb_entry, place) == 24, "entry layout");

@@ -20,6 +20,7 @@ enum {
 
 struct answers_times {
   uint64_t exec_start_ns, compute_start_ns, compute_end_ns;
+  uint64_t sent_ns;  // the stub wrote the answer
 };
 
 static void answers__release(struct tsb_instance* instance, TRITONBACKEND_Request* request, bool success,
@@ -33,7 +34,8 @@ static void answers__release(struct tsb_instance* instance, TRITONBACKEND_Reques
 
 void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Request* request, uint64_t exec_start_ns,
                               TRITONSERVER_Error* error) {
-  struct answers_times times = {exec_start_ns, exec_start_ns, tsb_now_ns()};
+  struct answers_times times = {
+      .exec_start_ns = exec_start_ns, .compute_start_ns = exec_start_ns, .compute_end_ns = tsb_now_ns()};
   tsb_response_send_error(request, error);
   answers__release(instance, request, false, &times);
 }
@@ -59,16 +61,26 @@ static void answers__finish_batch(struct tsb_instance* instance, struct tsb_stub
                 "Reporting batch statistics");
 }
 
-// A batch that was handed over while the model was busy with another one was waiting, not computing: its times begin
-// when the model was free, and Triton counts the wait as time in the queue.
-static void answers__start_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot,
-                                 struct answers_times* times) {
+// The times of a request, without its waits in the stub and in the ring: while the model was at the batch before, and while
+// the reader was at that batch's answers. Triton then counts these waits as time in the queue, which they are. What is
+// left is what the request itself took, wake-ups included. `sent_ns` is the stub's word, so it is held to what can be true.
+static void answers__set_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot, uint64_t sent_ns,
+                               struct answers_times* times) {
   uint64_t waited_ns = 0;
-  if (instance->concurrency == 1 && instance->last_answer_ns > slot->compute_start_ns) {
-    waited_ns = instance->last_answer_ns - slot->compute_start_ns;
+  if (sent_ns < slot->compute_start_ns) sent_ns = slot->compute_start_ns;
+  if (sent_ns > times->compute_end_ns) sent_ns = times->compute_end_ns;
+  if (instance->concurrency == 1 && instance->model_free_ns > slot->compute_start_ns) {
+    uint64_t free_ns = instance->model_free_ns < sent_ns ? instance->model_free_ns : sent_ns;
+    waited_ns += free_ns - slot->compute_start_ns;
+  }
+  if (instance->reader_free_ns > sent_ns) {
+    uint64_t free_ns =
+        instance->reader_free_ns < times->compute_end_ns ? instance->reader_free_ns : times->compute_end_ns;
+    waited_ns += free_ns - sent_ns;
   }
   times->exec_start_ns = slot->exec_start_ns + waited_ns;
   times->compute_start_ns = slot->compute_start_ns + waited_ns;
+  times->sent_ns = sent_ns;
 }
 
 // Takes one waiting request out of its batch; from here on it is this thread's alone.
@@ -80,7 +92,7 @@ static TRITONBACKEND_Request* answers__take(struct tsb_instance* instance, const
   if (request != NULL) {
     struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
     slot->requests[entry->request] = NULL;
-    answers__start_times(instance, slot, times);
+    answers__set_times(instance, slot, entry->sent_ns, times);
   }
   pthread_mutex_unlock(&instance->lock);
   return request;
@@ -102,6 +114,8 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   if (--slot->unanswered == 0) {
     pthread_mutex_lock(&instance->lock);  // tsb_answers_check_time reads it on the supervisor's thread
     instance->last_answer_ns = times.compute_end_ns;
+    instance->model_free_ns = times.sent_ns;
+    instance->reader_free_ns = tsb_now_ns();
     pthread_mutex_unlock(&instance->lock);
     // A moving average: one batch that lost its processor for a moment says little about the next.
     uint64_t compute_ns = times.compute_end_ns - times.compute_start_ns;
@@ -132,7 +146,9 @@ void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, 
   for (uint32_t i = 0; i < instance->batches.count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use) continue;
-    struct answers_times times = {slot->exec_start_ns, slot->compute_start_ns, tsb_now_ns()};
+    struct answers_times times = {.exec_start_ns = slot->exec_start_ns,
+                                  .compute_start_ns = slot->compute_start_ns,
+                                  .compute_end_ns = tsb_now_ns()};
     for (uint32_t j = 0; j < slot->request_count; j++) {
       TRITONBACKEND_Request* request = slot->requests[j];
       if (request == NULL) continue;
@@ -151,7 +167,7 @@ void tsb_answers_check_time(struct tsb_instance* instance, struct tsb_stub* stub
   for (uint32_t i = 0; i < instance->batches.count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use) continue;
-    // What waited behind another batch did not run yet; see answers__start_times.
+    // What waited behind another batch did not run yet; see answers__set_times.
     uint64_t waited_ns = 0;
     if (instance->concurrency == 1 && instance->last_answer_ns > slot->exec_start_ns) {
       waited_ns = instance->last_answer_ns - slot->exec_start_ns;
@@ -191,11 +207,7 @@ static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub)
   struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN}};
   int ready = poll(items, 2, answers__timeout_ms(instance));
   tsb_ring_awake(&stub->to_shim);
-  if (items[0].revents != 0) {
-    uint64_t count;
-    ssize_t got = read(wake_fd, &count, sizeof count);
-    (void)got;  // EAGAIN: an earlier read took the count
-  }
+  if (items[0].revents != 0) tsb_ring_clear_wake(wake_fd);
   if (ready == 0) tsb_answers_check_time(instance, stub);
   return ready > 0 && items[1].revents != 0;
 }
@@ -249,7 +261,7 @@ void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, boo
   // Who comes back at once has more requests waiting, and need not wait for this answer.
   bool hurried = exec_start_ns - instance->left_ns < HURRIED_NS;
   tsb_ring_awake(ring);
-  ring->spin_ns = answers__spin_ns(instance);
+  ring->spin_ns = hurried ? TSB_SPIN_NS : answers__spin_ns(instance);
   for (;;) {
     broken = tsb_answers_drain(instance, stub) < 0;
     if (dead || broken) break;
@@ -270,9 +282,7 @@ void tsb_answers_leave(struct tsb_instance* instance, struct tsb_stub* stub) {
 }
 
 void tsb_answers_look(struct tsb_instance* instance, struct tsb_stub* stub) {
-  uint64_t count;
-  ssize_t got = read(stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], &count, sizeof count);
-  (void)got;  // EAGAIN: nothing was written
+  tsb_ring_clear_wake(stub->wake_shim_fds[TSB_WAKER_SUPERVISOR]);
   tsb_store_seq_u32(&instance->look_wanted, 1);
   tsb_fence_seq();  // pairs with the fence in answers__let_go: it sees the wish, or this thread gets the lock
   if (pthread_mutex_trylock(&instance->reading) != 0) return;

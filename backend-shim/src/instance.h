@@ -51,6 +51,8 @@ struct tsb_instance {
   pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
   uint32_t look_wanted;        // the supervisor was woken for an answer but found `reading` taken; atomic
   uint64_t left_ns;            // when Execute left last
+  uint64_t model_free_ns;      // when the stub wrote the last answer of the batch answered last
+  uint64_t reader_free_ns;     // when the reader was done with it
   uint64_t last_answer_ns;     // of the batch answered last; written by the reader, as the next, but under `lock`
   uint64_t recent_compute_ns;  // how long the model takes for one, averaged over the last few
 

@@ -240,3 +240,9 @@ int64_t tsb_json_int(const struct tsb_json* value, int64_t otherwise) {
   long long number = strtoll(value->string, &rest, 10);
   return errno == 0 && rest != value->string && *rest == '\0' ? number : otherwise;
 }
+
+uint32_t tsb_json_length(const struct tsb_json* array) {
+  uint32_t length = 0;
+  for (const struct tsb_json* item = array != NULL ? array->first : NULL; item != NULL; item = item->next) length++;
+  return length;
+}

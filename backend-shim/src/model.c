@@ -6,33 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduling.h"
+
 static TRITONSERVER_Error* model__out_of_memory(void) {
   return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while loading a model.");
 }
 
-static int64_t model__length(const struct tsb_json* array) {
-  int64_t length = 0;
-  for (const struct tsb_json* item = array != NULL ? array->first : NULL; item != NULL; item = item->next) length++;
-  return length;
-}
-
-static bool model__has_one_instance(const struct tsb_json* config) {
-  const struct tsb_json* groups = tsb_json_member(config, "instance_group");
-  if (model__length(groups) != 1) return false;
-  const struct tsb_json* group = groups->first;
-  return tsb_json_int(tsb_json_member(group, "count"), 1) == 1 && model__length(tsb_json_member(group, "gpus")) <= 1;
-}
-
-// Whether an instance may take its next batch while it is at one. Not where batches grow in the server meanwhile, nor
-// where another instance could have it, nor where the server counts by Execute who uses a resource.
-static bool model__may_prefetch(const struct tsb_json* config) {
-  if (tsb_json_member(config, "dynamic_batching") != NULL || tsb_json_member(config, "sequence_batching") != NULL) {
-    return false;
+// What the server would accept and this backend would not do is refused at load, not found out by a client.
+static TRITONSERVER_Error* model__refuse_unsupported(const struct tsb_model* model, const struct tsb_json* config) {
+  const struct tsb_json* policy = tsb_json_member(config, "model_transaction_policy");
+  if (tsb_json_bool(tsb_json_member(policy, "decoupled"), false)) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                         "Model '%s' asks for 'model_transaction_policy { decoupled: true }', but this version of the "
+                         "TypeScript backend sends exactly one response for each request. Remove the setting.",
+                         model->name);
   }
-  if (!model__has_one_instance(config)) return false;
-  const struct tsb_json* group = tsb_json_member(config, "instance_group")->first;
-  const struct tsb_json* limiter = tsb_json_member(group, "rate_limiter");
-  return model__length(tsb_json_member(limiter, "resources")) == 0;
+  const struct tsb_json* sequences = tsb_json_member(config, "sequence_batching");
+  if (tsb_json_length(tsb_json_member(sequences, "state")) > 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                         "Model '%s' asks for 'sequence_batching { state }', but the TypeScript backend does not keep state in "
+                         "the server. Remove the setting and keep the state in the model, by request.correlationId.",
+                         model->name);
+  }
+  return NULL;
 }
 
 static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
@@ -54,8 +50,8 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   tsb_settings_free(&model->settings);
   error = tsb_settings_read_model(&model->settings, &model->backend->settings, config);
   model->max_batch_size = tsb_json_int(tsb_json_member(config, "max_batch_size"), 0);
-  model->one_instance = model__has_one_instance(config);
-  model->may_prefetch = model__may_prefetch(config);
+  model->one_instance = tsb_scheduling_has_one_instance(config);
+  model->may_prefetch = tsb_scheduling_may_prefetch(config);
   tsb_io_table_free(&model->inputs);
   tsb_io_table_free(&model->outputs);
   int status = tsb_io_table_read(&model->inputs, config, "input");
@@ -66,13 +62,7 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
                                               "An input or output of model '%s' has more than %u dimensions.", model->name,
                                               TSB_MAX_DIMS - 1);
   }
-  const struct tsb_json* policy = tsb_json_member(config, "model_transaction_policy");
-  if (error == NULL && tsb_json_bool(tsb_json_member(policy, "decoupled"), false)) {
-    error = tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                          "Model '%s' asks for 'model_transaction_policy { decoupled: true }', but this version of the "
-                          "TypeScript backend sends exactly one response for each request. Remove the setting.",
-                          model->name);
-  }
+  if (error == NULL) error = model__refuse_unsupported(model, config);
   tsb_json_free(&document);
   return error;
 }

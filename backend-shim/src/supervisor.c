@@ -94,7 +94,7 @@ static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stu
   pthread_mutex_lock(&instance->reading);
   tsb_answers_drain(instance, stub);
   tsb_answers_fail_all(instance, stub, instance->reason);
-  instance->last_answer_ns = instance->recent_compute_ns = 0;
+  instance->model_free_ns = instance->reader_free_ns = instance->last_answer_ns = instance->recent_compute_ns = 0;
   pthread_mutex_unlock(&instance->reading);
 }
 

@@ -102,6 +102,17 @@ static void test_a_torn_frame_is_an_error(void) {
   }
 }
 
+// A peer that begins a frame and then says nothing more is broken, not quiet; and a byte now and then does not help it.
+static void test_a_frame_has_a_deadline(void) {
+  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  struct tsb_message message;
+  open_pair();
+  send_raw((const char*)&frame, sizeof frame, -1, 0);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 0), -EPROTO);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 static void* send_slowly(void* argument) {
   const char* bytes = argument;
   for (size_t i = 0; i < sizeof(struct tsb_frame) + 8; i++) {
@@ -201,6 +212,7 @@ int main(void) {
   test_nothing_there_and_the_end();
   test_limits_of_the_sender();
   test_a_torn_frame_is_an_error();
+  test_a_frame_has_a_deadline();
   test_a_frame_may_come_byte_by_byte();
   test_frames_that_lie_are_refused_and_leak_nothing();
   test_descriptors_beside_the_payload_are_counted();

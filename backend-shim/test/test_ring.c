@@ -3,6 +3,7 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -167,7 +168,20 @@ static void test_spinning_ends(void) {
   close_ring(fixture);
 }
 
+// The stub shares the eventfd's description and may take O_NONBLOCK away; the shim must not block all the same.
+static void test_clearing_never_blocks(void) {
+  int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  uint64_t one = 1;
+  CHECK(wake_fd >= 0);
+  CHECK_INT(write(wake_fd, &one, sizeof one), sizeof one);
+  CHECK_INT(fcntl(wake_fd, F_SETFL, 0), 0);
+  tsb_ring_clear_wake(wake_fd);
+  tsb_ring_clear_wake(wake_fd);  // nothing is there: a blocking read would end in the test's time limit
+  close(wake_fd);
+}
+
 int main(void) {
+  test_clearing_never_blocks();
   test_entries_come_in_order_and_only_when_published();
   test_a_full_ring_says_so_until_it_is_released();
   test_positions_wrap();

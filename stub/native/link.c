@@ -179,9 +179,11 @@ int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset,
   return 0;
 }
 
-int tsb_link_write(struct tsb_link* link, const struct tsb_entry* entries, uint32_t count) {
+int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count) {
+  uint64_t now_ns = tsb_now_ns();
   for (uint32_t i = 0; i < count; i++) {
     int status;
+    entries[i].sent_ns = now_ns;
     while ((status = tsb_ring_write(&link->to_shim, &entries[i])) == -ENOSPC) {
       // The shim always reads on, and a dead one ends this process (link__watch), so this wait is short.
       tsb_ring_publish(&link->to_shim);

@@ -43,7 +43,7 @@ int tsb_link_alloc(struct tsb_link* link, uint64_t bytes, struct tsb_block* bloc
 int tsb_link_free(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
 // Frees a block after the shim has consumed all entries written so far. 0 or -ENOMEM.
 int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
-// Writes entries, waiting for room when the ring is full, and publishes them. 0 or -EPROTO.
-int tsb_link_write(struct tsb_link* link, const struct tsb_entry* entries, uint32_t count);
+// Writes entries, stamped with the time, waiting for room when the ring is full, and publishes them. 0 or -EPROTO.
+int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count);
 
 #endif

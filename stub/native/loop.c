@@ -66,14 +66,19 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   return count;
 }
 
+// Comes back to loop__on_wake after the others had their turn.
+static void loop__wake(struct tsb_addon* addon) {
+  uint64_t one = 1;
+  ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
+  (void)written;  // only fails when the counter is full, and then the loop comes back all the same
+}
+
 static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   struct tsb_addon* addon = handle->data;
   struct tsb_ring* ring = &addon->link.to_stub;
-  uint64_t value = 0;
   (void)events;
   if (status < 0) return;
-  ssize_t got = read(addon->link.wake_stub_fd, &value, sizeof value);
-  (void)got;  // EAGAIN: a wake-up that was not needed
+  tsb_ring_clear_wake(addon->link.wake_stub_fd);
   tsb_ring_awake(ring);
   uint64_t end = tsb_now_ns() + CALLBACK_NS;
   for (;;) {
@@ -89,8 +94,7 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   }
   // Time is up: sleep if nothing is there, else come back after the others had their turn.
   if (tsb_ring_prepare_sleep(ring, 0)) return;
-  value = 1;
-  got = write(addon->link.wake_stub_fd, &value, sizeof value);
+  loop__wake(addon);
 }
 
 int tsb_loop_read_channel(struct tsb_addon* addon) {
@@ -138,9 +142,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   addon->started = true;
   // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
   if (!tsb_ring_prepare_sleep(&addon->link.to_stub, 0)) {
-    uint64_t one = 1;
-    ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
-    (void)written;
+    loop__wake(addon);
   }
   return 0;
 }

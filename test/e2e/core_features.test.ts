@@ -87,6 +87,10 @@ beforeAll(async () => {
         'instance_group [ { count: 4, kind: KIND_CPU, rate_limiter { resources [ { name: "GATE", count: 1 } ] } } ]',
       ),
       mirror("decoupled", "model_transaction_policy { decoupled: true }"),
+      mirror(
+        "stateful",
+        'sequence_batching { state [ { input_name: "S", output_name: "T", data_type: TYPE_FP32, dims: [ 1 ] } ] }',
+      ),
       mirror("groups", 'instance_group [ { name: "a", count: 2, kind: KIND_CPU }, { name: "b", kind: KIND_MODEL } ]'),
       mirror("gpu", "instance_group [ { kind: KIND_GPU } ]"),
       mirror("default_group", ""),
@@ -229,12 +233,14 @@ describe("system shared memory", () => {
   });
 });
 
-test("decoupled is refused with a clear sentence", async () => {
+test.each([
+  ["decoupled", /decoupled: true.*Remove the setting/],
+  ["stateful", /sequence_batching \{ state \}.*Remove the setting/],
+])("%s is refused with a clear sentence", async (model, sentence) => {
   const { body } = await requestJson(`${server.url}/v2/repository/index`, {});
-  const entry = body.find(({ name }: { name: string }) => name === "decoupled");
+  const entry = body.find(({ name }: { name: string }) => name === model);
   expect(entry.state).toBe("UNAVAILABLE");
-  expect(entry.reason).toMatch(/decoupled/);
-  expect(entry.reason).toMatch(/Set .*model_transaction_policy|not supported|Remove/);
+  expect(entry.reason).toMatch(sentence);
 });
 
 describe("an ensemble of TypeScript models", () => {

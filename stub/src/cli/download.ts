@@ -103,9 +103,13 @@ export async function sha256(file: string): Promise<string> {
 
 /**
  * Downloads the pinned wheel below `folder` and gives its path. Throws CliError when Python or pip is missing, the
- * index cannot be reached, or the file is not the pinned one.
+ * index cannot be reached, or the file is not the pinned one. After `interrupt` it throws once pip has ended.
  */
-export async function downloadWheel(folder: string, stream: NodeJS.WriteStream): Promise<string> {
+export async function downloadWheel(
+  folder: string,
+  stream: NodeJS.WriteStream,
+  interrupt: AbortSignal = new AbortController().signal,
+): Promise<string> {
   const destination = path.join(folder, "wheel");
   const scratch = path.join(folder, "pip");
   mkdirSync(destination, { recursive: true });
@@ -114,12 +118,12 @@ export async function downloadWheel(folder: string, stream: NodeJS.WriteStream):
     env: { ...process.env, TMPDIR: scratch, PYTHONUNBUFFERED: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // A download that goes on after Ctrl-C would write into the folder that is removed then: it has to end first.
   const killPip = () => child.kill("SIGKILL");
-  process.prependOnceListener("exit", killPip);
+  interrupt.addEventListener("abort", killPip);
   const finish = stream.isTTY ? showProgress(folder, stream) : () => {};
   try {
     const { code, output } = await ended(child);
+    interrupt.throwIfAborted();
     if (code !== 0) throw new CliError(explainPipFailure(output));
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
@@ -128,7 +132,7 @@ export async function downloadWheel(folder: string, stream: NodeJS.WriteStream):
     );
   } finally {
     finish();
-    process.removeListener("exit", killPip);
+    interrupt.removeEventListener("abort", killPip);
   }
   return checkWheel(path.join(destination, serverWheel.fileName));
 }

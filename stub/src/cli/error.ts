@@ -3,6 +3,13 @@
 /** A failure that the person at the terminal can mend: it is printed as its one sentence, without a stack. */
 export class CliError extends Error {
   override readonly name = "CliError";
+  /** What the process ends with. */
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }
 
 /** The message of anything that was thrown. */

@@ -50,5 +50,5 @@ try {
   await program(extra).parseAsync(own, { from: "user" });
 } catch (error) {
   report(error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof CliError ? error.exitCode : 1;
 }

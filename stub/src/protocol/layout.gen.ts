@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xe4e4bf9c0e4e295dn;
+export const FINGERPRINT = 0x951cced3b28a1f58n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -46,6 +46,7 @@ export const ENTRY_BATCH = 8;
 export const ENTRY_GENERATION = 12;
 export const ENTRY_REQUEST = 16;
 export const ENTRY_PLACE = 24;
+export const ENTRY_SENT_NS = 48;
 export const CONTROL_SIZE = 131456;
 export const CONTROL_TO_STUB = 128;
 export const CONTROL_TO_SHIM = 256;

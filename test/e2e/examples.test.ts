@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The repository that comes along, as a new user meets it: every model is served, the clients of the examples work as they
+// are written, and the ensemble `ocr` reads as well through the server as without it.
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { packageRoot, stubNode } from "../../stub/src/cli/package_root.ts";
+import { type Comparison, compareAll, percent, pictureNames, picturesFolder } from "../ocr/accuracy.ts";
+import { serverReader } from "../ocr/server_reader.ts";
+import { requestJson, startServer, type TestServer } from "./harness/index.ts";
+
+const picture = path.join(picturesFolder, "stop_sign.jpg");
+const scratch = mkdtempSync(path.join(os.tmpdir(), "triton-typescript-examples-"));
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer({ repository: path.join(packageRoot, "model_repository") });
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** What a program prints; rejects when it fails. */
+async function output(command: string, ...args: string[]): Promise<string> {
+  return (await promisify(execFile)(command, args, { cwd: packageRoot })).stdout;
+}
+
+const example = (name: string, file: string) => path.join(packageRoot, "examples", name, file);
+
+test("every model is ready", async () => {
+  const { body } = await requestJson(`${server.url}/v2/repository/index`, {});
+  expect(body.length).toBeGreaterThan(0);
+  expect(body.filter(({ state }: { state: string }) => state !== "READY")).toEqual([]);
+});
+
+describe("the clients of add_sub", () => {
+  test.each([["--url"], ["--grpc", "--url"]])("client.py %s", async (...args) => {
+    const url = args.includes("--grpc") ? server.grpcUrl : server.url.replace("http://", "");
+    expect(await output(inject("python"), example("add_sub", "client.py"), ...args, url)).toMatch(/PASS$/m);
+  });
+
+  test("client.ts", async () => {
+    expect(await output(stubNode(), example("add_sub", "client.ts"), server.url)).toMatch(/PASS$/m);
+  });
+
+  test("client.sh", async () => {
+    const answer = JSON.parse(await output("sh", example("add_sub", "client.sh"), server.url));
+    expect(answer.outputs[0].data[15]).toBe(17);
+  });
+});
+
+describe("the clients of image_preprocess", () => {
+  test("client.py", async () => {
+    const url = server.url.replace("http://", "");
+    const text = await output(inject("python"), example("image_preprocess", "client.py"), picture, "--url", url);
+    expect(text).toMatch(/^PIXELS float32 \[3, 224, 224\]$/m);
+  });
+
+  test("client.sh", async () => {
+    const pixels = path.join(scratch, "pixels.bin");
+    await output("sh", example("image_preprocess", "client.sh"), picture, pixels, server.url);
+    expect(readFileSync(pixels).byteLength).toBe(3 * 224 * 224 * 4);
+  });
+});
+
+describe("the clients of ocr", () => {
+  test("client.py", async () => {
+    const url = server.url.replace("http://", "");
+    expect(await output(inject("python"), example("ocr", "client.py"), picture, "--url", url)).toMatch(/ {2}STOP {2}\[/);
+  });
+
+  test("client.ts", async () => {
+    expect(await output(stubNode(), example("ocr", "client.ts"), picture, server.url)).toMatch(/ {2}STOP {2}\[/);
+  });
+
+  test("triton-ts infer prints the text and draws the boxes", async () => {
+    const annotated = path.join(scratch, "annotated.png");
+    const command = path.join(packageRoot, "bin", "triton-ts.js");
+    const args = ["infer", "ocr", "--url", server.url, "--image", picture, "--save", annotated];
+    expect(await output(process.execPath, command, ...args)).toMatch(/^0\.9\d+ {2}STOP$/m);
+    const [before, after] = [await sharp(picture).metadata(), await sharp(annotated).metadata()];
+    expect([after.format, after.width, after.height]).toEqual(["png", before.width, before.height]);
+  });
+});
+
+describe("the ensemble ocr against the reference", () => {
+  let comparisons: Comparison[];
+  beforeAll(async () => {
+    comparisons = await compareAll(serverReader(server.url));
+  });
+
+  test("character accuracy is within one point", () => {
+    const ours = percent(comparisons.map(({ accuracy }) => accuracy));
+    const theirs = percent(comparisons.map(({ referenceAccuracy }) => referenceAccuracy));
+    expect(ours).toBeGreaterThanOrEqual(theirs - 1);
+  });
+
+  test.each(pictureNames())("%s: as many lines", (name) => {
+    const { lines, reference } = comparisons.find((comparison) => comparison.picture === name)!;
+    expect(lines).toHaveLength(reference.length);
+  });
+
+  test("bytes that are no picture are the client's mistake", async () => {
+    await expect(serverReader(server.url)(Buffer.from("no picture"))).rejects.toThrow(/could not be decoded/);
+  });
+});
