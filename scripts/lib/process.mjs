@@ -11,8 +11,14 @@ export class SetupError extends Error {}
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: "inherit", ...options });
+    // Ctrl-C reaches the child by itself, a SIGTERM does not.
+    const passOn = () => child.kill("SIGTERM");
+    process.on("SIGTERM", passOn);
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+    child.once("close", (code, signal) => {
+      process.off("SIGTERM", passOn);
+      resolve(code ?? (signal === "SIGINT" ? 130 : 143));
+    });
   });
 }
 

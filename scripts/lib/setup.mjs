@@ -65,7 +65,7 @@ async function installPackages() {
 }
 
 async function buildNative(force) {
-  const sources = filesUnder(["CMakeLists.txt", "cmake", "backend-shim", "stub/native", "bench/native"]);
+  const sources = filesUnder(["CMakeLists.txt", "cmake", "backend-shim", "stub/native"]);
   const digest = stateOf(sources);
   const mark = stamp("build/.triton-typescript-native");
   if (!force && mark.matches(digest) && nativeOutputs.every((file) => existsSync(inRoot(file)))) return;
