@@ -80,7 +80,7 @@ struct tsb_control {
   uint64_t max_bytes;    // cap of the stub's own (outbound) regions together; the shim has the same cap for its own
   uint64_t initial_bytes;  // size of the first region of an arena
   uint64_t growth_bytes;   // size of further regions, at least
-  uint64_t warm_bytes;     // freed memory kept resident, per arena
+  uint64_t warm_bytes;     // freed memory kept resident, per region
   uint64_t reserved1[9];
   struct tsb_ring_shared to_stub;  // EXECUTE ...: the shim produces
   struct tsb_ring_shared to_shim;  // RESPONSE ...: the stub produces
@@ -179,6 +179,10 @@ struct tsb_frame {
 static_assert(sizeof(struct tsb_frame) == 16, "frame size");
 
 #define TSB_REGION_OF_STUB 0x80000000u  // this bit of a region's id says who made it and writes into it
+
+// --- The stub's process ---------------------------------------------------------------------------------------------
+#define TSB_STUB_CHANNEL 3  // descriptor of the control channel in the stub
+#define TSB_LOG_MARK 0x1e   // begins a line of its output that names its own level: one of I, W, E, V comes next
 
 static_assert(sizeof(void*) == 8, "64-bit only");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian only");

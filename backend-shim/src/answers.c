@@ -36,7 +36,7 @@ void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Reque
                               TRITONSERVER_Error* error) {
   struct answers_times times = {
       .exec_start_ns = exec_start_ns, .compute_start_ns = exec_start_ns, .compute_end_ns = tsb_now_ns()};
-  tsb_response_send_error(request, error);
+  tsb_response_send_error(instance->model, request, error);
   answers__release(instance, request, false, &times);
 }
 
@@ -106,7 +106,7 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   if (request == NULL) return -EPROTO;
   int status = tsb_response_send(instance->model, stub, request, &entry->place, &success);
   if (status < 0) {
-    tsb_response_send_error(request, tsb_instance_unhealthy(instance, "It wrote an answer that breaks the protocol."));
+    tsb_response_send_error(instance->model, request, tsb_instance_unhealthy(instance, "It wrote an answer that breaks the protocol."));
   }
   struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
   answers__release(instance, request, success, &times);
@@ -153,7 +153,7 @@ void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, 
       TRITONBACKEND_Request* request = slot->requests[j];
       if (request == NULL) continue;
       slot->requests[j] = NULL;
-      tsb_response_send_error(request, tsb_instance_unhealthy(instance, reason));
+      tsb_response_send_error(instance->model, request, tsb_instance_unhealthy(instance, reason));
       answers__release(instance, request, false, &times);
     }
     slot->batch_size = 0;  // a batch that failed is no batch in the statistics
@@ -195,17 +195,11 @@ static void answers__fail_after_death(struct tsb_instance* instance, struct tsb_
   tsb_answers_fail_all(instance, stub, reason);
 }
 
-// Longest sleep before the time limits must be looked at.
-static int answers__timeout_ms(const struct tsb_instance* instance) {
-  int64_t limit_ms = instance->model->settings.execute_timeout_ms;
-  return limit_ms > 0 && limit_ms < TSB_CHECK_TIME_MS ? (int)limit_ms : TSB_CHECK_TIME_MS;
-}
-
 // Sleeps until an answer or the stub's death. Returns whether it is dead.
 static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub) {
   int wake_fd = stub->wake_shim_fds[TSB_WAKER_EXECUTE];
   struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN}};
-  int ready = poll(items, 2, answers__timeout_ms(instance));
+  int ready = poll(items, 2, TSB_CHECK_TIME_MS);
   tsb_ring_awake(&stub->to_shim);
   if (items[0].revents != 0) tsb_ring_clear_wake(wake_fd);
   if (ready == 0) tsb_answers_check_time(instance, stub);

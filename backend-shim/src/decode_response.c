@@ -159,6 +159,20 @@ static TRITONSERVER_Error* decode__error(const struct decode_record* record) {
   return error;
 }
 
+// The response cache keeps what it can of a response and forgets its error: the same request would then succeed, with
+// the outputs that were made before the error or with none. It refuses a response with an output that has no memory.
+static void decode__keep_out_of_cache(const struct tsb_model* model, TRITONBACKEND_Response* response) {
+  if (!model->caches || model->outputs.count == 0) return;
+  const struct tsb_io* io = &model->outputs.items[0];
+  uint32_t batch = model->max_batch_size > 0 ? 1 : 0;
+  int64_t dims[TSB_MAX_DIMS] = {0};
+  TRITONBACKEND_Output* output;
+  for (uint32_t i = 0; i < io->dims_count; i++) dims[i + batch] = io->dims[i] < 0 ? 0 : io->dims[i];
+  tsb_error_log(TRITONBACKEND_ResponseOutput(response, &output, io->name, (TRITONSERVER_DataType)io->datatype, dims,
+                                             io->dims_count + batch),
+                "Keeping an error out of the response cache");
+}
+
 static int decode__send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
                         const struct decode_record* record, bool* success) {
   TRITONBACKEND_Response* response = NULL;
@@ -181,6 +195,7 @@ static int decode__send(struct tsb_model* model, struct tsb_stub* stub, TRITONBA
     return status;
   }
   *success = error == NULL;
+  if (error != NULL) decode__keep_out_of_cache(model, response);
   tsb_error_log(TRITONBACKEND_ResponseSend(response, TRITONSERVER_RESPONSE_COMPLETE_FINAL, error),
                 "TRITONBACKEND_ResponseSend");
   if (error != NULL) TRITONSERVER_ErrorDelete(error);
@@ -207,10 +222,11 @@ int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACK
   return status;
 }
 
-void tsb_response_send_error(TRITONBACKEND_Request* request, TRITONSERVER_Error* error) {
+void tsb_response_send_error(const struct tsb_model* model, TRITONBACKEND_Request* request, TRITONSERVER_Error* error) {
   TRITONBACKEND_Response* response;
   TRITONSERVER_Error* failed = TRITONBACKEND_ResponseNew(&response, request);
   if (failed == NULL) {
+    decode__keep_out_of_cache(model, response);
     failed = TRITONBACKEND_ResponseSend(response, TRITONSERVER_RESPONSE_COMPLETE_FINAL, error);
   }
   tsb_error_log(failed, "Sending an error response");

@@ -11,6 +11,6 @@
 int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
                       const struct tsb_place* place, bool* success);
 // Sends an error as the final response. Takes the error.
-void tsb_response_send_error(TRITONBACKEND_Request* request, TRITONSERVER_Error* error);
+void tsb_response_send_error(const struct tsb_model* model, TRITONBACKEND_Request* request, TRITONSERVER_Error* error);
 
 #endif

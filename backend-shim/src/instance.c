@@ -75,8 +75,8 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
   instance->stop_fd = eventfd(0, EFD_CLOEXEC);
   instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_MAX_PREFETCH) < 0 || instance->name == NULL || instance->stop_fd < 0 ||
-      instance->timer_fd < 0 ||
+  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_MAX_PREFETCH) < 0 || instance->name == NULL ||
+      instance->stop_fd < 0 || instance->timer_fd < 0 ||
       (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory or descriptors while creating a model instance.");
   }
@@ -195,6 +195,10 @@ static struct tsb_batch_slot* instance__claim(struct tsb_instance* instance, TRI
 }
 
 static TRITONSERVER_Error* instance__memory_error(const struct tsb_instance* instance, uint64_t bytes, int status) {
+  // A new region could not be announced: the stub died, and the supervisor is about to notice.
+  if (status == -EPIPE || status == -ECONNRESET) {
+    return tsb_instance_unhealthy(instance, "It closed its connection to the server.");
+  }
   if (status == -ENOMEM) {
     return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
                          "Failed to increase the shared memory pool size of '%s': a batch of %llu bytes does not fit into the "

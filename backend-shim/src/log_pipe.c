@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tsb_protocol.h"
+
 enum { READS_PER_DRAIN = 64 };
 
 void tsb_log_pipe_init(struct tsb_log_pipe* pipe, int fd, TRITONSERVER_LogLevel level) {

@@ -51,6 +51,7 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   error = tsb_settings_read_model(&model->settings, &model->backend->settings, config);
   model->max_batch_size = tsb_json_int(tsb_json_member(config, "max_batch_size"), 0);
   model->one_instance = tsb_scheduling_has_one_instance(config);
+  model->caches = tsb_json_bool(tsb_json_member(tsb_json_member(config, "response_cache"), "enable"), false);
   model->may_prefetch = tsb_scheduling_may_prefetch(config);
   tsb_io_table_free(&model->inputs);
   tsb_io_table_free(&model->outputs);
@@ -175,16 +176,15 @@ TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const char* ins
                                         int stop_fd, struct tsb_stub** stub) {
   struct tsb_message answer;
   *stub = NULL;
-  // The environment of a running process cannot be changed from here, so a GPU instance needs its own.
-  if (visible_devices == NULL) {
-    pthread_mutex_lock(&model->first_stub_lock);
-    *stub = model->first_stub;
-    model->first_stub = NULL;
-    pthread_mutex_unlock(&model->first_stub_lock);
-  }
+  pthread_mutex_lock(&model->first_stub_lock);
+  *stub = model->first_stub;
+  model->first_stub = NULL;
+  pthread_mutex_unlock(&model->first_stub_lock);
   if (*stub != NULL) {
     char* name = strdup(instance_name);
-    if (name != NULL && !tsb_stub_is_dead(*stub)) {
+    // The environment of a running process cannot be changed from here, so a GPU instance needs its own; the first stub
+    // ends then, since no other instance may come that would take it.
+    if (name != NULL && visible_devices == NULL && !tsb_stub_is_dead(*stub)) {
       free((*stub)->name);
       (*stub)->name = name;
       return NULL;

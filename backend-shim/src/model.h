@@ -17,6 +17,7 @@ struct tsb_model {
   int64_t max_batch_size;
   bool one_instance;   // the configuration asks for a single one
   bool may_prefetch;   // nothing is lost when the instance takes a batch before it has answered the one before
+  bool caches;         // the server keeps its responses (response_cache)
   struct tsb_settings settings;
   struct tsb_io_table inputs, outputs;
   pthread_mutex_t first_stub_lock;

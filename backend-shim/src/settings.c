@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tsb_protocol.h"
+
 #define MIB (INT64_C(1) << 20)
 
 enum setting_kind { SETTING_INTEGER, SETTING_BOOLEAN, SETTING_SECONDS, SETTING_TEXT };
@@ -33,7 +35,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
 };
 static const struct setting MODEL_SETTINGS[] = {
-    {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, 1024},
+    {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, TSB_RING_CAPACITY},
     {"INITIALIZE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(initialize_timeout_ms), 0, 86400},
     {"EXECUTE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
     {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},

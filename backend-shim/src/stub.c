@@ -19,7 +19,7 @@
 
 extern char** environ;
 
-enum { STUB_CHANNEL_FD = 3, HELLO_TIMEOUT_MS = 10000 };
+enum { HELLO_TIMEOUT_MS = 10000 };
 
 static struct tsb_control* stub__control(struct tsb_stub* stub) {
   return (struct tsb_control*)stub->regions.regions[0].base;
@@ -92,10 +92,10 @@ static int stub__spawn(struct tsb_stub* stub, const struct tsb_stub_plan* plan, 
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, err, 2);
-  posix_spawn_file_actions_adddup2(&actions, channel, STUB_CHANNEL_FD);
+  posix_spawn_file_actions_adddup2(&actions, channel, TSB_STUB_CHANNEL);
 #if __GLIBC_PREREQ(2, 34)
   // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
-  posix_spawn_file_actions_addclosefrom_np(&actions, STUB_CHANNEL_FD + 1);
+  posix_spawn_file_actions_addclosefrom_np(&actions, TSB_STUB_CHANNEL + 1);
 #endif
   // Its own process group: Ctrl-C reaches the server only, which then stops its stubs in order; and a kill of the
   // group takes the model's own children along. Signals as at login, whatever Triton's thread has blocked.

@@ -75,6 +75,30 @@ ensemble_scheduling {
   files: { "1/.keep": "" },
 };
 
+/** Fails every first of two requests; with a batch and a reshape, because the server looks at the shape of each output. */
+const failsFirst: ModelSpec = {
+  name: "cached_errors",
+  config: `backend: "typescript"
+max_batch_size: 4
+input [ { name: "IN", data_type: TYPE_FP32, dims: [ 2, 2 ] } ]
+output [ { name: "OUT", data_type: TYPE_FP32, dims: [ 2, 2 ], reshape { shape: [ 4, 1 ] } } ]
+response_cache { enable: true }`,
+  files: {
+    "1/model.ts": `
+      import { InferenceResponse, Tensor, TritonError, type InferenceRequest } from "triton-typescript";
+      let calls = 0;
+      export class TritonModel {
+        execute(requests: InferenceRequest[]) {
+          return requests.map((request) => {
+            if (++calls % 2 === 1) return new TritonError("not yet", "UNAVAILABLE");
+            const { data, shape } = request.input("IN", "FP32");
+            return new InferenceResponse([new Tensor("OUT", data, [shape[0]!, 4, 1])]);
+          });
+        }
+      }`,
+  },
+};
+
 beforeAll(async () => {
   server = await startServer({
     args: ["--cache-config=local,size=4194304", "--rate-limit=execution_count", "--rate-limit-resource=GATE:2"],
@@ -82,6 +106,7 @@ beforeAll(async () => {
       mirror("warmed", warmup),
       mirror("cached", "response_cache { enable: true }"),
       mirror("uncached", ""),
+      failsFirst,
       mirror(
         "limited",
         'instance_group [ { count: 4, kind: KIND_CPU, rate_limiter { resources [ { name: "GATE", count: 1 } ] } } ]',
@@ -184,6 +209,15 @@ describe("the response cache", () => {
     expect(stats!.inference_stats.cache_hit.count).toBe(1);
     expect(stats!.inference_stats.cache_miss.count).toBe(2);
     expect((await metric(server, "nv_cache_num_hits_per_model")).get('{model="cached",version="1"}')).toBe(1);
+  });
+
+  test.each(protocols)("does not keep an error over %s", async (protocol) => {
+    const inputs = [tensor("IN", "FP32", protocol === "http" ? [1, 2, 3, 4] : [5, 6, 7, 8], [1, 2, 2])];
+    await expect(client.infer(protocol, "cached_errors", { inputs })).rejects.toThrow("not yet");
+    const second = await client.infer(protocol, "cached_errors", { inputs });
+    const third = await client.infer(protocol, "cached_errors", { inputs });
+    expect(second.outputs).toEqual([{ ...inputs[0], name: "OUT" }]);
+    expect(third.outputs).toEqual(second.outputs);
   });
 
   test("is off unless the model asks for it", async () => {

@@ -23,6 +23,22 @@ bool fake_has_children(void) {
   return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+int fake_children(int* pids, int capacity) {
+  int count = 0;
+  DIR* tasks = opendir("/proc/self/task");  // a child belongs to the thread that started it
+  for (struct dirent* task; (task = readdir(tasks)) != NULL;) {
+    char path[300];
+    int pid;
+    snprintf(path, sizeof path, "/proc/self/task/%s/children", task->d_name);
+    FILE* children = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+    if (children == NULL) continue;
+    while (count < capacity && fscanf(children, "%d", &pid) == 1) pids[count++] = pid;
+    fclose(children);
+  }
+  closedir(tasks);
+  return count;
+}
+
 bool fake_log_wait(const char* part, int timeout_ms) {
   for (int waited = 0; !fake_log_has(part); waited += 5) {
     if (waited > timeout_ms) return false;
@@ -49,7 +65,8 @@ static void host__prepare(struct fake_host* host, struct fake_library library, c
   host->model.auto_complete = plan->auto_complete;
   host->instance.model = &host->model;
   host->instance.name = "fake_model_0";
-  host->instance.kind = TRITONSERVER_INSTANCEGROUPKIND_CPU;
+  host->instance.kind = plan->kind == 0 ? TRITONSERVER_INSTANCEGROUPKIND_CPU : plan->kind;
+  host->instance.device_id = plan->device_id;
 }
 
 static void host__free(struct fake_host* host) {

@@ -37,6 +37,8 @@ struct fake_host_plan {
   const char* backend_name;       // NULL: "typescript"
   const char* backend_directory;  // NULL: "/"
   bool auto_complete;
+  TRITONSERVER_InstanceGroupKind kind;  // 0: CPU
+  int32_t device_id;
 };
 
 struct fake_host {
@@ -61,6 +63,8 @@ const char* fake_host_leftover(const struct fake_host* host);
 
 int fake_open_descriptors(void);
 bool fake_has_children(void);
+// Ids of the child processes; returns how many there are.
+int fake_children(int* pids, int capacity);
 // True once the log has `part`; waits for it.
 bool fake_log_wait(const char* part, int timeout_ms);
 

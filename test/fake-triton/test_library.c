@@ -2,6 +2,9 @@
 // The library itself, loaded as a server loads it, in a host whose calls fail on demand. Its stub is the fake one.
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -193,6 +196,34 @@ static void test_calls_that_fail(void) {
   end(&host);
 }
 
+// One process, which sees its own GPU only, and none left over from the step that read the model's file.
+static void test_instance_on_a_gpu(void) {
+  struct fake_host host;
+  const char* step;
+  struct fake_host_plan plan = {.config = CONFIG(0, ""), .repository = "/nowhere", .device_id = 5,
+                                .kind = TRITONSERVER_INSTANCEGROUPKIND_GPU};
+  setenv("CUDA_VISIBLE_DEVICES", "0,1,5", 1);
+  TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
+  unsetenv("CUDA_VISIBLE_DEVICES");
+  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  int pids[4];
+  CHECK_INT(fake_children(pids, 4), 1);
+  char path[64], environment[65536];
+  snprintf(path, sizeof path, "/proc/%d/environ", pids[0]);
+  FILE* file = fopen(path, "r");
+  CHECK(file != NULL);
+  size_t bytes = fread(environment, 1, sizeof environment, file);
+  fclose(file);
+  static const char WANTED[] = "\0CUDA_VISIBLE_DEVICES=5";
+  CHECK(memmem(environment, bytes, WANTED, sizeof WANTED) != NULL);
+  CHECK(memmem(environment, bytes, "CUDA_VISIBLE_DEVICES=0", 22) == NULL);
+  fill_requests(1);
+  send(&host);
+  expect_right(0);
+  fill_requests(1);
+  end(&host);
+}
+
 static void test_models_that_are_refused(void) {
   refuse("\"restart\":\"perhaps\"", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_INVALID_ARG, "'restart' must be");
   refuse("", CONFIG(0, ",\"model_transaction_policy\":{\"decoupled\":true}"), "model", TRITONSERVER_ERROR_UNSUPPORTED,
@@ -217,6 +248,7 @@ int main(void) {
   test_attributes();
   test_batches_and_statistics();
   test_calls_that_fail();
+  test_instance_on_a_gpu();
   test_models_that_are_refused();
   return 0;
 }

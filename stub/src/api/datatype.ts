@@ -121,22 +121,6 @@ export function dataTypeInfo(name: string): DataTypeInfo {
 }
 
 /**
- * What is known of the datatype with this `TRITONSERVER_DataType` number.
- *
- * @throws TritonError INVALID_ARG when there is no such datatype
- */
-export function dataTypeInfoByNumber(number: number): DataTypeInfo {
-  const found = DATA_TYPES[number - 1];
-  if (found === undefined) {
-    throw new TritonError(
-      `${number} is not the number of a tensor datatype. Expected 1 to ${DATA_TYPES.length}.`,
-      "INVALID_ARG",
-    );
-  }
-  return found;
-}
-
-/**
  * Turns the name of a datatype in a model configuration, such as `TYPE_FP32` or `TYPE_STRING`, into its tensor name.
  *
  * @throws TritonError INVALID_ARG when the name is unknown or `TYPE_INVALID`
@@ -161,47 +145,4 @@ export function dataTypeToConfig(datatype: DataType): ConfigDataType {
 /** Bytes of one element of a datatype; 0 for BYTES, whose elements differ in length. */
 export function elementByteSize(datatype: DataType): number {
   return dataTypeInfo(datatype).byteSize;
-}
-
-/**
- * A view of the right kind on `byteLength` bytes of a buffer.
- *
- * Written as a switch because constructing through a variable is slower, and this runs for every tensor of a request.
- */
-export function createView(
-  number: number,
-  buffer: ArrayBufferLike,
-  byteOffset: number,
-  byteLength: number,
-): TensorData {
-  switch (number) {
-    case 1:
-    case 2:
-    case 13:
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    case 3:
-    case 10:
-    case 14:
-      return new Uint16Array(buffer, byteOffset, byteLength / 2);
-    case 4:
-      return new Uint32Array(buffer, byteOffset, byteLength / 4);
-    case 5:
-      return new BigUint64Array(buffer, byteOffset, byteLength / 8);
-    case 6:
-      return new Int8Array(buffer, byteOffset, byteLength);
-    case 7:
-      return new Int16Array(buffer, byteOffset, byteLength / 2);
-    case 8:
-      return new Int32Array(buffer, byteOffset, byteLength / 4);
-    case 9:
-      return new BigInt64Array(buffer, byteOffset, byteLength / 8);
-    case 11:
-      return new Float32Array(buffer, byteOffset, byteLength / 4);
-    case 12:
-      return new Float64Array(buffer, byteOffset, byteLength / 8);
-    default: {
-      const { array, byteSize } = dataTypeInfoByNumber(number);
-      return new array(buffer, byteOffset, byteLength / (byteSize || 1));
-    }
-  }
 }

@@ -9,7 +9,7 @@ import type { InferenceResponse } from "./response.ts";
 export interface InitializeArgs {
   readonly modelName: string;
   readonly modelVersion: string;
-  /** The name of this instance, as in the server's log: `<model>_<group>_<index>`. */
+  /** The name of this instance, as in the server's log: that of its instance group and a number, such as `add_sub_0`. */
   readonly modelInstanceName: string;
   readonly modelInstanceKind: "CPU" | "GPU" | "MODEL";
   readonly modelInstanceDeviceId: string;

@@ -52,6 +52,14 @@ describe("downloadWheel with a fake pip", () => {
     expect(error).not.toContain("index-url");
   });
 
+  it("ends pip when it is interrupted", async () => {
+    fakePip(scratch.folder, "exec sleep 600");
+    const interrupt = new AbortController();
+    const ending = downloadWheel(path.join(scratch.folder, "work"), process.stderr, interrupt.signal);
+    setTimeout(() => interrupt.abort(), 100);
+    await expect(ending).rejects.toThrow(/abort/);
+  });
+
   it("says that Python is missing", async () => {
     vi.stubEnv("PATH", path.join(scratch.folder, "nothing"));
     await expect(download()).rejects.toThrow(/Python 3 was not found on PATH/);

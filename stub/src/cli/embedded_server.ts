@@ -99,9 +99,12 @@ function publish(complete: string, folder: string): void {
   }
 }
 
-async function unpackWheel(wheel: string, folder: string): Promise<void> {
+async function unpackWheel(wheel: string, folder: string, interrupt: AbortSignal): Promise<void> {
   const names = await unzip(wheel, folder, {
-    accept: (name) => wheelParts.some((part) => name.startsWith(part)),
+    accept: (name) => {
+      interrupt.throwIfAborted();
+      return wheelParts.some((part) => name.startsWith(part));
+    },
     executable: (name) => wheelExecutables.test(name),
   });
   const files: Record<string, string> = {};
@@ -112,20 +115,21 @@ async function unpackWheel(wheel: string, folder: string): Promise<void> {
 
 async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<void> {
   const work = temporaryFolder("fetch");
-  const cleanUp = () => rmSync(work, { recursive: true, force: true, maxRetries: 5 });
-  // Without a handler of ours a signal ends the process with no "exit" event, and what was fetched so far would stay.
-  const quit = () => process.exit(130);
-  process.once("exit", cleanUp).once("SIGINT", quit).once("SIGTERM", quit);
+  // A signal ends the fetch through the same way as a failure, so that nothing half done stays in the cache.
+  const interrupt = new AbortController();
+  const quit = () => interrupt.abort();
+  process.on("SIGINT", quit).on("SIGTERM", quit);
   try {
     stream.write(
       `Fetching Triton ${serverWheel.tritonVersion} (${Math.round(serverWheel.bytes / 1e6)} MB, once) ...\n`,
     );
-    const wheel = await downloadWheel(work, stream);
+    const wheel = await downloadWheel(work, stream, interrupt.signal);
     const complete = path.join(work, "server");
     mkdirSync(complete);
-    await unpackWheel(wheel, complete);
+    await unpackWheel(wheel, complete, interrupt.signal);
     publish(complete, folder);
   } catch (error) {
+    if (interrupt.signal.aborted) throw new CliError("Interrupted; what was fetched so far is removed.", 130);
     if (codeOf(error) === "ENOSPC") {
       throw new CliError(
         `The disk of the cache folder ${cacheFolder()} is full: the Triton server needs about 400 MB there. Make room, or set XDG_CACHE_HOME to another disk.`,
@@ -133,8 +137,8 @@ async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<
     }
     throw error;
   } finally {
-    process.removeListener("exit", cleanUp).removeListener("SIGINT", quit).removeListener("SIGTERM", quit);
-    cleanUp();
+    process.removeListener("SIGINT", quit).removeListener("SIGTERM", quit);
+    rmSync(work, { recursive: true, force: true });
   }
 }
 

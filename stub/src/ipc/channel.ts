@@ -5,8 +5,8 @@ import { loadNative, type Native } from "./native.ts";
 import { type Answer, ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
 
-/** Descriptor at which the server hands over the control channel (backend-shim/src/stub.c). */
-const CHANNEL_DESCRIPTOR = 3;
+/** Begins a line of output that names its own level, which comes next. */
+export const LOG_MARK = String.fromCharCode(L.LOG_MARK);
 
 /** The steps that the server asks for; the answer to each is sent by the same name. */
 export type Step = "load" | "initialize" | "finalize";
@@ -43,7 +43,7 @@ export class Channel {
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ChannelHandlers) {
     this.#native = loadNative();
-    this.#native.connect(CHANNEL_DESCRIPTOR, L.FINGERPRINT);
+    this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
     this.#memory = new SharedMemory(this.#native);
     this.#writer = new ResponseWriter(this.#native, this.#memory);
     this.#inbox = new Uint32Array(this.#native.inbox);

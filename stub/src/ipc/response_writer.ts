@@ -43,7 +43,6 @@ interface EncodedParameter {
 }
 
 const ENTRY_WORDS = L.ENTRY_SIZE / 4;
-const OUTBOX_ENTRIES = 256;
 const NO_TEXT = Buffer.alloc(0);
 const doubleBits = new DataView(new ArrayBuffer(8));
 
@@ -83,6 +82,8 @@ export class ResponseWriter {
   readonly #outbox: Uint32Array;
   readonly #outbox64: BigUint64Array;
   readonly #blocks: Float64Array;
+  /** Entries, and blocks, that one call of the addon takes. */
+  readonly #capacity: number;
   #entryCount = 0;
   #blockCount = 0;
 
@@ -92,6 +93,7 @@ export class ResponseWriter {
     this.#outbox = new Uint32Array(native.outbox);
     this.#outbox64 = new BigUint64Array(native.outbox);
     this.#blocks = new Float64Array(native.blocks);
+    this.#capacity = native.outbox.byteLength / L.ENTRY_SIZE;
   }
 
   /**
@@ -260,7 +262,7 @@ export class ResponseWriter {
   }
 
   #addEntry(batch: Batch, request: number, region: number, offset: number, bytes: number): void {
-    if (this.#entryCount === OUTBOX_ENTRIES) this.#flush();
+    if (this.#entryCount === this.#capacity) this.#flush();
     const word = this.#entryCount++ * ENTRY_WORDS;
     const u32 = this.#outbox;
     const u64 = this.#outbox64;
@@ -275,7 +277,7 @@ export class ResponseWriter {
   }
 
   #freeLater(block: Place): void {
-    if (this.#blockCount === OUTBOX_ENTRIES) this.#flush();
+    if (this.#blockCount === this.#capacity) this.#flush();
     const at = this.#blockCount++ * 3;
     this.#blocks[at] = block.region;
     this.#blocks[at + 1] = block.offset;

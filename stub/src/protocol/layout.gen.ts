@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x951cced3b28a1f58n;
+export const FINGERPRINT = 0x55f580252de985b1n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -31,6 +31,8 @@ export const CONTROL_INITIALIZED = 7;
 export const CONTROL_FINALIZE = 8;
 export const CONTROL_FINALIZED = 9;
 export const CONTROL_REFUSED = 10;
+export const STUB_CHANNEL = 3;
+export const LOG_MARK = 30;
 export const RING_SHARED_SIZE = 128;
 export const RING_SHARED_TAIL = 0;
 export const RING_SHARED_HEAD = 64;
@@ -48,6 +50,14 @@ export const ENTRY_REQUEST = 16;
 export const ENTRY_PLACE = 24;
 export const ENTRY_SENT_NS = 48;
 export const CONTROL_SIZE = 131456;
+export const CONTROL_VERSION = 0;
+export const CONTROL_MAGIC = 4;
+export const CONTROL_FINGERPRINT = 8;
+export const CONTROL_RING_CAPACITY = 16;
+export const CONTROL_MAX_BYTES = 24;
+export const CONTROL_INITIAL_BYTES = 32;
+export const CONTROL_GROWTH_BYTES = 40;
+export const CONTROL_WARM_BYTES = 48;
 export const CONTROL_TO_STUB = 128;
 export const CONTROL_TO_SHIM = 256;
 export const CONTROL_TO_STUB_ENTRIES = 384;

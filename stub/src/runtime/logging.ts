@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Console } from "node:console";
 import { Writable } from "node:stream";
+import { LOG_MARK } from "../ipc/channel.ts";
 
 /** Levels of Triton's log. */
 export type LogLevel = "I" | "W" | "E" | "V";
 
-/** Begins a line that names its own level; pairs with TSB_LOG_MARK in backend-shim/src/log_pipe.h. */
-const MARK = "\x1e";
-
 /** Writes text to the server's log, each line with its level. Output to a pipe is synchronous: a crash loses none. */
 export function log(level: LogLevel, text: string): void {
-  const prefix = MARK + level;
+  const prefix = LOG_MARK + level;
   const body = text.endsWith("\n") ? text.slice(0, -1) : text;
   process.stdout.write(`${prefix}${body.replaceAll("\n", `\n${prefix}`)}\n`);
 }

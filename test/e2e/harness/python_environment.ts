@@ -10,9 +10,9 @@ const folder = path.join(packageRoot, ".venv-test");
 const stampFile = path.join(folder, "packages.txt");
 const run = promisify(execFile);
 
-async function python(command: string, ...args: string[]): Promise<void> {
+async function python(command: string, ...args: string[]): Promise<string> {
   try {
-    await run(command, args, { maxBuffer: 1 << 26 });
+    return (await run(command, args, { maxBuffer: 1 << 26 })).stdout.trim();
   } catch (error) {
     const { stderr = "", message } = error as Error & { stderr?: string };
     throw new Error(`The Python environment of the tests could not be made (${message}). ${stderr.slice(-2000)}`);
@@ -25,8 +25,11 @@ export async function ensurePython(): Promise<string> {
   const wanted = `${packages.join("\n")}\n`;
   if (existsSync(executable) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return executable;
   process.stderr.write(`Making ${folder} with ${packages.join(", ")} ...\n`);
-  await python("python3", "-m", "venv", "--clear", folder);
-  await python(executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages);
+  // Debian's Python cannot put pip into an environment without a package of its own, so the pip beside it installs.
+  await python("python3", "-m", "venv", "--clear", "--without-pip", folder);
+  const target = await python(executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))");
+  const quiet = ["--quiet", "--disable-pip-version-check"];
+  await python("python3", "-m", "pip", "install", ...quiet, "--target", target, ...packages);
   writeFileSync(stampFile, wanted);
   return executable;
 }
