@@ -159,7 +159,7 @@ export function page(results: Results, chart?: string): string {
     parts.push(
       section(
         "Backend time",
-        "Microseconds a request spends in the backend, as the server's statistics state it (compute input, infer and output).\nA wait behind another request counts as time in the queue, for every backend; the client's latency below has all of it.\nThe last columns subtract the floor on both sides: 0.5 means half of python_backend's cost.",
+        "Microseconds a request spends in the backend, as the server's statistics state it (compute input, infer and output).\nA wait behind another request counts as time in the queue. For typescript that includes waits inside the backend, where\nshort requests are handed over ahead of time; throughput and the client's latency below have all of it.\nThe last columns subtract the floor on both sides: 0.5 means half of python_backend's cost.",
         backendTimeTable(results),
       ),
       section("Throughput", "Requests per second, as the client sees them.", throughputTable(results)),

@@ -5,6 +5,8 @@ import { setup } from "./lib/setup.mjs";
 
 if (await setup()) {
   process.argv.splice(2, 0, "serve");
+  // npm runs this in the checkout; paths on the command line are meant from where the caller stands.
+  if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
   await import("../bin/triton-ts.js");
 } else {
   process.exitCode = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE contract between the shim (in tritonserver) and a stub (a Node process). Nothing else may stand here.
 //
-// Allowed: fixed-width integers, arrays of them, named reserved fields (written as zero, ignored when read).
+// Allowed: fixed-width integers, arrays of them, named reserved fields (ignored when read).
 // Not allowed: pointers, bool, enum fields, size_t, bit-fields, locks. Little-endian, 8-byte alignment.
 // A place in memory is {region id, offset, length}; an owner is {table index, generation}.
 // docs/protocol.md tells how the pieces work together; numbers stand only here and in the two .def lists.

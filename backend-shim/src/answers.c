@@ -106,7 +106,8 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   if (request == NULL) return -EPROTO;
   int status = tsb_response_send(instance->model, stub, request, &entry->place, &success);
   if (status < 0) {
-    tsb_response_send_error(instance->model, request, tsb_instance_unhealthy(instance, "It wrote an answer that breaks the protocol."));
+    tsb_response_send_error(instance->model, request,
+                            tsb_instance_unhealthy(instance, "It wrote an answer that breaks the protocol."));
   }
   struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
   answers__release(instance, request, success, &times);
@@ -119,6 +120,7 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
     pthread_mutex_unlock(&instance->lock);
     // A moving average: one batch that lost its processor for a moment says little about the next.
     uint64_t compute_ns = times.compute_end_ns - times.compute_start_ns;
+    if (instance->recent_compute_ns == 0) instance->recent_compute_ns = compute_ns + 1;
     instance->recent_compute_ns += compute_ns / 8 - instance->recent_compute_ns / 8;
     answers__finish_batch(instance, stub, slot, &times);
   }
@@ -208,7 +210,8 @@ static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub)
 
 // Batches in flight at which Execute may leave. The only thread that adds to them is the caller.
 static bool answers__has_room(struct tsb_instance* instance) {
-  uint64_t waiting = instance->prefetches ? PREFETCH_NS / (instance->recent_compute_ns + 1) : 0;
+  bool known = instance->recent_compute_ns > 0;  // nothing is handed over early to a model that has not shown how fast it is
+  uint64_t waiting = instance->prefetches && known ? PREFETCH_NS / instance->recent_compute_ns : 0;
   if (waiting > TSB_MAX_PREFETCH) waiting = TSB_MAX_PREFETCH;
   pthread_mutex_lock(&instance->lock);
   bool room = instance->batches.in_flight < instance->concurrency + waiting;

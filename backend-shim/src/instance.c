@@ -12,7 +12,7 @@
 
 #include "barrier.h"
 
-enum { EXIT_GRACE_MS = 2000, DOWN_PAUSE_MS = 100 };
+enum { EXIT_GRACE_MS = 2000, DOWN_PAUSE_MS = 100, RESTART_PATIENCE_S = 10 };
 
 TRITONSERVER_Error* tsb_instance_unhealthy(const struct tsb_instance* instance, const char* reason) {
   // Clients match on the first sentence.
@@ -96,7 +96,11 @@ TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND
   instance->stop_fd = instance->timer_fd = -1;
   pthread_mutex_init(&instance->reading, NULL);
   pthread_mutex_init(&instance->lock, NULL);
-  pthread_cond_init(&instance->changed, NULL);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&instance->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
   TRITONSERVER_Error* error = instance__fill(instance);
   if (error != NULL) {
     tsb_instance_delete(instance);
@@ -146,9 +150,15 @@ TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance) {
   return error;
 }
 
-// Waits for a running stub with room for one more batch. NULL: the stub is down, *error says why.
+// Waits for a running stub with room for one more batch, and for one that is being restarted no longer than a short while:
+// a model whose initialize takes minutes must not hold its requests, and with them its unloading, for as long.
+// NULL: the stub is down, *error says why.
 static struct tsb_stub* instance__enter(struct tsb_instance* instance, TRITONSERVER_Error** error) {
   struct tsb_stub* stub = NULL;
+  struct timespec patience;
+  int waited = 0;
+  clock_gettime(CLOCK_MONOTONIC, &patience);
+  patience.tv_sec += RESTART_PATIENCE_S;
   pthread_mutex_lock(&instance->lock);
   for (;;) {
     if (instance->state == TSB_INSTANCE_RUNNING && instance->batches.in_flight < instance->batches.count) {
@@ -156,11 +166,14 @@ static struct tsb_stub* instance__enter(struct tsb_instance* instance, TRITONSER
       instance->users++;
       break;
     }
-    if (instance->state == TSB_INSTANCE_DOWN || instance->state == TSB_INSTANCE_STOPPING) {
+    if (instance->state == TSB_INSTANCE_DOWN || instance->state == TSB_INSTANCE_STOPPING ||
+        (instance->state == TSB_INSTANCE_RESTARTING && waited == ETIMEDOUT)) {
       *error = tsb_instance_unhealthy(instance, instance->reason);
       break;
     }
-    pthread_cond_wait(&instance->changed, &instance->lock);
+    waited = instance->state == TSB_INSTANCE_RESTARTING
+                 ? pthread_cond_timedwait(&instance->changed, &instance->lock, &patience)
+                 : pthread_cond_wait(&instance->changed, &instance->lock);
   }
   pthread_mutex_unlock(&instance->lock);
   return stub;

@@ -28,7 +28,11 @@ static struct tsb_control* stub__control(struct tsb_stub* stub) {
 static int stub__announce(void* context, const struct tsb_region* region) {
   struct tsb_stub* stub = context;
   // The socket has room: a stub reads its channel whenever it meets a region it does not know.
-  return tsb_channel_send(stub->channel, TSB_CONTROL_REGION, region->id, NULL, 0, &region->fd, 1, HELLO_TIMEOUT_MS);
+  int status =
+      tsb_channel_send(stub->channel, TSB_CONTROL_REGION, region->id, NULL, 0, &region->fd, 1, HELLO_TIMEOUT_MS);
+  // A frame that was not sent whole, or a region that the stub will never hear of: no later message can mend that.
+  if (status < 0) tsb_stub_kill(stub);
+  return status;
 }
 
 static int stub__make_control(struct tsb_stub* stub, const struct tsb_settings* settings) {
@@ -205,9 +209,12 @@ bool tsb_stub_is_dead(const struct tsb_stub* stub) {
 }
 
 void tsb_stub_kill(struct tsb_stub* stub) {
+  siginfo_t info;
   if (stub->pid <= 0) return;
-  kill(-stub->pid, SIGKILL);
-  kill(stub->pid, SIGKILL);  // in case it left its group
+  // The number is this stub's only as long as the process is this one's child, a zombie included: where SIGCHLD is ignored
+  // the system reaps by itself and may give the number away. The pidfd names the process in any case.
+  if (waitid(P_PID, (id_t)stub->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) kill(-stub->pid, SIGKILL);
+  if (stub->pidfd >= 0) syscall(SYS_pidfd_send_signal, stub->pidfd, SIGKILL, NULL, 0);
 }
 
 void tsb_stub_describe_death(struct tsb_stub* stub, char* text, size_t bytes) {

@@ -109,7 +109,13 @@ static void answer(const struct tsb_entry* batch, uint32_t index, const struct t
   if (is("region_unknown")) entry.place.region = TSB_REGION_OF_STUB | 4711;
   if (is("region_zero")) entry.place = (struct tsb_place){.region = 0, .offset = 0, .bytes = 256};
   last_answer = entry;
-  if (tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
+  if (is("sent_long_ago") || is("sent_in_the_future")) {  // past tsb_link_write, which stamps the time
+    entry.sent_ns = is("sent_long_ago") ? 0 : UINT64_MAX;
+    if (tsb_ring_write(&link_.to_shim, &entry) < 0) _exit(97);
+    tsb_ring_publish(&link_.to_shim);
+  } else if (tsb_link_write(&link_, &entry, 1) < 0) {
+    _exit(97);
+  }
   if (is("answer_twice") && tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
   if (is("answer_early")) {
     entry.generation++;
@@ -227,7 +233,22 @@ static void evil_process(void) {
   }
 }
 
+// Takes a random time: none, some of a processor's, or a sleep.
+static void jitter(void) {
+  static unsigned state;
+  if (state == 0) state = (unsigned)getpid();
+  int what = rand_r(&state) % 10;
+  if (what == 0) {
+    usleep((unsigned)rand_r(&state) % 3000);
+  } else if (what < 4) {
+    uint64_t end = tsb_now_ns() + (uint64_t)(rand_r(&state) % 60000);
+    while (tsb_now_ns() < end) {
+    }
+  }
+}
+
 static void execute(const struct tsb_entry* entry) {
+  if (getenv("FAKE_STUB_JITTER") != NULL) jitter();
   evil_process();
   evil_regions();
   evil_channel();

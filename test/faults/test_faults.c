@@ -258,6 +258,23 @@ static void run_batch_group(const struct fault* faults, size_t count) {
 static const char BROKEN[] = "wrote something that breaks the protocol; it is stopped.";
 static const char KILLED[] = "is not healthy. It was killed by signal 9";
 
+// A stub that lies about when it wrote an answer harms nobody: the times that are reported stay in order.
+static void test_a_lie_about_time(const char* evil) {
+  struct world world;
+  char error[1024];
+  start_world(&world, evil, PATIENT, "");
+  expect_loaded(&world);
+  for (int i = 0; i < 5; i++) {
+    send_batches(&world, BATCHES);
+    expect_one_answer_each(BATCHES, false, error, sizeof error);
+    CHECK_TEXT(error, "");
+    clear_requests(BATCHES);
+  }
+  CHECK(!fake_log_has("are not in order"));
+  CHECK_INT(starts(), 1);
+  end_world(&world);
+}
+
 static void group_answers(void) {
   static const struct fault FAULTS[] = {
       {"not_final", BROKEN, PATIENT},        {"unknown_kind", BROKEN, PATIENT},
@@ -269,6 +286,8 @@ static void group_answers(void) {
       {"unused_batch", BROKEN, PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
+  test_a_lie_about_time("sent_long_ago");
+  test_a_lie_about_time("sent_in_the_future");
   // An answer to a batch that does not exist yet: refused, or taken for the answer of the next one.
   test_fault_of_batch(&(struct fault){"answer_early", BROKEN, PATIENT}, true);
   // Whatever was read of a record that changes meanwhile was one state of it, checked after it was copied.

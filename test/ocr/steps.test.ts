@@ -54,10 +54,26 @@ describe("sizes", () => {
     const { picture } = preparePicture(blank(3000, 1));
     expect(Math.min(picture.width, picture.height)).toBeGreaterThanOrEqual(32);
   });
+
+  test("a hair-thin column does not become an endless one", () => {
+    const { width, height } = detectionSize(preparePicture(blank(1, 20_000)).picture);
+    expect(Math.min(width, height)).toBeGreaterThanOrEqual(32);
+    expect(width * height).toBeLessThan(1_000_000);
+  });
 });
 
 describe("decoding pictures", () => {
   const red = () => sharp({ create: { width: 4, height: 2, channels: 3, background: "#ff0000" } });
+
+  test("JPEG, PNG and WebP are read, other formats are not", async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"/>');
+    for (const decode of [decodePicture, decodeMiddle]) {
+      for (const good of [red().jpeg(), red().png(), red().webp()]) await decode(await good.toBuffer());
+      for (const bad of [svg, await red().gif().toBuffer(), await red().tiff().toBuffer()]) {
+        await expect(decode(bad)).rejects.toThrow("could not be decoded as a JPEG or PNG picture");
+      }
+    }
+  });
 
   test("pixels are blue, green, red", async () => {
     const picture = await decodePicture(await red().png().toBuffer());

@@ -17,6 +17,9 @@ const maxPixels = 100_000_000;
 // Pictures are not met twice, and a request is one picture: neither a cache nor more threads help.
 sharp.cache(false);
 sharp.concurrency(1);
+// What else sharp can read is a program rather than a picture: a few bytes of SVG can keep it busy for ever.
+sharp.block({ operation: ["VipsForeignLoad"] });
+sharp.unblock({ operation: ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp"] });
 
 /**
  * Decodes a JPEG, PNG or WebP picture and gives its middle as `side * side` pixels of red, green, blue bytes.

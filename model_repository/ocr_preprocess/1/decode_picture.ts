@@ -10,6 +10,9 @@ const maxPixels = 100_000_000;
 // One picture at a time and nothing kept: the process stays small, and the cores are left to the networks.
 sharp.cache(false);
 sharp.concurrency(1);
+// What else sharp can read is a program rather than a picture: a few bytes of SVG can keep it busy for ever.
+sharp.block({ operation: ["VipsForeignLoad"] });
+sharp.unblock({ operation: ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp"] });
 
 /**
  * Decodes a JPEG, PNG or WebP picture into blue, green, red pixels. The orientation that a camera wrote into the file

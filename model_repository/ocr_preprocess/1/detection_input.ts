@@ -76,7 +76,10 @@ function paddingRows(picture: Picture): number {
 /** Width and height of the network's input for a prepared picture. */
 export function detectionSize(picture: Picture, limits: SizeLimits = defaultLimits): { width: number; height: number } {
   const shorter = Math.min(picture.width, picture.height);
-  const ratio = shorter < limits.detectionSide ? limits.detectionSide / shorter : 1;
+  const longer = Math.max(picture.width, picture.height);
+  // A column one pixel wide would become a picture of more than thirty million pixels, and a minute of work.
+  const most = Math.max(1, (limits.detectionSide * maxFlatness) / longer);
+  const ratio = shorter < limits.detectionSide ? Math.min(limits.detectionSide / shorter, most) : 1;
   return { width: toMultiple(picture.width * ratio), height: toMultiple(picture.height * ratio) };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Buffer, isAscii } from "node:buffer";
-import { TritonError } from "./errors.ts";
+import { defect, TritonError } from "./errors.ts";
 
 const LENGTH_BYTES = 4;
 const MAX_ELEMENT_BYTES = 0xffffffff;
@@ -14,26 +14,24 @@ const COPIED_SUBSTRING_LIMIT = 13;
 function elementByteLength(element: string | Uint8Array, index: number): number {
   if (typeof element === "string") return Buffer.byteLength(element, "utf8");
   if (element instanceof Uint8Array) return element.byteLength;
-  throw new TritonError(
+  throw defect(
     `Element ${index} of a BYTES tensor is of type '${element === null ? "null" : typeof element}'. ` +
       "Give a string or a Uint8Array.",
-    "INVALID_ARG",
   );
 }
 
 /**
  * Bytes that `elements` take in Triton's serialized form.
  *
- * @throws TritonError INVALID_ARG when an element is neither a string nor a Uint8Array
+ * @throws TritonError INTERNAL when an element is neither a string nor a Uint8Array
  */
 export function serializedByteLength(elements: readonly (string | Uint8Array)[]): number {
   let total = elements.length * LENGTH_BYTES;
   for (let i = 0; i < elements.length; i++) {
     const length = elementByteLength(elements[i]!, i);
     if (length > MAX_ELEMENT_BYTES) {
-      throw new TritonError(
+      throw defect(
         `Element ${i} of a BYTES tensor has ${length} bytes, but at most ${MAX_ELEMENT_BYTES} fit in its length field.`,
-        "INVALID_ARG",
       );
     }
     total += length;
@@ -45,7 +43,7 @@ export function serializedByteLength(elements: readonly (string | Uint8Array)[])
  * Writes `elements` in Triton's serialized form into `target`, from `offset` on, and returns the offset after them.
  * The caller has made room for `serializedByteLength(elements)` bytes.
  *
- * @throws TritonError INVALID_ARG when `target` is too small
+ * @throws TritonError INTERNAL when `target` is too small
  */
 export function serializeBytesInto(
   elements: readonly (string | Uint8Array)[],
@@ -62,9 +60,8 @@ export function serializeBytesInto(
     // A string cut off by the end of the buffer fills it to less than four bytes, so its true length is looked at then.
     const atEnd = start + length > out.length - LENGTH_BYTES;
     if (atEnd && start + elementByteLength(element, i) > out.length) {
-      throw new TritonError(
+      throw defect(
         `A buffer of ${target.byteLength} bytes has no room for element ${i} of ${elements.length} of a BYTES tensor.`,
-        "INVALID_ARG",
       );
     }
     if (typeof element !== "string") out.set(element, start);
@@ -78,7 +75,7 @@ export function serializeBytesInto(
  * Turns elements into Triton's serialized form: for each element a little-endian 32-bit length, then that many bytes.
  * Strings are encoded as UTF-8.
  *
- * @throws TritonError INVALID_ARG when an element is neither a string nor a Uint8Array
+ * @throws TritonError INTERNAL when an element is neither a string nor a Uint8Array
  */
 export function serializeBytes(elements: readonly (string | Uint8Array)[]): Uint8Array {
   const out = new Uint8Array(serializedByteLength(elements));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TritonError } from "./errors.ts";
+import { defect, TritonError } from "./errors.ts";
 
 /** Triton's tensor datatypes, by the names that its protocols use. */
 export type DataType =
@@ -109,13 +109,13 @@ export function isDataType(name: unknown): name is DataType {
 /**
  * What is known of the datatype called `name`.
  *
- * @throws TritonError INVALID_ARG when there is no such datatype
+ * @throws TritonError INTERNAL when there is no such datatype
  */
 export function dataTypeInfo(name: string): DataTypeInfo {
   const found = byName.get(name);
   if (found === undefined) {
     const names = DATA_TYPES.map((entry) => entry.name).join(", ");
-    throw new TritonError(`'${String(name)}' is not a datatype. Use one of ${names}.`, "INVALID_ARG");
+    throw defect(`'${String(name)}' is not a datatype. Use one of ${names}.`);
   }
   return found;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
+import { defect, isDefect, TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
 
 test("a TritonError is an Error with a code", () => {
   const cause = new Error("cause");
@@ -17,6 +17,17 @@ test("the code is INTERNAL unless said", () => {
 
 test("an unknown code is refused", () => {
   expect(() => new TritonError("oh", "BAD" as TritonErrorCode)).toThrow("one of the codes UNKNOWN, INTERNAL");
+});
+
+test("a mistake of the model is INTERNAL and told from the model's own words", () => {
+  expect(defect("oh")).toMatchObject({ name: "TritonError", message: "oh", code: "INTERNAL" });
+  expect([defect("oh"), new TritonError("oh"), new Error("oh"), "oh", undefined].map(isDefect)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test("the codes stand at Triton's numbers", () => {

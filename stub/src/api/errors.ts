@@ -48,5 +48,22 @@ export class TritonError extends Error {
   }
 }
 
+const defects = new WeakSet<object>();
+
+/**
+ * The error for a mistake in the model's own code, such as data that does not fit the shape it is given: INTERNAL, because
+ * the client did nothing wrong, and known to `isDefect`, so that the runtime logs its stack.
+ */
+export function defect(message: string, options?: { cause?: unknown }): TritonError {
+  const error = new TritonError(message, "INTERNAL", options);
+  defects.add(error);
+  return error;
+}
+
+/** Whether an error was made by `defect`. Never throws, whatever `error` is. */
+export function isDefect(error: unknown): boolean {
+  return defects.has(error as object);
+}
+
 // On the prototype, so that it is neither an own property of every error nor printed with it.
 Object.defineProperty(TritonError.prototype, "name", { value: "TritonError", configurable: true, writable: true });

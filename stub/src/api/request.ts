@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type DataType, dataTypeInfo } from "./datatype.ts";
-import { TritonError } from "./errors.ts";
+import { defect, TritonError } from "./errors.ts";
 import { lazyTensor, type Tensor, type TensorSource } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
 
@@ -176,16 +176,15 @@ export class InferenceRequest {
    * Makes an output whose data lies in memory shared with the server already: fill `tensor.data` in place, and answer
    * with the tensor. What the memory held before is not cleared.
    *
-   * @throws TritonError INVALID_ARG when the name is empty, a dimension is not a whole number of at least 0, or the
+   * @throws TritonError INTERNAL when the name is empty, a dimension is not a whole number of at least 0, or the
    *   datatype is BYTES, whose size the shape does not tell; UNAVAILABLE when the memory limit is reached
    */
   allocateOutput<D extends DataType>(name: string, datatype: D, shape: readonly number[]): Tensor<D> {
     checkName(name);
     if (dataTypeInfo(datatype).name === "BYTES") {
-      throw new TritonError(
+      throw defect(
         `Output '${name}' of datatype BYTES cannot be allocated, since its size depends on its elements. ` +
           `Use new Tensor("${name}", strings, shape).`,
-        "INVALID_ARG",
       );
     }
     const elementCount = checkedElementCount(name, shape);

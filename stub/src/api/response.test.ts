@@ -32,7 +32,7 @@ test.each([
   [[a, b, a], "two outputs named 'A'"],
 ])("outputs %o are refused", (outputs, text) => {
   expect(() => new InferenceResponse(outputs as Tensor[])).toThrow(
-    expect.objectContaining({ code: "INVALID_ARG", message: expect.stringContaining(text) }),
+    expect.objectContaining({ code: "INTERNAL", message: expect.stringContaining(text) }),
   );
 });
 

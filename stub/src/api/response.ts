@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TritonError } from "./errors.ts";
+import { defect, TritonError } from "./errors.ts";
 import type { Parameters } from "./request.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -22,22 +22,20 @@ function describe(value: unknown): string {
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
-    throw new TritonError(
+    throw defect(
       `The outputs of an InferenceResponse must be an array of Tensor, but are ${describe(outputs)}.`,
-      "INVALID_ARG",
     );
   }
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as unknown;
     if (!(output instanceof Tensor)) {
-      throw new TritonError(
+      throw defect(
         `Output ${i} of an InferenceResponse must be a Tensor, but is ${describe(output)}.`,
-        "INVALID_ARG",
       );
     }
     for (let j = 0; j < i; j++) {
       if (outputs[j]!.name === output.name) {
-        throw new TritonError(`An InferenceResponse has two outputs named '${output.name}'.`, "INVALID_ARG");
+        throw defect(`An InferenceResponse has two outputs named '${output.name}'.`);
       }
     }
   }
@@ -52,10 +50,9 @@ function checkParameters(parameters: Parameters): void {
       (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
     if (!sound) {
       const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
-      throw new TritonError(
+      throw defect(
         `Response parameter '${key}' is ${shown}. ` +
           "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
-        "INVALID_ARG",
       );
     }
   }
@@ -69,16 +66,15 @@ export class InferenceResponse {
 
   /**
    * @param outputs the outputs in any order; those that the client did not ask for are dropped
-   * @throws TritonError INVALID_ARG when an output is not a `Tensor`, two have the same name, the error is not a
+   * @throws TritonError INTERNAL when an output is not a `Tensor`, two have the same name, the error is not a
    *   `TritonError`, or a parameter has a value that Triton cannot carry
    */
   constructor(outputs: readonly Tensor[] = NO_OUTPUTS, options: InferenceResponseOptions = NO_OPTIONS) {
     checkOutputs(outputs);
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
-      throw new TritonError(
+      throw defect(
         `The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`,
-        "INVALID_ARG",
       );
     }
     if (parameters !== undefined) checkParameters(parameters);

@@ -3,13 +3,26 @@ import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { serializeBytes } from "./bytes.ts";
 import { DATA_TYPES, type DataType, type TensorData } from "./datatype.ts";
+import { isDefect } from "./errors.ts";
 import { lazyTensor, placeOf, Tensor, trustedTensor, unserializedElements } from "./tensor.ts";
 
 /** The constructor without its types, to give it what a model in JavaScript may give. */
 const Loose = Tensor as unknown as new (name: unknown, data: unknown, shape: unknown, datatype?: unknown) => Tensor;
 
+/** What is thrown for the mistake of a client. */
 const invalid = (text: string) =>
   expect.objectContaining({ code: "INVALID_ARG", message: expect.stringContaining(text) });
+
+/** Runs what throws for a mistake of the model, and gives the message. */
+function mistake(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    expect([(error as { code?: string }).code, isDefect(error)]).toEqual(["INTERNAL", true]);
+    return (error as Error).message;
+  }
+  throw new Error("Nothing was thrown.");
+}
 
 describe("construction", () => {
   test.each(DATA_TYPES.map(({ name, array }) => [name, array] as const))("%s", (datatype, array) => {
@@ -88,7 +101,7 @@ describe("refusals", () => {
     ["T", ["a", 5], [2], "BYTES", "Element 1 of tensor 'T' of datatype BYTES is number"],
     ["T", [true, 1], [2], "BOOL", "Element 1 of tensor 'T' of datatype BOOL is number"],
   ])("%o, %o, %o, %o", (name, data, shape, datatype, text) => {
-    expect(() => new Loose(name, data, shape, datatype)).toThrow(invalid(text));
+    expect(mistake(() => new Loose(name, data, shape, datatype))).toContain(text);
   });
 });
 
@@ -127,8 +140,8 @@ describe("BYTES", () => {
 
   test("other datatypes have no strings", () => {
     const tensor = new Tensor("T", new Float32Array(1), [1]);
-    expect(() => tensor.strings()).toThrow(invalid("has datatype FP32, but strings() reads BYTES only"));
-    expect(() => tensor.bytes()).toThrow(invalid("has datatype FP32, but bytes() reads BYTES only"));
+    expect(mistake(() => tensor.strings())).toContain("has datatype FP32, but strings() reads BYTES only");
+    expect(mistake(() => tensor.bytes())).toContain("has datatype FP32, but bytes() reads BYTES only");
   });
 });
 
@@ -145,11 +158,11 @@ describe("floats", () => {
   });
 
   test("other datatypes are refused", () => {
-    expect(() => new Tensor("T", new Int8Array(1), [1]).toFloat32()).toThrow(invalid("toFloat32() reads FP16, BF16"));
-    expect(() => Tensor.fromFloat32("T", new Float32Array(1), [1], "FP64" as "FP32")).toThrow(
-      invalid("'FP64' was asked"),
+    expect(mistake(() => new Tensor("T", new Int8Array(1), [1]).toFloat32())).toContain("toFloat32() reads FP16, BF16");
+    expect(mistake(() => Tensor.fromFloat32("T", new Float32Array(1), [1], "FP64" as "FP32"))).toContain(
+      "'FP64' was asked",
     );
-    expect(() => Tensor.fromFloat32("T", [1] as never, [1], "FP16")).toThrow(invalid("needs a Float32Array"));
+    expect(mistake(() => Tensor.fromFloat32("T", [1] as never, [1], "FP16"))).toContain("needs a Float32Array");
   });
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deserializeBytes, deserializeStrings, serializeBytes, serializedByteLength } from "./bytes.ts";
 import { type DataType, dataTypeInfo, elementByteSize, type TensorData, type TensorDataMap } from "./datatype.ts";
-import { TritonError } from "./errors.ts";
+import { defect, TritonError } from "./errors.ts";
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
 import {
   booleansToBytes,
@@ -93,7 +93,7 @@ export class Tensor<D extends DataType = DataType> {
    * @param shape the dimensions, whole numbers of at least 0; their product is the number of elements
    * @param datatype needed where the array does not tell it: FP16 and BF16 in a `Uint16Array`, BOOL and serialized BYTES
    *   in a `Uint8Array`. Left out, these arrays are UINT16 and UINT8.
-   * @throws TritonError INVALID_ARG when the name is empty, the array does not fit the datatype, or the number of elements
+   * @throws TritonError INTERNAL when the name is empty, the array does not fit the datatype, or the number of elements
    *   does not fit the shape
    */
   constructor(name: string, data: TensorInput<D>, shape: readonly number[], datatype: D);
@@ -165,7 +165,7 @@ export class Tensor<D extends DataType = DataType> {
    * The elements of a BYTES tensor as strings, decoded as UTF-8 when first asked for; the same array each time.
    * The strings are copies and stay valid.
    *
-   * @throws TritonError INVALID_ARG when the datatype is not BYTES, or the data is malformed
+   * @throws TritonError INTERNAL when the datatype is not BYTES; INVALID_ARG when the data, which a client sent, is malformed
    */
   strings(): string[] {
     if (this.#strings === undefined) {
@@ -182,7 +182,7 @@ export class Tensor<D extends DataType = DataType> {
    * The elements of a BYTES tensor, found when first asked for; the same array each time.
    * The elements are views: valid until the request is answered.
    *
-   * @throws TritonError INVALID_ARG when the datatype is not BYTES, or the data is malformed
+   * @throws TritonError INTERNAL when the datatype is not BYTES; INVALID_ARG when the data, which a client sent, is malformed
    */
   bytes(): Uint8Array[] {
     this.#requireBytes("bytes()");
@@ -197,9 +197,8 @@ export class Tensor<D extends DataType = DataType> {
 
   #requireBytes(method: string): void {
     if (this.datatype !== "BYTES") {
-      throw new TritonError(
+      throw defect(
         `Tensor '${this.name}' has datatype ${this.datatype}, but ${method} reads BYTES only. Use its data.`,
-        "INVALID_ARG",
       );
     }
   }
@@ -219,7 +218,7 @@ export class Tensor<D extends DataType = DataType> {
    * The elements of an FP16, BF16 or FP32 tensor as 32-bit floats. FP16 and BF16 are converted into a new array at each
    * call; FP32 gives `data` itself.
    *
-   * @throws TritonError INVALID_ARG for any other datatype
+   * @throws TritonError INTERNAL for any other datatype
    */
   toFloat32(): Float32Array {
     switch (this.datatype as DataType) {
@@ -230,9 +229,8 @@ export class Tensor<D extends DataType = DataType> {
       case "FP32":
         return this.data as Float32Array;
       default:
-        throw new TritonError(
+        throw defect(
           `Tensor '${this.name}' has datatype ${this.datatype}, but toFloat32() reads FP16, BF16 and FP32 only.`,
-          "INVALID_ARG",
         );
     }
   }
@@ -240,7 +238,7 @@ export class Tensor<D extends DataType = DataType> {
   /**
    * Makes a tensor of 32-bit floats, rounded to the nearest value of `datatype`, ties to the even one.
    *
-   * @throws TritonError INVALID_ARG as the constructor, and for any other datatype
+   * @throws TritonError INTERNAL as the constructor, and for any other datatype
    */
   static fromFloat32<F extends FloatDataType>(
     name: string,
@@ -249,7 +247,7 @@ export class Tensor<D extends DataType = DataType> {
     datatype: F,
   ): Tensor<F> {
     if (Object.prototype.toString.call(data) !== "[object Float32Array]") {
-      throw new TritonError(`Tensor.fromFloat32 needs a Float32Array as the data of tensor '${name}'.`, "INVALID_ARG");
+      throw defect(`Tensor.fromFloat32 needs a Float32Array as the data of tensor '${name}'.`);
     }
     switch (datatype as string) {
       case "FP16":
@@ -259,9 +257,8 @@ export class Tensor<D extends DataType = DataType> {
       case "FP32":
         return new Tensor<DataType>(name, data, shape, "FP32") as Tensor<F>;
       default:
-        throw new TritonError(
+        throw defect(
           `Tensor.fromFloat32 makes FP16, BF16 and FP32, but '${String(datatype)}' was asked for tensor '${name}'.`,
-          "INVALID_ARG",
         );
     }
   }

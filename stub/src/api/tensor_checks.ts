@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { countBytesElements } from "./bytes.ts";
 import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData } from "./datatype.ts";
-import { TritonError } from "./errors.ts";
+import { defect, type TritonError } from "./errors.ts";
 
 /** The datatype that each kind of typed array stands for when none is said. */
 const DATATYPE_BY_ARRAY: Readonly<Record<string, DataType>> = {
@@ -30,14 +30,10 @@ function kindOf(data: unknown): string {
   return Object.prototype.toString.call(data).slice("[object ".length, -1);
 }
 
-function invalid(message: string): TritonError {
-  return new TritonError(message, "INVALID_ARG");
-}
-
-/** @throws TritonError INVALID_ARG when the name of a tensor is not a string or empty */
+/** @throws TritonError INTERNAL when the name of a tensor is not a string or empty */
 export function checkName(name: unknown): void {
   if (typeof name !== "string" || name === "") {
-    throw invalid(
+    throw defect(
       `A tensor needs a name that is a string and not empty, but got ${name === "" ? "an empty one" : kindOf(name)}. ` +
         "Give the name of the model's input or output.",
     );
@@ -54,24 +50,24 @@ export function elementCountOf(shape: readonly number[]): number {
 /**
  * The number of elements in `shape`.
  *
- * @throws TritonError INVALID_ARG when `shape` is not an array of whole numbers of at least 0
+ * @throws TritonError INTERNAL when `shape` is not an array of whole numbers of at least 0
  */
 export function checkedElementCount(name: string, shape: readonly number[]): number {
   if (!Array.isArray(shape)) {
-    throw invalid(`The shape of tensor '${name}' must be an array of numbers, but is ${kindOf(shape)}.`);
+    throw defect(`The shape of tensor '${name}' must be an array of numbers, but is ${kindOf(shape)}.`);
   }
   let count = 1;
   for (let i = 0; i < shape.length; i++) {
     const dimension = shape[i] as number;
     if (!Number.isSafeInteger(dimension) || dimension < 0) {
-      throw invalid(
+      throw defect(
         `Dimension ${i} of tensor '${name}' is ${String(dimension)}. Each dimension must be a whole number of at least 0.`,
       );
     }
     count *= dimension;
   }
   if (!Number.isSafeInteger(count)) {
-    throw invalid(`The shape [${shape.join(", ")}] of tensor '${name}' has more elements than can be addressed.`);
+    throw defect(`The shape [${shape.join(", ")}] of tensor '${name}' has more elements than can be addressed.`);
   }
   return count;
 }
@@ -79,7 +75,7 @@ export function checkedElementCount(name: string, shape: readonly number[]): num
 /**
  * The datatype that an array stands for by its kind. An empty plain array counts as BYTES, as an empty `string[]` would.
  *
- * @throws TritonError INVALID_ARG when the kind of array is none that a tensor can hold
+ * @throws TritonError INTERNAL when the kind of array is none that a tensor can hold
  */
 export function inferDatatype(name: string, data: unknown): DataType {
   if (ArrayBuffer.isView(data)) {
@@ -90,7 +86,7 @@ export function inferDatatype(name: string, data: unknown): DataType {
     if (data.length === 0 || typeof first === "string" || first instanceof Uint8Array) return "BYTES";
     if (typeof first === "boolean") return "BOOL";
   }
-  throw invalid(
+  throw defect(
     `Tensor '${name}' cannot be made of ${kindOf(data)}. ` +
       "Give a typed array, such as new Float32Array([...]), or an array of strings, Uint8Arrays or booleans.",
   );
@@ -98,7 +94,7 @@ export function inferDatatype(name: string, data: unknown): DataType {
 
 function checkLength(name: string, shape: readonly number[], wanted: number, given: number): void {
   if (wanted !== given) {
-    throw invalid(
+    throw defect(
       `The shape [${shape.join(", ")}] of tensor '${name}' has ${wanted} elements, but its data has ${given}.`,
     );
   }
@@ -106,17 +102,26 @@ function checkLength(name: string, shape: readonly number[], wanted: number, giv
 
 function wrongKind(name: string, datatype: DataType, data: unknown): TritonError {
   const also = { BOOL: " or an array of booleans", BYTES: " or an array of strings or Uint8Arrays" };
-  return invalid(
+  return defect(
     `Tensor '${name}' of datatype ${datatype} cannot be made of ${kindOf(data)}. ` +
       `Give ${ARRAY_BY_DATATYPE[datatype].startsWith("I") ? "an" : "a"} ${ARRAY_BY_DATATYPE[datatype]}` +
       `${also[datatype as "BOOL" | "BYTES"] ?? ""}, or another datatype.`,
   );
 }
 
+function countElements(name: string, data: Uint8Array): number {
+  try {
+    return countBytesElements(data);
+  } catch (error) {
+    const { message } = error as TritonError;
+    throw defect(`The data of tensor '${name}' of datatype BYTES is not serialized: ${message}`, { cause: error });
+  }
+}
+
 /**
  * Checks a typed array against datatype and shape. A `Float16Array` comes back as a `Uint16Array` on the same bytes.
  *
- * @throws TritonError INVALID_ARG when the kind of array or its number of elements is wrong
+ * @throws TritonError INTERNAL when the kind of array or its number of elements is wrong
  */
 export function checkTypedArray(
   name: string,
@@ -131,7 +136,7 @@ export function checkTypedArray(
     if (tag !== "Float16Array" || datatype !== "FP16") throw wrongKind(name, datatype, data);
     typed = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   }
-  const given = datatype === "BYTES" ? countBytesElements(typed as Uint8Array) : typed.length;
+  const given = datatype === "BYTES" ? countElements(name, typed as Uint8Array) : typed.length;
   checkLength(name, shape, elementCount, given);
   return typed;
 }
@@ -139,7 +144,7 @@ export function checkTypedArray(
 /**
  * Turns an array of booleans into one byte per element.
  *
- * @throws TritonError INVALID_ARG when an element is not a boolean or the number of elements is wrong
+ * @throws TritonError INTERNAL when an element is not a boolean or the number of elements is wrong
  */
 export function booleansToBytes(
   name: string,
@@ -152,7 +157,7 @@ export function booleansToBytes(
   for (let i = 0; i < data.length; i++) {
     const element = data[i];
     if (typeof element !== "boolean") {
-      throw invalid(`Element ${i} of tensor '${name}' of datatype BOOL is ${kindOf(element)}. Give true or false.`);
+      throw defect(`Element ${i} of tensor '${name}' of datatype BOOL is ${kindOf(element)}. Give true or false.`);
     }
     bytes[i] = element ? 1 : 0;
   }
@@ -162,7 +167,7 @@ export function booleansToBytes(
 /**
  * Checks the elements of a BYTES tensor that are not serialized yet.
  *
- * @throws TritonError INVALID_ARG when an element is neither a string nor a Uint8Array or their number is wrong
+ * @throws TritonError INTERNAL when an element is neither a string nor a Uint8Array or their number is wrong
  */
 export function checkElements(
   name: string,
@@ -174,7 +179,7 @@ export function checkElements(
   for (let i = 0; i < data.length; i++) {
     const element = data[i];
     if (typeof element !== "string" && !(element instanceof Uint8Array)) {
-      throw invalid(
+      throw defect(
         `Element ${i} of tensor '${name}' of datatype BYTES is ${kindOf(element)}. Give a string or a Uint8Array.`,
       );
     }
@@ -182,7 +187,7 @@ export function checkElements(
   return data as readonly (string | Uint8Array)[];
 }
 
-/** @throws TritonError INVALID_ARG always: a plain array cannot hold elements of `datatype` */
+/** @throws TritonError INTERNAL always: a plain array cannot hold elements of `datatype` */
 export function refusePlainArray(name: string, data: unknown, datatype: string): never {
   throw wrongKind(name, dataTypeInfo(datatype).name, data);
 }

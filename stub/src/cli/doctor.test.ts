@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { toolFindings } from "./doctor.ts";
 import { reportLines } from "./doctor_command.ts";
 import { runCli, scratchFolder } from "./testing/run_cli.ts";
 
@@ -16,6 +17,13 @@ describe("triton-ts doctor", () => {
       plain,
     );
     expect(lines).toEqual(["ok       node   26", "missing  cmake  none", "                -> Install it."]);
+  });
+
+  it("asks for build tools only where something is still to be built", () => {
+    const verdicts = (built: boolean) => toolFindings(undefined, undefined, built).map(({ verdict }) => verdict);
+    expect(verdicts(true)).toEqual(["note", "note"]);
+    expect(verdicts(false)).toEqual(["missing", "missing"]);
+    expect(toolFindings("cmake 3.25", "gcc 12", false).map(({ verdict }) => verdict)).toEqual(["ok", "ok"]);
   });
 
   it("names what this machine has, and fails when something needed is missing", async () => {

@@ -66,8 +66,10 @@ function checkStubNode(): Finding {
   }
 }
 
+const absentParts = () => [backendLibrary, stubAddon, stubMain].filter((file) => !existsSync(file));
+
 function checkBuild(): Finding {
-  const absent = [backendLibrary, stubAddon, stubMain].filter((file) => !existsSync(file));
+  const absent = absentParts();
   if (absent.length === 0) return ok("native parts", "built");
   return missing("native parts", `${absent.join(", ")} missing`, `Run "npm run setup" in ${packageRoot}.`);
 }
@@ -79,11 +81,18 @@ function checkTools(): Finding[] {
   const compiler = [process.env["CC"] ?? "cc", "gcc", "clang"]
     .map((name) => firstLine(name, "--version"))
     .find(Boolean);
+  return toolFindings(cmake, compiler, absentParts().length === 0);
+}
+
+/** What is built already serves without the tools that build it. */
+export function toolFindings(cmake: string | undefined, compiler: string | undefined, built: boolean): Finding[] {
+  const lacking = (what: string, install: string) =>
+    built
+      ? note(what, "none", `Only needed to build the native parts again. ${install}`)
+      : missing(what, "none", install);
   return [
-    cmake ? ok("cmake", cmake) : missing("cmake", "none", "Install CMake 3.20 or newer (package cmake)."),
-    compiler
-      ? ok("C compiler", compiler)
-      : missing("C compiler", "none", "Install gcc or clang (package build-essential)."),
+    cmake ? ok("cmake", cmake) : lacking("cmake", "Install CMake 3.20 or newer (package cmake)."),
+    compiler ? ok("C compiler", compiler) : lacking("C compiler", "Install gcc or clang (package build-essential)."),
   ];
 }
 

@@ -115,6 +115,7 @@ export async function downloadWheel(
   mkdirSync(destination, { recursive: true });
   mkdirSync(scratch, { recursive: true });
   const child = spawn("python3", pipArguments(destination), {
+    cwd: scratch, // Python looks for modules in its folder first: not in one that the user happens to be in
     env: { ...process.env, TMPDIR: scratch, PYTHONUNBUFFERED: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });

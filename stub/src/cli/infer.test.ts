@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -45,8 +45,10 @@ function fakeTriton(requests: Request[]): http.Server {
       const split = Number(request.headers["inference-header-content-length"]);
       requests.push({ header: JSON.parse(body.subarray(0, split).toString()), data: body.subarray(split) });
       const header = JSON.stringify({
+        id: "seven",
         model_name: "ocr",
         model_version: "1",
+        parameters: { took: 3, cached: false },
         outputs: outputs.map(({ bytes, ...rest }) => ({ ...rest, parameters: { binary_data_size: bytes.length } })),
       });
       response.setHeader("Inference-Header-Content-Length", Buffer.byteLength(header));
@@ -95,6 +97,7 @@ describe("triton-ts infer with a fake server", () => {
   it("prints JSON", async () => {
     const { stdout } = await run("ocr", "--url", url, "--image", picture, "--json");
     const answer = JSON.parse(stdout);
+    expect([answer.id, answer.parameters]).toEqual(["seven", { took: 3, cached: false }]);
     expect(answer.outputs.TEXT).toEqual({ datatype: "BYTES", shape: [1], data: ["STOP & <go>"] });
     expect(answer.outputs.BOX.data).toEqual([
       [
@@ -118,8 +121,24 @@ describe("triton-ts infer with a fake server", () => {
     expect(pixel(50, 95)).toEqual([128, 128, 128]); // outside
   });
 
+  it("asks whether it is the gRPC port when the answer is not HTTP/1.1", async () => {
+    // The settings frame that every HTTP/2 server sends first.
+    const grpc = net.createServer((socket) =>
+      socket.on("error", () => undefined).end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])),
+    );
+    await new Promise<void>((resolve) => grpc.listen(0, "127.0.0.1", resolve));
+    try {
+      const there = `127.0.0.1:${(grpc.address() as AddressInfo).port}`;
+      const { code, stderr } = await run("ocr", "--url", there, "--image", picture);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("Is this the gRPC port?")]);
+    } finally {
+      grpc.close();
+    }
+  });
+
   it("has one sentence for each failure", async () => {
     const absent = await run("ocr", "--url", `127.0.0.1:${await freePort()}`, "--image", picture);
+    expect(absent.stderr).not.toContain("gRPC");
     expect(absent.stderr).toMatch(/^error: No Triton server answers at .*triton-ts serve.*\n$/);
     const unknown = await run("nope", "--url", url, "--image", picture);
     expect(unknown.stderr).toContain("(HTTP 400): Request for unknown model: 'nope' is not found");

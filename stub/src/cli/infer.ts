@@ -53,7 +53,8 @@ function jsonOf(result: InferResult): string {
       return [name, { datatype, shape, data: nest(elementsOf(output), shape) }];
     }),
   );
-  return JSON.stringify({ model: result.modelName, version: result.modelVersion, outputs }, null, 2);
+  const { modelName, modelVersion, id, parameters } = result; // an absent id or parameters is left out
+  return JSON.stringify({ model: modelName, version: modelVersion, id, parameters, outputs }, null, 2);
 }
 
 function print(result: InferResult, options: InferOptions, lines: readonly TextLine[] | undefined): void {

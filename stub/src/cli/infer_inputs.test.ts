@@ -58,6 +58,7 @@ describe("makeInputs", () => {
     expect(() => make(model(floats), [])).toThrow(/needs inputs: x FP32 \[-1, 4\]/);
     expect(() => make(model(floats), ["y=1"])).toThrow(/no input y. Its inputs are: x/);
     expect(() => make(model(floats), ["x"])).toThrow(/needs NAME=VALUE/);
+    expect(() => make(model(floats), ["x=1,2,3,4", "x=5,6,7,8"])).toThrow(/^--input x is there twice\. Give each/);
     expect(() => make(model(floats), ["x=1"], { shape: ["x=1,a"] })).toThrow(/needs sizes/);
     expect(() => make(model(floats), ["x=1"], { shape: ["y=1"] })).toThrow(/no input y/);
     expect(() => make(model({ ...floats, datatype: "FP8" }), ["x=1"])).toThrow(/datatype FP8/);

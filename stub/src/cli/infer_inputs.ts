@@ -122,8 +122,15 @@ export function makeInputs(metadata: ModelMetadata, options: InputOptions): Bina
     return text === undefined ? undefined : parseShape(text, name);
   };
   for (const name of shapes.keys()) findInput(metadata, name);
+  const given = new Set<string>();
   const tensors = options.input.map((text) => {
     const [name, value] = splitPair(text, "--input");
+    if (given.has(name)) {
+      throw new CliError(
+        `--input ${name} is there twice. Give each input once; more elements go into one list: --input ${name}=[...].`,
+      );
+    }
+    given.add(name);
     const input = findInput(metadata, name);
     if (value.startsWith("@")) return fromFile(value.slice(1), input, shapeOf(name));
     return written(parseWritten(value, input.datatype, name), input, shapeOf(name));

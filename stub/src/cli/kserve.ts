@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small client for Triton's HTTP protocol (KServe v2 with Triton's binary tensor data).
-import { CliError, messageOf } from "./error.ts";
+import http from "node:http";
+import https from "node:https";
+import { CliError, codeOf, messageOf } from "./error.ts";
 
 export interface TensorMetadata {
   name: string;
@@ -42,15 +44,23 @@ export interface BinaryTensor extends TensorMetadata {
   bytes: Uint8Array;
 }
 
+export type Parameters = Record<string, string | number | boolean>;
+
 interface ResponseHeader {
+  id?: string;
   model_name: string;
   model_version: string;
+  parameters?: Parameters;
   outputs: (TensorMetadata & { parameters?: { binary_data_size?: number } })[];
 }
 
 export interface InferResult {
   modelName: string;
   modelVersion: string;
+  /** Only when the server sent one. */
+  id?: string;
+  /** Those of the whole response; only when the server sent some. */
+  parameters?: Parameters;
   outputs: BinaryTensor[];
 }
 
@@ -66,6 +76,47 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
+interface Question {
+  method?: "GET" | "POST";
+  headers?: http.OutgoingHttpHeaders;
+  body?: string | Uint8Array;
+  signal?: AbortSignal;
+}
+
+interface Answer {
+  ok: boolean;
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+}
+
+/** One question on a connection of its own: a connection that stays open makes the server wait for it when it stops. */
+function ask(url: string, { method = "GET", headers, body, signal }: Question): Promise<Answer> {
+  const { request } = url.toLowerCase().startsWith("https:") ? https : http;
+  const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
+  const options = { method, agent: false as const, signal, headers: { ...headers, ...length, Connection: "close" } };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const status = response.statusCode ?? 0;
+        const ok = status >= 200 && status < 300;
+        resolve({ ok, status, headers: response.headers, body: Buffer.concat(chunks) });
+      });
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+/** Something listens, but what it says is not HTTP/1.1. */
+function speaksAnotherProtocol(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  return code.startsWith("HPE_") || code === "ECONNRESET";
+}
+
 /** One server, by the base address of its HTTP endpoint. */
 export class KServeClient {
   readonly url: string;
@@ -79,30 +130,29 @@ export class KServeClient {
     this.url = text.replace(/\/+$/, "");
   }
 
-  async #request(path: string, init: RequestInit = {}): Promise<Response> {
+  async #request(path: string, question: Question = {}): Promise<Answer> {
     try {
-      return await fetch(`${this.url}${path}`, init);
+      return await ask(`${this.url}${path}`, question);
     } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      const why = messageOf(error) || "connection refused";
+      const grpc = speaksAnotherProtocol(error) ? " Is this the gRPC port? HTTP is on 8000 unless it was moved." : "";
       throw new CliError(
-        `No Triton server answers at ${this.url} (${messageOf(cause) || "connection refused"}). Start one with "triton-ts serve", or name its HTTP address with --url.`,
+        `No Triton server answers at ${this.url} (${why}).${grpc} Start one with "triton-ts serve", or name its HTTP address with --url.`,
       );
     }
   }
 
-  async #json<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const response = await this.#request(path, init);
-    const text = await response.text();
-    if (!response.ok) throw new CliError(serverSentence(response.status, text));
+  async #json<T>(path: string, question: Question = {}): Promise<T> {
+    const { ok, status, body } = await this.#request(path, question);
+    const text = body.toString();
+    if (!ok) throw new CliError(serverSentence(status, text));
     return JSON.parse(text) as T;
   }
 
   /** True when the HTTP endpoint answers; false on any failure. */
   async isLive(): Promise<boolean> {
     try {
-      const response = await fetch(`${this.url}/v2/health/live`, { signal: AbortSignal.timeout(5000) });
-      await response.arrayBuffer();
-      return response.ok;
+      return (await ask(`${this.url}/v2/health/live`, { signal: AbortSignal.timeout(5000) })).ok;
     } catch {
       return false;
     }
@@ -143,9 +193,9 @@ export class KServeClient {
       headers: { "Content-Type": "application/octet-stream", [headerLength]: String(header.byteLength) },
       body: concatenate([header, ...inputs.map((input) => input.bytes)]),
     });
-    const body = new Uint8Array(await response.arrayBuffer());
-    if (!response.ok) throw new CliError(serverSentence(response.status, new TextDecoder().decode(body)));
-    return decodeResponse(body, Number(response.headers.get(headerLength) ?? body.byteLength));
+    const { ok, status, body, headers } = response;
+    if (!ok) throw new CliError(serverSentence(status, body.toString()));
+    return decodeResponse(body, Number(headers[headerLength.toLowerCase()] ?? body.byteLength));
   }
 }
 
@@ -173,9 +223,16 @@ export function decodeResponse(body: Uint8Array, headerBytes: number): InferResu
     if (size === undefined || at + size > body.byteLength) {
       throw new CliError(`The server's answer is incomplete: the data of output ${output.name} is missing.`);
     }
-    const bytes = body.slice(at, at + size);
+    const bytes = new Uint8Array(body.subarray(at, at + size)); // a copy: elements want their alignment
     at += size;
     return { name: output.name, datatype: output.datatype, shape: output.shape, bytes };
   });
-  return { modelName: header.model_name, modelVersion: header.model_version, outputs };
+  const { id, parameters } = header;
+  return {
+    modelName: header.model_name,
+    modelVersion: header.model_version,
+    ...(id === undefined ? {} : { id }),
+    ...(parameters === undefined ? {} : { parameters }),
+    outputs,
+  };
 }

@@ -58,7 +58,17 @@ describe("triton-ts serve with a fake server", () => {
     expect(run.stderr()).not.toContain("pinned system memory");
     run.child.kill("SIGINT");
     expect(await run.ended).toBe(0);
-    expect(run.stderr()).toContain("fake: stopping");
+    expect(run.stderr()).toContain("fake: stopping with 0 open connections");
+  });
+
+  it("shows failures that only the log explains, and waits a while for models that are loading", async () => {
+    const run = start("failing");
+    await run.shows("Ctrl-C stops the server");
+    expect(run.stdout()).toMatch(/unreadable +- +FAILED +-\n +failed to read text proto .*: 2:36: no FLOAT\n/);
+    expect(run.stdout()).toMatch(/untouched +- +not loaded +-\n +versionless/);
+    expect(run.stdout()).toMatch(/versionless +- +FAILED +-\n +at least one version must be available/);
+    expect(run.stdout()).toMatch(/retried +1 +FAILED +-\n +it failed before/);
+    expect(run.stdout()).toMatch(/slow +1 +READY/);
   });
 
   it("hands the server its folders, its environment and what stands behind --", async () => {

@@ -8,6 +8,7 @@ import { checkEndpoints, type Endpoint, endpointsOf, hostAndPort, portSentence }
 import { CliError } from "./error.ts";
 import { installedServer } from "./installed_server.ts";
 import { KServeClient } from "./kserve.ts";
+import type { LoadFailures } from "./load_failures.ts";
 import { backendLibrary, packageRoot, stubAddon, stubMain, stubNode } from "./package_root.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { tritonArguments } from "./serve_options.ts";
@@ -84,12 +85,12 @@ async function untilReady(server: ServerProcess, endpoints: readonly Endpoint[])
   return false;
 }
 
-async function printSummary(server: Server, endpoints: readonly Endpoint[]): Promise<void> {
+async function printSummary(server: Server, endpoints: readonly Endpoint[], failures: LoadFailures): Promise<void> {
   const paint = painter(process.stdout);
   const http = endpoints.find(({ name }) => name === "http");
   const client = http && new KServeClient(`http://${hostAndPort(http)}`);
   const version = client ? ` ${(await client.serverMetadata()).version}` : "";
-  const models = client ? await modelLines(client) : [];
+  const models = client ? await modelLines(client, failures) : [];
   const title = `Triton${version} (${server.kind === "embedded" ? "embedded" : server.binary}) is ready`;
   process.stdout.write(summaryLines(title, models, endpoints, paint).join("\n"));
 }
@@ -133,7 +134,7 @@ async function runServer(server: Server, args: readonly string[], options: Serve
   const signals = superviseSignals(running);
   try {
     const ready = await Promise.race([untilReady(running, endpoints), running.ended.then(() => false)]);
-    if (ready && !signals.asked()) await printSummary(server, endpoints).catch(() => undefined);
+    if (ready && !signals.asked()) await printSummary(server, endpoints, running.loadFailures).catch(() => undefined);
     const end = await running.ended;
     if (signals.forced()) return 130;
     if (signals.asked()) return end.code ?? 1;

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { CliError, codeOf, messageOf } from "./error.ts";
+import { LoadFailures } from "./load_failures.ts";
 import { LastErrors, LineSplitter, LogFilter, paintLine } from "./server_log.ts";
 import { painter } from "./terminal.ts";
 
@@ -40,6 +41,7 @@ export function diesWithUs(env: NodeJS.ProcessEnv = process.env): boolean {
 export class ServerProcess {
   readonly ended: Promise<ServerEnd>;
   readonly errors = new LastErrors();
+  readonly loadFailures = new LoadFailures();
   /** Names of the services that the log said were started, such as "HTTPService". */
   readonly started = new Set<string>();
   #child: ChildProcess;
@@ -70,6 +72,7 @@ export class ServerProcess {
     };
     const take = (line: string) => {
       this.errors.take(line);
+      this.loadFailures.take(line);
       const service = /"Started (.+?) at /.exec(line)?.[1];
       if (service !== undefined) this.started.add(service);
       show(options.verbose ? [line] : filter.take(line));

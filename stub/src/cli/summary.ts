@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, hostAndPort } from "./endpoints.ts";
 import type { IndexEntry, KServeClient } from "./kserve.ts";
+import type { LoadFailures } from "./load_failures.ts";
 import { columns, type Paint } from "./terminal.ts";
 
 /** One version of one model, as the summary shows it. */
@@ -22,24 +24,46 @@ async function backendOf(client: KServeClient, entry: IndexEntry): Promise<strin
   }
 }
 
-/** Asks a live server for its models. */
-export async function modelLines(client: KServeClient): Promise<ModelLine[]> {
-  const index = await client.repositoryIndex();
+const askAgainTimes = 10;
+const askAgainMs = 200;
+
+/** The index, asked again for a bounded while as long as a model is being loaded: in mode poll Triton retries at once. */
+async function settledIndex(client: KServeClient): Promise<IndexEntry[]> {
+  let index = await client.repositoryIndex();
+  for (let at = 0; at < askAgainTimes && index.some(({ state }) => state === "LOADING"); at++) {
+    await sleep(askAgainMs);
+    index = await client.repositoryIndex();
+  }
+  return index;
+}
+
+/** Asks a live server for its models. What the index leaves out on failures comes from the server's log. */
+export async function modelLines(client: KServeClient, failures: LoadFailures): Promise<ModelLine[]> {
+  const index = await settledIndex(client);
   const lines = await Promise.all(
     index.map(async (entry) => ({
       name: entry.name,
       version: entry.version ?? "-",
-      state: stateText(entry),
+      ...stateOf(entry, failures),
       backend: await backendOf(client, entry),
-      reason: entry.state === "UNAVAILABLE" && entry.reason !== "unloaded" ? (entry.reason ?? "") : "",
     })),
   );
+  const known = new Set(index.map(({ name }) => name));
+  for (const name of failures.models.filter((model) => !known.has(model))) {
+    lines.push({ name, version: "-", state: "FAILED", backend: "-", reason: failures.reason(name) ?? "" });
+  }
   return lines.sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version));
 }
 
-function stateText(entry: IndexEntry): string {
-  if (entry.state === undefined || entry.reason === "unloaded") return "not loaded";
-  return entry.state === "UNAVAILABLE" ? "FAILED" : entry.state;
+function stateOf(entry: IndexEntry, failures: LoadFailures): { state: string; reason: string } {
+  const { state } = entry;
+  if (entry.reason === "unloaded") return { state: "not loaded", reason: "" };
+  if (state === "UNAVAILABLE") {
+    return { state: "FAILED", reason: entry.reason || (failures.reason(entry.name, entry.version) ?? "") };
+  }
+  const logged = failures.reason(entry.name, entry.version);
+  if (logged !== undefined && (state === undefined || state === "LOADING")) return { state: "FAILED", reason: logged };
+  return { state: state ?? "not loaded", reason: "" };
 }
 
 function paintRow(text: string, line: ModelLine, paint: Paint): string {

@@ -4,6 +4,7 @@ import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import type { InferenceRequest } from "../api/request.ts";
 import { InferenceResponse } from "../api/response.ts";
+import { Tensor } from "../api/tensor.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import { AnswerMaker } from "./answers.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
@@ -81,6 +82,16 @@ describe("failures answer every request of the batch", () => {
     });
     expect(answers()).toMatchObject([{ error: { code: "UNAVAILABLE", message: "later" } }]);
     expect(logged()).toMatch(/^#VTritonError: later/);
+  });
+
+  test.each([
+    ["new Tensor", () => new Tensor("OUT", new Float32Array(3), [2, 2]), "The shape [2, 2] of tensor 'OUT' has"],
+    ["new InferenceResponse", () => new InferenceResponse([null as never]), "Output 0 of an InferenceResponse must be"],
+  ])("a mistake with %s is the model's, not the client's, and the log has its stack", (_what, execute, text) => {
+    const { answers } = run(execute);
+    expect(answers()).toMatchObject([{ error: { code: "INTERNAL", message: expect.stringContaining(text) } }]);
+    expect(logged()).toContain(`#ETritonError: ${text}`);
+    expect(logged()).toMatch(/#E +at .*execute_loop\.test\.ts/);
   });
 
   test("a result that is none", () => {

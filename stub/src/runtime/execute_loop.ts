@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDefect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import type { Batch } from "../ipc/batch_reader.ts";
 import type { Channel } from "../ipc/channel.ts";
@@ -76,8 +77,9 @@ export class ExecuteLoop {
   #fail(batch: Batch, error: unknown): void {
     if (batch.closed) return;
     const answer = this.#answers.failure(error);
-    // A TritonError is the model's own word to the client; anything else is a defect, for the log with its stack.
-    log(ownWords(error) !== undefined ? "V" : "E", describeError(error));
+    // A TritonError is the model's own word to the client, unless the API made it for a mistake of the model; that and
+    // anything else is a defect, for the log with its stack.
+    log(ownWords(error) !== undefined && !isDefect(error) ? "V" : "E", describeError(error));
     this.#send(batch, new Array<Answer>(batch.sources.length).fill(answer));
   }
 

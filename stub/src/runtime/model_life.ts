@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname, join } from "node:path";
 import { AutoCompleteConfig } from "../api/auto_complete.ts";
-import { TritonError } from "../api/errors.ts";
+import { isDefect, TritonError } from "../api/errors.ts";
 import { type ModelConfig, modelParameter } from "../api/model_config.ts";
 import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
 import { AnswerMaker } from "./answers.ts";
@@ -49,8 +49,8 @@ function flag(config: ModelConfig, key: string): boolean {
 /** An error as the server puts it into its own: the code, and a message that says where it happened. */
 export function stepError(error: unknown, where: string): { error: { code: string; message: string } } {
   const own = ownWords(error);
+  if (own === undefined || isDefect(error)) log("E", describeError(error));
   if (own !== undefined) return { error: own };
-  log("E", describeError(error));
   return { error: { code: "INTERNAL", message: `${where} failed: ${oneLine(error)}` } };
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { TritonError } from "../api/errors.ts";
+import { stripTypes } from "./strip_types.ts";
 
 interface SourceLocation {
   readonly file: string;
@@ -54,17 +54,12 @@ function locationInStack(error: unknown, file?: string): SourceLocation | undefi
   };
 }
 
-/** Strips without Node's remark that the function is experimental. */
 function tryStrip(file: string): unknown {
-  const emitWarning = process.emitWarning;
-  process.emitWarning = () => {};
   try {
-    stripTypeScriptTypes(readFileSync(file, "utf8"), { mode: "strip" });
+    stripTypes(file);
     return undefined;
   } catch (error) {
     return error;
-  } finally {
-    process.emitWarning = emitWarning;
   }
 }
 

@@ -269,6 +269,70 @@ describe("more than type stripping", () => {
   });
 });
 
+describe("a package that brings models along", () => {
+  const inPackage = (folder = "node_modules/x/model_repository") => ({
+    versionDir: join(root, folder, "m/1"),
+    modelDir: join(root, folder, "m"),
+    repositoryDir: join(root, folder),
+  });
+
+  test("its models are read by type stripping, with all that they may import", async () => {
+    write({
+      "node_modules/x/model_repository/m/1/model.ts": model(
+        "return [sibling, common.v, Tensor === common.Tensor, typeof Command, process.execArgv]",
+        `import { Tensor, type TritonModel } from "triton-typescript"; import { Command } from "commander";
+         import { sibling } from "../lib/sibling.mts"; import common from "./c.cjs";`,
+      ),
+      "node_modules/x/model_repository/m/lib/sibling.mts": "export const sibling: number = 7;",
+      "node_modules/x/model_repository/m/1/c.cjs":
+        'const v = 8; module.exports = { v, Tensor: require("triton-typescript").Tensor };',
+    });
+    expect(await load(inPackage())).toMatchObject({ result: [7, 8, true, "function", []], noise: "" });
+    symlinkSync(join(root, "node_modules/x/model_repository"), join(root, "linked"));
+    expect(await load(inPackage("linked"))).toMatchObject({ result: [7, 8, true, "function", []], noise: "" });
+  });
+
+  test("a link to one file, as the folder of a backend has it", async () => {
+    write({
+      "node_modules/x/backends/b/model.ts": model("return s", `import { s } from "./s.ts";`),
+      "node_modules/x/backends/b/s.ts": "export const s: number = 9;",
+      "made/b/place": "",
+    });
+    symlinkSync(join(root, "node_modules/x/backends/b/model.ts"), join(root, "made/b/model.ts"));
+    const folder = join(root, "made/b");
+    expect(await load({ versionDir: folder, backendDir: folder })).toMatchObject({ result: 9, noise: "" });
+  });
+
+  test("what stripping cannot read is compiled", async () => {
+    const file = "node_modules/x/model_repository/m/1/model.ts";
+    write({ [file]: model("return X.A", "enum X { A = 5 }") });
+    expect(await load(inPackage())).toMatchObject({ result: 5, noise: "" });
+    write({ [file]: model("return 6", `import { TritonModel, Tensor } from "triton-typescript";`) });
+    expect(await load(inPackage())).toMatchObject({ result: 6, noise: "" });
+  });
+
+  test("a syntax error has its spot", async () => {
+    const file = "node_modules/x/model_repository/m/1/model.ts";
+    write({ [file]: "export default class M {\n  execute() {\n    let x = = 3;\n  }\n}\n" });
+    const report = await load(inPackage());
+    expect(report).toMatchObject({ ours: true, code: "INVALID_ARG" });
+    expect(report.message).toContain(`${join(root, file)}:3:13: `);
+    expect(report.message).toContain("    let x = = 3;\n            ^");
+  });
+
+  test.each([
+    "node_modules/other",
+    "node_modules/x/model_repository/node_modules/other",
+  ])("TypeScript of %s is refused as Node does", async (folder) => {
+    write({
+      "node_modules/x/model_repository/m/1/model.ts": model("return o", `import { o } from "other";`),
+      [`${folder}/package.json`]: '{"type":"module","exports":"./index.ts"}',
+      [`${folder}/index.ts`]: "export const o: number = 1;",
+    });
+    expect((await load(inPackage())).message).toContain("Stripping types is currently unsupported for files under");
+  });
+});
+
 describe("faults of the model", () => {
   test.each(["model.ts", "model.mjs"])("a syntax error in %s has file, line, column and source", async (name) => {
     write({ [name]: "export default class M {\n  execute() {\n    let x = = 3;\n  }\n}\n" });

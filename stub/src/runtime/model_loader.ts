@@ -225,14 +225,15 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   const { versionDir, modelDir, repositoryDir, backendDir, apiUrl, loader } = options;
   const file = findModelFile(versionDir, options.filename);
   const install = packageRoot(fileURLToPath(apiUrl));
-  const lookupFolders = [...new Set([versionDir, modelDir, repositoryDir, backendDir, install])];
+  const modelFolders = [...new Set([versionDir, modelDir, repositoryDir, backendDir])];
+  const lookupFolders = [...new Set([...modelFolders, install])];
   if (options.compileCacheDir !== undefined) module.enableCompileCache(options.compileCacheDir);
   if (options.typeCheck === true) {
     const { checkTypes } = await import("./type_check.ts");
     await checkTypes({ file, apiUrl, lookupFolders });
   }
 
-  const resolver = installResolver({ apiUrl, lookupFolders });
+  const resolver = installResolver({ apiUrl, file, modelFolders, lookupFolders });
   let exported: Namespace;
   if (loader === undefined || loader === "") {
     exported = await importStripped(file, resolver, lookupFolders);

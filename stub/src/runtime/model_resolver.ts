@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import {
   createRequire,
+  type LoadFnOutput,
+  type LoadHookContext,
   type ModuleHooks,
   type ResolveFnOutput,
   type ResolveHookContext,
   registerHooks,
 } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { stripTypes } from "./strip_types.ts";
 
 /** The name under which a model imports the public API. */
 export const API_PACKAGE = "triton-typescript";
@@ -16,6 +19,10 @@ export const API_PACKAGE = "triton-typescript";
 export interface ResolverOptions {
   /** Where the public API lies, as a file URL. */
   readonly apiUrl: string;
+  /** The model's file. */
+  readonly file: string;
+  /** The folders of the model: what lies in them is its own code, also when they lie in some `node_modules`. */
+  readonly modelFolders: readonly string[];
   /** Folders from which a package is looked up, in this order, when it is not found from the importing file itself. */
   readonly lookupFolders: readonly string[];
 }
@@ -24,7 +31,7 @@ export interface ModelResolver {
   /** The model's own TypeScript and JavaScript files that were resolved so far, as paths, in order. */
   readonly files: ReadonlySet<string>;
   /**
-   * Puts the hooks in front of hooks that were registered meanwhile.
+   * Puts the hooks in front of those of a compiler that was registered meanwhile, and leaves loading to it.
    *
    * @param reload read the model's TypeScript again: Node keeps a module that it compiled, even when it could not link it
    */
@@ -33,6 +40,7 @@ export interface ModelResolver {
   remove(): void;
 }
 
+type NextLoad = (url: string, context?: Partial<LoadHookContext>) => LoadFnOutput;
 type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) => ResolveFnOutput;
 
 const NOT_FOUND_CODES = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
@@ -51,20 +59,43 @@ function readsAsEsModule(path: string): boolean {
   }
 }
 
+const PACKAGES = "/node_modules/";
+
+function realpath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Tells the files of packages from the model's own, which may lie inside of a package that brings models along. */
+function packageTest(file: string, modelFolders: readonly string[]): (url: string) => boolean {
+  const folders = [...modelFolders, ...modelFolders.map(realpath), dirname(realpath(file))];
+  const prefixes = [...new Set(folders)].map((folder) => `${pathToFileURL(folder).href}/`);
+  return (url) =>
+    url.includes(PACKAGES) &&
+    !prefixes.some((prefix) => url.startsWith(prefix) && !url.slice(prefix.length - 1).includes(PACKAGES));
+}
+
 /**
  * Makes the imports of a model work wherever its repository lies:
  *
  * - `triton-typescript` is the API of this runtime, by import and by require;
  * - a package that the model's own `node_modules` lack is looked up from other folders, which end with the install's;
  * - a `.ts` or `.js` file of the model that is written as an ES module is one, also beside a package.json that says
- *   otherwise or nothing: a model repository often lies inside some other project.
+ *   otherwise or nothing: a model repository often lies inside some other project;
+ * - the types of the model's ES modules are stripped also where Node refuses to, in a package that brings models along.
  *
  * Packages themselves are left alone: what they find or miss in their own `node_modules` is theirs.
  */
-export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): ModelResolver {
+export function installResolver({ apiUrl, file, modelFolders, lookupFolders }: ResolverOptions): ModelResolver {
+  const entryUrl = pathToFileURL(file).href;
+  const inPackage = packageTest(file, modelFolders);
   const files = new Set<string>();
   const lookupFiles = lookupFolders.map((folder) => join(folder, "noop.js"));
   let lookingUp = false;
+  let compiled = false;
   let query = "";
 
   function lookUp(
@@ -94,7 +125,7 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
   }
 
   function noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {
-    if (!found.url.startsWith("file:") || found.url.includes("/node_modules/")) return found;
+    if (!found.url.startsWith("file:") || inPackage(found.url)) return found;
     const path = fileURLToPath(found.url);
     if (!/\.[cm]?[jt]sx?$/.test(path)) return found;
     files.add(path);
@@ -113,7 +144,9 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
       return { url: apiUrl, format: apiUrl.endsWith(".ts") ? "module-typescript" : "module", shortCircuit: true };
     }
     const parent = context.parentURL;
-    if (parent === undefined || parent.includes("/node_modules/")) return next(specifier, context);
+    // The model's file is imported by the runtime, which may itself be a package.
+    const own = specifier === entryUrl || (parent !== undefined && !inPackage(parent));
+    if (!own) return next(specifier, context);
     try {
       return noteFile(next(specifier, context), context);
     } catch (error) {
@@ -123,13 +156,23 @@ export function installResolver({ apiUrl, lookupFolders }: ResolverOptions): Mod
     }
   }
 
-  let hooks: ModuleHooks = registerHooks({ resolve });
+  function load(url: string, context: LoadHookContext, next: NextLoad): LoadFnOutput {
+    // Node refuses to strip types below node_modules; a compiler that was registered does not.
+    const refused = !compiled && url.startsWith("file:") && url.includes(PACKAGES) && !inPackage(url);
+    if (!refused || context.format?.startsWith("commonjs")) return next(url, context);
+    const path = fileURLToPath(url);
+    if (!/\.m?ts$/.test(path)) return next(url, context);
+    return { format: "module", source: stripTypes(path), shortCircuit: true };
+  }
+
+  let hooks: ModuleHooks = registerHooks({ resolve, load });
   return {
     files,
     moveToFront(reload = false) {
       if (reload) query = "?compiled";
+      compiled = true;
       hooks.deregister();
-      hooks = registerHooks({ resolve });
+      hooks = registerHooks({ resolve, load });
     },
     remove() {
       hooks.deregister();

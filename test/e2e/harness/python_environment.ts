@@ -5,7 +5,8 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { packageRoot } from "../../../stub/src/cli/package_root.ts";
 
-const packages = ["tritonclient[http,grpc]==2.51.0"];
+// tritonclient reads its version through pkg_resources, which newer releases of setuptools no longer have.
+const packages = ["tritonclient[http,grpc]==2.51.0", "setuptools<81"];
 const folder = path.join(packageRoot, ".venv-test");
 const stampFile = path.join(folder, "packages.txt");
 const run = promisify(execFile);

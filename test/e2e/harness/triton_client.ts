@@ -112,6 +112,7 @@ export class TritonClient {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #stderr = "";
+  #ended = false;
   #tag = 0;
 
   constructor(server: TestServer) {
@@ -124,6 +125,7 @@ export class TritonClient {
     this.#child.stderr!.on("data", (chunk) => {
       this.#stderr += chunk;
     });
+    this.#child.stdin!.on("error", () => undefined); // what was written to a client that ended; see #fail
     this.#child.once("close", () => this.#fail());
   }
 
@@ -164,6 +166,10 @@ export class TritonClient {
   #send(command: object): Promise<unknown> {
     const tag = this.#tag++;
     return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#endError());
+        return;
+      }
       this.#waiting.set(tag, { resolve, reject });
       this.#child.stdin!.write(`${JSON.stringify({ ...command, tag })}\n`);
     });
@@ -176,8 +182,13 @@ export class TritonClient {
     else waiting?.resolve(reply.result);
   }
 
+  #endError(): Error {
+    return new Error(`The Python client ended. ${this.#stderr}`);
+  }
+
   #fail(): void {
-    for (const { reject } of this.#waiting.values()) reject(new Error(`The Python client ended. ${this.#stderr}`));
+    this.#ended = true;
+    for (const { reject } of this.#waiting.values()) reject(this.#endError());
     this.#waiting.clear();
   }
 }

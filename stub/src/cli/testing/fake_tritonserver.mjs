@@ -25,13 +25,40 @@ const answers = {
   "/v2/models/good/versions/1/config": { name: "good", backend: "typescript", platform: "", max_batch_size: 0 },
 };
 
+const failing = [
+  { name: "unreadable" },
+  { name: "untouched" },
+  { name: "retried", version: "1", state: "LOADING" },
+  { name: "slow", version: "1", state: "LOADING" },
+];
+if (behaviour === "failing") answers["/v2/repository/index"].push(...failing);
+
+const failures = [
+  "Poll failed for model directory 'unreadable': failed to read text proto from /m/config.pbtxt",
+  "failed to load model 'versionless': at least one version must be available",
+  "failed to load 'retried' version 1: it failed before",
+];
+
+function logFailures() {
+  process.stderr.write(
+    "[libprotobuf ERROR x.cc:337] Error parsing text-format inference.ModelConfig: 2:36: no FLOAT\n",
+  );
+  for (const text of failures) log("E", text);
+}
+
+let indexed = 0;
+
 function serve() {
+  if (behaviour === "failing") logFailures();
   const server = http.createServer((request, response) => {
     const answer = answers[request.url];
+    // The slow model is loaded when it is asked for the third time.
+    if (request.url === "/v2/repository/index" && ++indexed === 3) failing.at(-1).state = "READY";
     response.writeHead(answer ? 200 : 404, { "Content-Type": "application/json" });
     response.end(JSON.stringify(answer ?? { error: "fake: unknown" }));
   });
   server.listen(Number(option("http-port")), "127.0.0.1", () => log("I", "Started HTTPService at 127.0.0.1"));
+  return server;
 }
 
 log("W", "Unable to allocate pinned system memory, pinned memory pool will not be available");
@@ -45,10 +72,12 @@ if (behaviour === "port-taken") {
   process.stderr.write("tritonserver: unrecognized option '--nonsense'\nUsage: tritonserver [options]\n  --help\n");
   process.exitCode = 1;
 } else {
+  const server = serve();
   process.on("SIGTERM", () => {
-    log("I", "fake: stopping");
-    if (behaviour !== "stop-never") process.exit(0);
+    server.getConnections((_error, count) => {
+      log("I", `fake: stopping with ${count} open connections`);
+      if (behaviour !== "stop-never") process.exit(0);
+    });
   });
-  serve();
   if (behaviour === "die-later") setTimeout(() => process.kill(process.pid, "SIGKILL"), 1500);
 }
