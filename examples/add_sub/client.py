@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends two vectors of 16 numbers to the model `add_sub` and checks the sum and the difference that come back.
 
-  pip install tritonclient[http,grpc] numpy
+  python3 -m pip install "tritonclient[http,grpc]" numpy
   python client.py [--url localhost:8000] [--grpc]
 """
 

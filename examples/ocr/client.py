@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends a picture to the ensemble `ocr` and prints each line of text that it finds.
 
-  pip install tritonclient[http] numpy
-  python client.py photo.jpg [--url localhost:8000]
+  python3 -m pip install "tritonclient[http]" numpy
+  python3 client.py photo.jpg [--url localhost:8000]
 """
 
 import argparse
@@ -14,7 +14,7 @@ import tritonclient.http as triton
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("image", help="a JPEG or PNG file")
+    parser.add_argument("image", help="a JPEG, PNG or WebP file")
     parser.add_argument("--url", default="localhost:8000", help="HTTP address of the server")
     arguments = parser.parse_args()
 

@@ -2,13 +2,13 @@
 // Sends a picture to the ensemble `ocr` and prints each line of text that it finds. No package is needed:
 // Triton speaks plain HTTP.
 //
-//   node client.ts photo.jpg [http://localhost:8000]
+//   npx tsx client.ts photo.jpg [http://localhost:8000]
 
 import { readFile } from "node:fs/promises";
 
 const [image, url = "http://localhost:8000"] = process.argv.slice(2);
 if (image === undefined) {
-  console.error("Usage: node client.ts IMAGE [URL]");
+  console.error("Usage: npx tsx client.ts IMAGE [URL]");
   process.exit(2);
 }
 

@@ -4,7 +4,7 @@
 import { type InferenceRequest, InferenceResponse, TritonError, type TritonModel } from "triton-typescript";
 import { decodeMiddle, normalise, side } from "./picture.ts";
 
-/** IMAGE UINT8 [bytes], a JPEG or PNG file -> PIXELS FP32 [3, 224, 224]. */
+/** IMAGE UINT8 [bytes], a JPEG, PNG or WebP file -> PIXELS FP32 [3, 224, 224]. */
 export default class ImagePreprocess implements TritonModel {
   execute(requests: InferenceRequest[]): Promise<(InferenceResponse | TritonError)[]> {
     return Promise.all(requests.map(prepare));

@@ -20,7 +20,7 @@ sharp.unblock({ operation: ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsFo
  */
 export async function decodePicture(encoded: Uint8Array): Promise<Picture> {
   if (encoded.length === 0) {
-    throw new Error("IMAGE is empty, but it is to hold the bytes of an encoded JPEG or PNG picture.");
+    throw new Error("IMAGE is empty, but it is to hold the bytes of an encoded JPEG, PNG or WebP picture.");
   }
   try {
     const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: "error" })
@@ -34,7 +34,7 @@ export async function decodePicture(encoded: Uint8Array): Promise<Picture> {
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `IMAGE holds ${encoded.length} bytes that could not be decoded as a JPEG or PNG picture: ${cause.split("\n")[0]}.`,
+      `IMAGE holds ${encoded.length} bytes that could not be decoded as a JPEG, PNG or WebP picture: ${cause.split("\n")[0]}.`,
       { cause: error },
     );
   }

@@ -8,6 +8,7 @@ import {
   serializeBytesInto,
   serializedByteLength,
 } from "./bytes.ts";
+import { isDefect } from "./errors.ts";
 
 test("the form, byte by byte", () => {
   const data = serializeBytes(["ab", "", new Uint8Array([255]), "é"]);
@@ -73,6 +74,8 @@ test("an element that is neither string nor bytes is refused", () => {
     "Element 1 of a BYTES tensor is of type 'number'",
   );
   expect(() => serializeBytes([null as unknown as string])).toThrow("is of type 'null'");
+  // It is the model's mistake, not the client's.
+  expect(() => serializeBytes([null as unknown as string])).toThrow(expect.toSatisfy(isDefect));
 });
 
 describe("serializing in place", () => {

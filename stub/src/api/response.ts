@@ -22,16 +22,12 @@ function describe(value: unknown): string {
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
-    throw defect(
-      `The outputs of an InferenceResponse must be an array of Tensor, but are ${describe(outputs)}.`,
-    );
+    throw defect(`The outputs of an InferenceResponse must be an array of Tensor, but are ${describe(outputs)}.`);
   }
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as unknown;
     if (!(output instanceof Tensor)) {
-      throw defect(
-        `Output ${i} of an InferenceResponse must be a Tensor, but is ${describe(output)}.`,
-      );
+      throw defect(`Output ${i} of an InferenceResponse must be a Tensor, but is ${describe(output)}.`);
     }
     for (let j = 0; j < i; j++) {
       if (outputs[j]!.name === output.name) {
@@ -73,9 +69,7 @@ export class InferenceResponse {
     checkOutputs(outputs);
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
-      throw defect(
-        `The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`,
-      );
+      throw defect(`The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`);
     }
     if (parameters !== undefined) checkParameters(parameters);
     this.outputs = outputs;

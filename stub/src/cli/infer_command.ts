@@ -20,7 +20,7 @@ export function inferCommand(): Command {
     .argument("<model>", "name of the model")
     .option("--url <url>", "HTTP address of the server", "http://127.0.0.1:8000")
     .option("--model-version <version>", "version of the model (default: the server chooses)")
-    .option("--image <file>", "an encoded picture (JPEG, PNG, ...) for the model's UINT8 or BYTES input")
+    .option("--image <file>", "an encoded picture (JPEG, PNG, WebP) for the model's UINT8 or BYTES input")
     .option("--input <name=value>", "value of an input (repeatable)", collect, [])
     .option("--shape <name=dims>", "shape of an input, such as x=1,3,224,224 (repeatable)", collect, [])
     .option("--save <file>", "draw the boxes and texts of the answer into a copy of the picture")

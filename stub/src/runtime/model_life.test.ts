@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import type { AutoCompleteConfig } from "../api/auto_complete.ts";
-import { TritonError } from "../api/errors.ts";
+import { defect, TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 
@@ -213,6 +213,11 @@ describe("initialize and finalize", () => {
 });
 
 describe("stepError", () => {
+  test("a mistake in the use of the API has its stack in the log", () => {
+    expect(stepError(defect("no such shape"), "It")).toEqual({ error: { code: "INTERNAL", message: "no such shape" } });
+    expect(write.mock.calls.map(([text]) => String(text)).join("")).toMatch(/ETritonError: no such shape[\s\S]* at /);
+  });
+
   test("a TritonError as it is", () => {
     expect(stepError(new TritonError("no licence", "UNAVAILABLE"), "Initialize")).toEqual({
       error: { code: "UNAVAILABLE", message: "no licence" },

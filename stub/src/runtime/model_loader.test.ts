@@ -320,17 +320,17 @@ describe("a package that brings models along", () => {
     expect(report.message).toContain("    let x = = 3;\n            ^");
   });
 
-  test.each([
-    "node_modules/other",
-    "node_modules/x/model_repository/node_modules/other",
-  ])("TypeScript of %s is refused as Node does", async (folder) => {
-    write({
-      "node_modules/x/model_repository/m/1/model.ts": model("return o", `import { o } from "other";`),
-      [`${folder}/package.json`]: '{"type":"module","exports":"./index.ts"}',
-      [`${folder}/index.ts`]: "export const o: number = 1;",
-    });
-    expect((await load(inPackage())).message).toContain("Stripping types is currently unsupported for files under");
-  });
+  test.each(["node_modules/other", "node_modules/x/model_repository/node_modules/other"])(
+    "TypeScript of %s is refused as Node does",
+    async (folder) => {
+      write({
+        "node_modules/x/model_repository/m/1/model.ts": model("return o", `import { o } from "other";`),
+        [`${folder}/package.json`]: '{"type":"module","exports":"./index.ts"}',
+        [`${folder}/index.ts`]: "export const o: number = 1;",
+      });
+      expect((await load(inPackage())).message).toContain("Stripping types is currently unsupported for files under");
+    },
+  );
 });
 
 describe("faults of the model", () => {
