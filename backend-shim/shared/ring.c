@@ -2,13 +2,14 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "barrier.h"
 
 // On a shared core spinning never pays off, so each fruitless spin doubles the number of waits without one.
-enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
+enum { SPIN_PENALTY_CAP = 64, CALM_SPIN_PENALTY_CAP = 2, SPINS_PER_CLOCK_READ = 32 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring = (struct tsb_ring){
@@ -75,9 +76,12 @@ int tsb_ring_spin(struct tsb_ring* ring) {
       }
       tsb_cpu_relax();
     }
+    // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at once.
+    if (ring->spin_is_calm) sched_yield();
   } while (tsb_now_ns() < end);
   ring->spin_penalty = ring->spin_penalty == 0 ? 1 : ring->spin_penalty * 2;
-  if (ring->spin_penalty > SPIN_PENALTY_CAP) ring->spin_penalty = SPIN_PENALTY_CAP;
+  uint32_t cap = ring->spin_is_calm ? CALM_SPIN_PENALTY_CAP : SPIN_PENALTY_CAP;
+  if (ring->spin_penalty > cap) ring->spin_penalty = cap;
   ring->spin_skip = ring->spin_penalty;
   return 0;
 }

@@ -18,6 +18,8 @@ struct tsb_ring {
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
   uint32_t spin_ns;     // consumer: how long one spin lasts; TSB_SPIN_NS unless the consumer knows better
+  uint32_t spin_is_calm;  // consumer: 1 when it has nothing else to do than to wait: it gives the core away while it spins,
+                          // and tries again soon after a fruitless spin
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
 };

@@ -16,6 +16,7 @@ enum {
   PREFETCH_NS = 250000,
   HURRIED_NS = 20000,
   MAX_SPIN_NS = 150000,
+  CALM_COUNT = 16,
 };
 
 struct answers_times {
@@ -258,7 +259,10 @@ void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, boo
   // Who comes back at once has more requests waiting, and need not wait for this answer.
   bool hurried = exec_start_ns - instance->left_ns < HURRIED_NS;
   tsb_ring_awake(ring);
-  ring->spin_ns = hurried ? TSB_SPIN_NS : answers__spin_ns(instance);
+  // Calm is a matter of many requests: one client at a time, not a gap between two of a crowd.
+  instance->calm_count = hurried ? 0 : instance->calm_count + 1;
+  ring->spin_is_calm = instance->calm_count >= CALM_COUNT;
+  ring->spin_ns = ring->spin_is_calm ? answers__spin_ns(instance) : TSB_SPIN_NS;
   for (;;) {
     broken = tsb_answers_drain(instance, stub) < 0;
     if (dead || broken) break;

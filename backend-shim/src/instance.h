@@ -50,6 +50,7 @@ struct tsb_instance {
 
   pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
   uint32_t look_wanted;        // the supervisor was woken for an answer but found `reading` taken; atomic
+  uint64_t calm_count;         // calls of Execute in a row that did not follow at once on the one before
   uint64_t left_ns;            // when Execute left last
   uint64_t model_free_ns;      // when the stub wrote the last answer of the batch answered last
   uint64_t reader_free_ns;     // when the reader was done with it
