@@ -11,7 +11,8 @@ describe("views", () => {
   let stubs: (number | undefined)[];
   const models = ["memory", "memory_strict"];
   beforeAll(async () => {
-    server = await startServer({ models: models.map((name) => bad(name)) });
+    const strict = 'parameters { key: "STRICT_VIEWS" value { string_value: "true" } }';
+    server = await startServer({ models: [bad("memory"), bad("memory", strict, "memory_strict")] });
     for (const name of models) expect((await inferCase(server, name, "same")).values).toEqual([1, 2]);
     stubs = models.map((name) => stubOf(server, name));
   });
