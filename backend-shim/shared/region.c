@@ -87,6 +87,12 @@ int tsb_region_add(struct tsb_region_table* table, const struct tsb_region* regi
   return 0;
 }
 
+void tsb_region_remove(struct tsb_region_table* table, struct tsb_region* region) {
+  table->bytes -= region->bytes;
+  tsb_region_close(region);
+  *region = table->regions[--table->count];
+}
+
 void tsb_region_close_all(struct tsb_region_table* table) {
   for (uint32_t i = 0; i < table->count; i++) tsb_region_close(&table->regions[i]);
   table->count = 0;

@@ -34,6 +34,8 @@ struct tsb_region_table {
 struct tsb_region* tsb_region_find(struct tsb_region_table* table, uint32_t id);
 // -ENOSPC: the table is full; -EEXIST: the id is taken.
 int tsb_region_add(struct tsb_region_table* table, const struct tsb_region* region);
+// Unmaps a region and takes it out of the table.
+void tsb_region_remove(struct tsb_region_table* table, struct tsb_region* region);
 void tsb_region_close_all(struct tsb_region_table* table);
 // Address of a place, or NULL when the region is unknown or the range does not lie in it whole.
 uint8_t* tsb_region_resolve(struct tsb_region_table* table, const struct tsb_place* place);

@@ -81,12 +81,16 @@ struct tsb_control {
   uint64_t initial_bytes;  // size of the first region of an arena
   uint64_t growth_bytes;   // size of further regions, at least
   uint64_t warm_bytes;     // freed memory kept resident, per region
-  uint64_t reserved1[9];
+  uint64_t reserved1[1];
+  uint32_t inputs_written; // by the stub: 1 once the model wrote into an input that was a client's memory. A hint: the shim
+                           // then copies inputs, as a private page would hide what the client writes next.
+  uint32_t reserved2[15];
   struct tsb_ring_shared to_stub;  // EXECUTE ...: the shim produces
   struct tsb_ring_shared to_shim;  // RESPONSE ...: the stub produces
   struct tsb_entry to_stub_entries[TSB_RING_CAPACITY];
   struct tsb_entry to_shim_entries[TSB_RING_CAPACITY];
 };
+static_assert(offsetof(struct tsb_control, inputs_written) == 64, "the stub's word has its own cache line");
 static_assert(offsetof(struct tsb_control, to_stub) == 128, "rings are aligned to cache lines");
 static_assert(sizeof(struct tsb_control) == 128 + 2 * 128 + 2 * 64 * TSB_RING_CAPACITY, "control size");
 
@@ -170,6 +174,8 @@ static_assert(sizeof(struct tsb_response) == 32, "response size");
 #define TSB_CONTROL_FINALIZE 8u     // to stub: run finalize and leave
 #define TSB_CONTROL_FINALIZED 9u    // to shim: nothing, or an error
 #define TSB_CONTROL_REFUSED 10u     // to shim: the handshake failed, with the reason
+#define TSB_CONTROL_CLIENT_REGION 11u  // to stub: a client's file, which may shrink; region = id
+#define TSB_CONTROL_FORGET_REGION 12u  // to stub: the client's region that no batch uses any more; its id is never used again
 struct tsb_frame {
   uint32_t kind;
   uint32_t payload_bytes;  // <= TSB_MAX_CONTROL_BYTES
@@ -179,6 +185,10 @@ struct tsb_frame {
 static_assert(sizeof(struct tsb_frame) == 16, "frame size");
 
 #define TSB_REGION_OF_STUB 0x80000000u  // this bit of a region's id says who made it and writes into it
+// This one says that it is a client's: a file that the client registered with the server as system shared memory. Offsets
+// are those of the file. The stub maps it privately and for reading only, and an answer may name a part of it only if that
+// part is an input of the same request.
+#define TSB_REGION_OF_CLIENT 0x40000000u
 
 // --- The stub's process ---------------------------------------------------------------------------------------------
 #define TSB_STUB_CHANNEL 3  // descriptor of the control channel in the stub

@@ -45,12 +45,7 @@ void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Reque
 static void answers__finish_batch(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot,
                                   const struct answers_times* times) {
   uint64_t batch_size = slot->batch_size;
-  pthread_mutex_lock(&stub->memory_lock);
-  int status = slot->block_bytes == 0 ? 0
-                                      : tsb_arena_free(&stub->inbound, slot->block.region, slot->block.offset,
-                                                       slot->block_bytes);
-  pthread_mutex_unlock(&stub->memory_lock);
-  if (status < 0) TSB_LOG(ERROR, "Internal error: a block of '%s' was freed twice.", instance->name);
+  if (tsb_stub_free_batch(stub, slot) < 0) TSB_LOG(ERROR, "Internal error: a block of '%s' was freed twice.", instance->name);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_release(&instance->batches, slot);
   pthread_cond_broadcast(&instance->changed);
@@ -105,12 +100,13 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   if (entry->kind != TSB_ENTRY_RESPONSE || (entry->flags & TSB_RESPONSE_FINAL) == 0) return -EPROTO;
   TRITONBACKEND_Request* request = answers__take(instance, entry, &times);
   if (request == NULL) return -EPROTO;
-  int status = tsb_response_send(instance->model, stub, request, &entry->place, &success);
+  struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
+  struct tsb_response_source source = {.stub = stub, .loans = &slot->loans, .request = entry->request};
+  int status = tsb_response_send(instance->model, &source, request, &entry->place, &success);
   if (status < 0) {
     tsb_response_send_error(instance->model, request,
                             tsb_instance_unhealthy(instance, "It wrote an answer that breaks the protocol."));
   }
-  struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
   answers__release(instance, request, success, &times);
   // Only this thread answers requests, so only it counts them.
   if (--slot->unanswered == 0) {

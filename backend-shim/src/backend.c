@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mapping.h"
+
 static char* backend__join(const char* directory, const char* rest) {
   char path[PATH_MAX];
   int length = snprintf(path, sizeof path, "%s/%s", directory, rest);
@@ -131,6 +133,7 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
 TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_Backend* triton) {
   struct tsb_backend* backend = calloc(1, sizeof *backend);
   if (backend == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  backend->maps_fd = tsb_mapping_open_maps();
   TRITONSERVER_Error* error = backend__fill(backend, triton);
   if (error != NULL) {
     tsb_backend_delete(backend);
@@ -142,6 +145,7 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
 
 void tsb_backend_delete(struct tsb_backend* backend) {
   if (backend == NULL) return;
+  if (backend->maps_fd >= 0) close(backend->maps_fd);
   tsb_settings_free(&backend->settings);
   free(backend->name);
   free(backend->directory);

@@ -12,6 +12,7 @@ struct tsb_backend {
   char* options_json; // the "cmdline" object of the backend configuration
   char* entry;        // the stub's main.js
   char* node;         // the Node binary, unless a model names its own
+  int maps_fd;        // see mapping.h; negative: nothing is lent
   bool is_typescript_based;  // another name than "typescript": `directory` holds the model file
   struct tsb_settings settings;
 };

@@ -11,7 +11,10 @@ int tsb_batch_table_init(struct tsb_batch_table* table, uint32_t count) {
 }
 
 void tsb_batch_table_free(struct tsb_batch_table* table) {
-  for (uint32_t i = 0; i < table->count; i++) free(table->slots[i].requests);
+  for (uint32_t i = 0; i < table->count; i++) {
+    free(table->slots[i].requests);
+    tsb_loans_free(&table->slots[i].loans);
+  }
   free(table->slots);
   *table = (struct tsb_batch_table){0};
 }

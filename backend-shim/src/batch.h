@@ -4,6 +4,7 @@
 #define TSB_BATCH_H
 
 #include "arena.h"
+#include "lender.h"
 #include "status.h"
 
 struct tsb_batch_slot {
@@ -16,6 +17,7 @@ struct tsb_batch_slot {
   uint32_t unanswered;
   struct tsb_block block;      // records and inputs, in the shim's regions
   uint64_t block_bytes;
+  struct tsb_loans loans;      // inputs that were not copied
   uint64_t exec_start_ns;      // Execute was entered
   uint64_t compute_start_ns;   // inputs are in shared memory
   uint64_t deadline_ns;        // 0: none

@@ -61,7 +61,15 @@ static TRITONSERVER_Error* decode__mismatch(const struct tsb_io* io, const struc
                        (unsigned long long)tensor->place.bytes);
 }
 
-static TRITONSERVER_Error* decode__output(const struct tsb_model* model, struct tsb_stub* stub,
+static const uint8_t* decode__resolve(const struct tsb_response_source* source, const struct tsb_place* place) {
+  if (place->bytes == 0) return NULL;
+  if ((place->region & TSB_REGION_OF_STUB) == 0 && (place->region & TSB_REGION_OF_CLIENT) != 0) {
+    return tsb_loans_resolve(source->loans, source->request, place);
+  }
+  return tsb_stub_resolve(source->stub, place);
+}
+
+static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const struct tsb_response_source* source,
                                           TRITONBACKEND_Response* response, const struct tsb_tensor* tensor,
                                           const int64_t* dims) {
   const struct tsb_io* io = &model->outputs.items[tensor->name];
@@ -75,7 +83,7 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, struct 
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return decode__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return decode__mismatch(io, tensor);
-  const uint8_t* data = bytes == 0 ? NULL : tsb_stub_resolve(stub, &tensor->place);
+  const uint8_t* data = decode__resolve(source, &tensor->place);
   if (bytes > 0 && data == NULL) return decode__mismatch(io, tensor);
   TRITONBACKEND_Output* output;
   void* buffer;
@@ -89,13 +97,14 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, struct 
                          "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
                          io->name);
   }
-  if (bytes > 0) memcpy(buffer, data, bytes);
+  // A client may have asked for its output where its input is.
+  if (bytes > 0) memmove(buffer, data, bytes);
   // Checked in Triton's buffer: the stub could change its own after a check.
   if (element_bytes == 0 && !decode__bytes_fit(buffer, bytes, elements)) return decode__mismatch(io, tensor);
   return NULL;
 }
 
-static int decode__outputs(const struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Response* response,
+static int decode__outputs(const struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Response* response,
                            const struct decode_record* record, TRITONSERVER_Error** error) {
   uint64_t at = sizeof record->head;
   if (record->head.output_count > model->outputs.count) return -EPROTO;
@@ -109,7 +118,7 @@ static int decode__outputs(const struct tsb_model* model, struct tsb_stub* stub,
     if (!decode__range(record, at, tensor.dims_count * sizeof *dims)) return -EPROTO;
     memcpy(dims, record->bytes + at, tensor.dims_count * sizeof *dims);
     at += tensor.dims_count * sizeof *dims;
-    if (*error == NULL) *error = decode__output(model, stub, response, &tensor, dims);
+    if (*error == NULL) *error = decode__output(model, source, response, &tensor, dims);
   }
   return 0;
 }
@@ -173,7 +182,7 @@ static void decode__keep_out_of_cache(const struct tsb_model* model, TRITONBACKE
                 "Keeping an error out of the response cache");
 }
 
-static int decode__send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
+static int decode__send(struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Request* request,
                         const struct decode_record* record, bool* success) {
   TRITONBACKEND_Response* response = NULL;
   TRITONSERVER_Error* error = TRITONBACKEND_ResponseNew(&response, request);
@@ -186,7 +195,7 @@ static int decode__send(struct tsb_model* model, struct tsb_stub* stub, TRITONBA
   if (record->head.status != 0) {
     error = decode__error(record);
   } else {
-    status = decode__outputs(model, stub, response, record, &error);
+    status = decode__outputs(model, source, response, record, &error);
     if (status == 0) status = decode__parameters(response, record, &error);
   }
   if (status < 0) {
@@ -202,13 +211,13 @@ static int decode__send(struct tsb_model* model, struct tsb_stub* stub, TRITONBA
   return 0;
 }
 
-int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
+int tsb_response_send(struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Request* request,
                       const struct tsb_place* place, bool* success) {
   uint8_t small[SMALL_RECORD_BYTES];
   struct decode_record record;
   *success = false;
   if (place->bytes < sizeof record.head || place->bytes > TSB_MAX_RECORD_BYTES) return -EPROTO;
-  const uint8_t* shared = tsb_stub_resolve(stub, place);
+  const uint8_t* shared = tsb_stub_resolve(source->stub, place);
   if (shared == NULL) return -EPROTO;
   uint8_t* copy = place->bytes <= sizeof small ? small : malloc(place->bytes);
   if (copy == NULL) return -EPROTO;
@@ -217,7 +226,7 @@ int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACK
   record.bytes = copy;
   bool whole = record.head.record_bytes >= sizeof record.head && record.head.record_bytes <= place->bytes;
   int status = whole ? 0 : -EPROTO;
-  if (status == 0) status = decode__send(model, stub, request, &record, success);
+  if (status == 0) status = decode__send(model, source, request, &record, success);
   if (copy != small) free(copy);
   return status;
 }

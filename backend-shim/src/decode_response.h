@@ -5,10 +5,17 @@
 
 #include "model.h"
 
+// Where the data of a response may lie.
+struct tsb_response_source {
+  struct tsb_stub* stub;
+  const struct tsb_loans* loans;  // of the batch; a response may name those of its own request
+  uint32_t request;               // index in the batch
+};
+
 // Sends the response that the record at `place` describes, as the request's final one. Everything that the stub wrote
 // is copied out and checked first. *success says whether the client got an answer without an error.
 // Returns 0, or -EPROTO when the record is impossible: then nothing was sent.
-int tsb_response_send(struct tsb_model* model, struct tsb_stub* stub, TRITONBACKEND_Request* request,
+int tsb_response_send(struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Request* request,
                       const struct tsb_place* place, bool* success);
 // Sends an error as the final response. Takes the error.
 void tsb_response_send_error(const struct tsb_model* model, TRITONBACKEND_Request* request, TRITONSERVER_Error* error);

@@ -99,6 +99,7 @@ static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITON
                          input->name, input->dims_count, TSB_MAX_DIMS);
   }
   input->datatype = datatype;
+  input->lent = (struct tsb_place){0};
   input->index = tsb_io_table_index(encoder->input_table, input->name);
   TSB_RETURN_IF_ERROR(encode__check_buffers(input));
   *record_bytes += sizeof(struct tsb_tensor) + input->dims_count * sizeof(int64_t);
@@ -170,6 +171,20 @@ TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_R
   encoder->record_bytes += measured->record_bytes;
   encoder->data_bytes += data_bytes;
   return NULL;
+}
+
+int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, void* context) {
+  for (uint32_t i = 0; i < encoder->request_count; i++) {
+    const struct tsb_encoder_request* measured = &encoder->requests[i];
+    for (uint32_t j = 0; j < measured->input_count; j++) {
+      struct tsb_encoder_input* input = &encoder->inputs[measured->first_input + j];
+      if (input->buffer_count != 1 || input->bytes == 0) continue;
+      int status = lend(context, i, input->buffer, input->bytes, &input->lent);
+      if (status < 0) return status;
+      if (input->lent.bytes > 0) encoder->data_bytes -= encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+    }
+  }
+  return 0;
 }
 
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder) {
@@ -260,8 +275,10 @@ static uint64_t encode__write_inputs(const struct tsb_encoder_input* inputs, uin
         .datatype = input->datatype,
         .dims_count = input->dims_count,
         .place = {.region = place.region, .offset = place.offset + data, .bytes = input->bytes}};
+    if (input->lent.bytes > 0) tensor.place = input->lent;
     encode__put(cursor, &tensor, sizeof tensor);
     encode__put(cursor, input->shape, input->dims_count * sizeof(int64_t));
+    if (input->lent.bytes > 0) continue;
     encode__copy_data(input, base + data);
     data += encode__align(input->bytes, TSB_DATA_ALIGNMENT);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model.
+// Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model, unless it is
+// lent.
 #ifndef TSB_ENCODE_REQUEST_H
 #define TSB_ENCODE_REQUEST_H
 
@@ -16,6 +17,7 @@ struct tsb_encoder_input {
   uint32_t datatype;
   uint32_t dims_count;
   uint32_t buffer_count;
+  struct tsb_place lent;  // where the stub finds it by itself; 0 bytes: it is copied
 };
 
 struct tsb_encoder_request {
@@ -50,6 +52,12 @@ void tsb_encoder_free(struct tsb_encoder* encoder);
 void tsb_encoder_begin(struct tsb_encoder* encoder);
 // Looks at one request and makes room for it. After an error the request is not part of the batch.
 TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request);
+// Asks whether an input in one buffer, of request `request` of the batch, can be lent instead of copied; *place is where it
+// is then. Negative ends the batch.
+typedef int (*tsb_encoder_lend)(void* context, uint32_t request, const void* data, uint64_t bytes,
+                                struct tsb_place* place);
+// Lends what can be lent of all that was added. 0 or what `lend` returned.
+int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, void* context);
 // Bytes of the block that tsb_encoder_write needs.
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder);
 // Writes all that was added into the block at `base`, which is at `offset` of region `region`. Returns the batch size

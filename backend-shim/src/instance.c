@@ -223,13 +223,60 @@ static TRITONSERVER_Error* instance__memory_error(const struct tsb_instance* ins
                        instance->name, strerror(-status));
 }
 
-// Copies a batch into shared memory and gives it to the stub.
+struct instance__lending {
+  struct tsb_instance* instance;
+  struct tsb_stub* stub;
+  struct tsb_batch_slot* slot;
+};
+
+// Whether a batch that the model executes at the same time has the bytes, too. The caller holds memory_lock: no loan ends.
+static bool instance__is_lent(struct tsb_instance* instance, const struct tsb_batch_slot* slot,
+                              const struct tsb_loan* loan) {
+  if (tsb_loans_overlap(&slot->loans, loan)) return true;
+  if (instance->concurrency == 1) return false;
+  bool overlap = false;
+  pthread_mutex_lock(&instance->lock);
+  for (uint32_t i = 0; i < instance->batches.count && !overlap; i++) {
+    const struct tsb_batch_slot* other = &instance->batches.slots[i];
+    overlap = other->in_use && other->sent && tsb_loans_overlap(&other->loans, loan);
+  }
+  pthread_mutex_unlock(&instance->lock);
+  return overlap;
+}
+
+static int instance__lend(void* context, uint32_t request, const void* data, uint64_t bytes, struct tsb_place* place) {
+  const struct instance__lending* lending = context;
+  struct tsb_stub* stub = lending->stub;
+  struct tsb_loan loan;
+  pthread_mutex_lock(&stub->memory_lock);
+  int status = tsb_lender_lend(&stub->lender, data, bytes, &loan);
+  if (status > 0) {
+    loan.request = request;
+    if (instance__is_lent(lending->instance, lending->slot, &loan) || tsb_loans_add(&lending->slot->loans, &loan) < 0) {
+      struct tsb_loans one = {.items = &loan, .count = 1};
+      tsb_lender_return(&stub->lender, &one);
+    } else {
+      *place = (struct tsb_place){.region = loan.region, .offset = loan.offset, .bytes = loan.bytes};
+    }
+  }
+  pthread_mutex_unlock(&stub->memory_lock);
+  // A frame that was not sent whole: no later message can mend that.
+  if (status < 0) tsb_stub_kill(stub);
+  return status < 0 ? -EPIPE : 0;
+}
+
+// Copies a batch into shared memory, but for what can be lent, and gives it to the stub.
 static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct tsb_stub* stub,
                                           struct tsb_batch_slot* slot) {
+  struct instance__lending lending = {instance, stub, slot};
+  int status = 0;
+  if (!tsb_stub_writes_inputs(stub)) status = tsb_encoder_lend_inputs(&instance->encoder, instance__lend, &lending);
   uint64_t bytes = tsb_encoder_bytes(&instance->encoder);
-  pthread_mutex_lock(&stub->memory_lock);
-  int status = tsb_arena_alloc(&stub->inbound, bytes, &slot->block);
-  pthread_mutex_unlock(&stub->memory_lock);
+  if (status == 0) {
+    pthread_mutex_lock(&stub->memory_lock);
+    status = tsb_arena_alloc(&stub->inbound, bytes, &slot->block);
+    pthread_mutex_unlock(&stub->memory_lock);
+  }
   if (status < 0) return instance__memory_error(instance, bytes, status);
   slot->block_bytes = bytes;
   slot->batch_size = tsb_encoder_write(&instance->encoder, slot->block.base, slot->block.region, slot->block.offset,
@@ -282,11 +329,7 @@ static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, 
   if (is_reader) tsb_answers_leave(instance, stub);
   instance__fail(instance, requests, count, exec_start_ns, error);
   if (slot == NULL) return;
-  if (slot->block_bytes > 0) {
-    pthread_mutex_lock(&stub->memory_lock);
-    tsb_arena_free(&stub->inbound, slot->block.region, slot->block.offset, slot->block_bytes);
-    pthread_mutex_unlock(&stub->memory_lock);
-  }
+  tsb_stub_free_batch(stub, slot);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_release(&instance->batches, slot);
   pthread_mutex_unlock(&instance->lock);

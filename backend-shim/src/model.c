@@ -88,6 +88,7 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const char
                                .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
                                .entry = model->backend->entry,
                                .settings = &model->settings,
+                               .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
                                .visible_devices = visible_devices};
   struct tsb_text payload = {0};
   TSB_RETURN_IF_ERROR(tsb_stub_start(stub, &plan));

@@ -31,6 +31,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"heap-limit-mb", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
     {"restart", SETTING_BOOLEAN, AT(restart), 0, 0},
     {"restart-backoff-ms", SETTING_INTEGER, AT(restart_backoff_ms), 1, 3600000},
+    {"map-client-memory", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
     {"node-path", SETTING_TEXT, AT(node_path), 0, 0},
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
 };
@@ -39,6 +40,7 @@ static const struct setting MODEL_SETTINGS[] = {
     {"INITIALIZE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(initialize_timeout_ms), 0, 86400},
     {"EXECUTE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
     {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
+    {"MAP_CLIENT_MEMORY", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
     {"NODE_PATH", SETTING_TEXT, AT(node_path), 0, 0},
 };
 
@@ -51,6 +53,7 @@ void tsb_settings_defaults(struct tsb_settings* settings) {
                                     .initialize_timeout_ms = 120000,
                                     .max_in_flight_batches = 1,
                                     .restart_backoff_ms = 500,
+                                    .map_client_memory = true,
                                     .restart = true};
 }
 

@@ -137,6 +137,7 @@ static int stub__launch(struct tsb_stub* stub, const struct tsb_stub_plan* plan)
   status = stub__spawn(stub, plan, high[0], high[1], high[2]);
   errno = -status;
   stub->channel = sockets[0];
+  tsb_lender_init(&stub->lender, plan->maps_fd, stub->channel);
   tsb_log_pipe_init(&stub->out, out[0], TRITONSERVER_LOG_INFO);
   tsb_log_pipe_init(&stub->err, err[0], TRITONSERVER_LOG_WARN);
   sockets[0] = out[0] = err[0] = -1;
@@ -201,6 +202,22 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   }
   *result = stub;
   return NULL;
+}
+
+bool tsb_stub_writes_inputs(const struct tsb_stub* stub) {
+  const struct tsb_control* control = (const struct tsb_control*)stub->regions.regions[0].base;
+  return tsb_load_acquire_u32(&control->inputs_written) != 0;
+}
+
+int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot) {
+  int status = 0;
+  pthread_mutex_lock(&stub->memory_lock);
+  tsb_lender_return(&stub->lender, &slot->loans);
+  if (slot->block_bytes > 0) {
+    status = tsb_arena_free(&stub->inbound, slot->block.region, slot->block.offset, slot->block_bytes);
+  }
+  pthread_mutex_unlock(&stub->memory_lock);
+  return status;
 }
 
 bool tsb_stub_is_dead(const struct tsb_stub* stub) {

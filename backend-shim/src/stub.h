@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "arena.h"
+#include "batch.h"
 #include "channel.h"
 #include "log_pipe.h"
 #include "ring.h"
@@ -29,9 +30,10 @@ struct tsb_stub {
   struct tsb_ring to_shim;  // used by the one thread that reads answers
   bool broken;               // it broke the protocol: its answers are not read any more; used by the same thread
   pthread_mutex_t channel_lock;  // reading the channel; process-local; taken before memory_lock
-  pthread_mutex_t memory_lock;   // regions and inbound; process-local
+  pthread_mutex_t memory_lock;   // regions, inbound and lender, and sending what they announce; process-local
   struct tsb_region_table regions;
   struct tsb_arena inbound;
+  struct tsb_lender lender;
   uint64_t stub_region_bytes;    // of the regions that the stub made
   uint64_t max_region_bytes;
 };
@@ -41,6 +43,7 @@ struct tsb_stub_plan {
   const char* node;        // path of the Node binary
   const char* entry;       // path of the stub's main.js
   const struct tsb_settings* settings;
+  int maps_fd;             // see mapping.h
   const char* visible_devices;  // CUDA_VISIBLE_DEVICES of the process, NULL: as the server's
 };
 
@@ -55,6 +58,10 @@ TRITONSERVER_Error* tsb_stub_call(struct tsb_stub* stub, uint32_t kind, const ch
 int tsb_stub_read_channel(struct tsb_stub* stub);
 // Address of a place in shared memory, also when the message that announces its region is still on the way; NULL: bad.
 uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place);
+// Whether the model writes into its inputs, as the stub says: then none may be lent.
+bool tsb_stub_writes_inputs(const struct tsb_stub* stub);
+// Frees the block of a batch and ends its loans. -EINVAL: the block was not allocated.
+int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot);
 bool tsb_stub_is_dead(const struct tsb_stub* stub);
 void tsb_stub_kill(struct tsb_stub* stub);  // the process and all its children; returns at once
 // A sentence that says how the process ended: "It was killed by signal 9 (Killed)."

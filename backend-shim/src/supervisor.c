@@ -24,13 +24,18 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
   return poll(&item, 1, 0) > 0;
 }
 
-// The time limits of batches in flight; the timer stops when none is left, so that an idle instance never wakes up.
+// The time limits of batches in flight, and the clients' files that none of them uses; the timer stops when neither is left,
+// so that an idle instance never wakes up.
 static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stub) {
   uint64_t count;
   ssize_t got = read(instance->timer_fd, &count, sizeof count);
   (void)got;  // EAGAIN: stopped in the meantime
+  pthread_mutex_lock(&stub->memory_lock);
+  int files = tsb_lender_drop_idle(&stub->lender, tsb_now_ns());
+  pthread_mutex_unlock(&stub->memory_lock);
+  if (files < 0) tsb_stub_kill(stub);
   pthread_mutex_lock(&instance->lock);
-  if (instance->batches.in_flight == 0) {
+  if (instance->batches.in_flight == 0 && files <= 0) {
     timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
     instance->ticking = false;
   }

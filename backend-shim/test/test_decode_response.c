@@ -22,6 +22,7 @@ static struct tsb_io outputs[] = {
 static struct tsb_model model = {.outputs = {outputs, 3}};
 static struct tsb_stub* stub;
 static uint8_t* memory;  // of region 5, which the stub made
+static struct tsb_loans loans;
 static int stub_channel;
 static TRITONBACKEND_Request request;
 
@@ -55,7 +56,8 @@ static struct tsb_place place(uint64_t bytes) {
 
 static int send_record(const struct tsb_place* where, bool* success) {
   fake_request_clear(&request);
-  return tsb_response_send(&model, stub, &request, where, success);
+  struct tsb_response_source source = {.stub = stub, .loans = &loans, .request = 1};
+  return tsb_response_send(&model, &source, &request, where, success);
 }
 
 // The record is impossible: nothing is sent, and the caller hears of it.
@@ -301,6 +303,30 @@ static void test_the_batch_dimension_counts(void) {
   model.max_batch_size = 0;
 }
 
+// Data may lie in the client's memory, if it is an input of the request that is answered.
+static void test_inputs_that_are_answered(void) {
+  static const float data[] = {0.5f, 1.5f, 2.5f, 3.5f};
+  enum { CLIENT = 5 | TSB_REGION_OF_CLIENT };
+  struct tsb_loan loan = {.region = CLIENT, .request = 1, .offset = 4096, .bytes = 16, .data = (const uint8_t*)data};
+  struct tsb_place where = place(sizeof(struct record));
+  bool success;
+  CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+  struct record* record = good_record();
+  record->tensor.place = (struct tsb_place){.region = CLIENT, .offset = 4100, .bytes = 12};
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  CHECK_INT(memcmp(fake_output(&request, "FIXED")->data, data + 1, 12), 0);
+  record->tensor.place.offset = 4104;  // beyond the input
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "which do not fit together");
+  record->tensor.place.offset = 4100;
+  loans.items[0].request = 0;  // another request of the batch, which may be gone
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "which do not fit together");
+  loans.items[0].request = 1;
+  // A record is never in a client's memory.
+  refuse_record(&(struct tsb_place){.region = CLIENT, .offset = 4096, .bytes = 16}, "a record in a client's memory");
+  tsb_loans_free(&loans);
+}
+
 static void test_errors_of_the_model(void) {
   struct tsb_response* head = (struct tsb_response*)memory;
   struct tsb_place where = place(256);
@@ -447,6 +473,7 @@ int main(void) {
   test_bytes_tensors();
   test_empty_tensors();
   test_the_batch_dimension_counts();
+  test_inputs_that_are_answered();
   test_errors_of_the_model();
   test_parameters_that_lie();
   test_calls_of_the_server_that_fail();

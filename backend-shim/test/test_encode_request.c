@@ -136,6 +136,46 @@ static void test_many_requests_and_buffers(void) {
   tsb_encoder_free(&encoder);
 }
 
+static int lend_second(void* context, uint32_t request, const void* data, uint64_t bytes, struct tsb_place* place) {
+  int* calls = context;
+  (void)data;
+  if (++*calls == 2) *place = (struct tsb_place){.region = 70 + request, .offset = 9000, .bytes = bytes};
+  return *calls == 3 ? -7 : 0;
+}
+
+static void test_lent_inputs_are_not_copied(void) {
+  static const float data[64] = {1.0f, 2.0f};
+  static TRITONBACKEND_Request request = {.id = "", .input_count = 3};
+  request.inputs[0] = tensor("IN", TRITONSERVER_TYPE_FP32, 64, data, 256);
+  request.inputs[1] = tensor("IN", TRITONSERVER_TYPE_FP32, 64, data, 256);
+  request.inputs[2] = tensor("IN", TRITONSERVER_TYPE_FP32, 0, NULL, 0);  // nothing to lend
+  struct tsb_encoder encoder;
+  int calls = 0;
+  tsb_encoder_init(&encoder, &input_table, &output_table);
+  tsb_encoder_begin(&encoder);
+  CHECK(tsb_encoder_add(&encoder, &request) == NULL);
+  uint64_t before = tsb_encoder_bytes(&encoder);
+  CHECK_INT(tsb_encoder_lend_inputs(&encoder, lend_second, &calls), 0);
+  CHECK_INT(calls, 2);
+  CHECK_INT(before - tsb_encoder_bytes(&encoder), 256);
+  uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
+  tsb_encoder_write(&encoder, block, 1, 0, true);
+  const struct tsb_tensor* first = (const struct tsb_tensor*)(block + sizeof(struct tsb_batch) + sizeof(struct tsb_request));
+  const struct tsb_tensor* second = (const struct tsb_tensor*)((const uint8_t*)(first + 1) + 2 * sizeof(int64_t));
+  CHECK_INT(first->place.region, 1);
+  CHECK_INT(memcmp(block + first->place.offset, data, 256), 0);
+  CHECK_INT(second->place.region, 70);
+  CHECK_INT(second->place.offset, 9000);
+  CHECK_INT(second->place.bytes, 256);
+  free(block);
+  CHECK_INT(tsb_encoder_lend_inputs(&encoder, lend_second, &calls), -7);
+  // The next batch begins anew.
+  tsb_encoder_begin(&encoder);
+  CHECK(tsb_encoder_add(&encoder, &request) == NULL);
+  CHECK_INT(tsb_encoder_bytes(&encoder), before);
+  tsb_encoder_free(&encoder);
+}
+
 static void refuse(struct tsb_encoder* encoder, TRITONBACKEND_Request* request, TRITONSERVER_Error_Code code,
                    const char* part) {
   uint64_t before = tsb_encoder_bytes(encoder);
@@ -187,6 +227,7 @@ int main(void) {
   test_golden_bytes();
   test_strings_numbers_and_text_correlation();
   test_many_requests_and_buffers();
+  test_lent_inputs_are_not_copied();
   test_requests_that_are_refused_leave_no_trace();
   return 0;
 }

@@ -38,6 +38,7 @@ static void test_defaults(void) {
   CHECK_INT(settings.max_in_flight_batches, 1);
   CHECK_INT(settings.execute_timeout_ms, 0);
   CHECK(settings.restart);
+  CHECK(settings.map_client_memory);
   CHECK(!settings.allow_node_path);
   CHECK(settings.node_path == NULL);
   CHECK(tsb_settings_read_backend(&settings, NULL) == NULL);  // no "cmdline" at all
@@ -48,12 +49,13 @@ static void test_backend_options(void) {
   tsb_settings_defaults(&settings);
   CHECK(read_backend(&settings, "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\","
                                 "\"restart\":\"false\",\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\","
-                                "\"allow-node-path\":\"on\","
+                                "\"allow-node-path\":\"on\",\"map-client-memory\":\"no\","
                                 "\"another-backend's-key\":\"x\"}") == NULL);
   CHECK_INT(settings.shm_default_bytes, 2 << 20);
   CHECK_INT(settings.stub_timeout_ms, 7000);
   CHECK_INT(settings.restart_backoff_ms, 20);
   CHECK(!settings.restart);
+  CHECK(!settings.map_client_memory);
   CHECK(settings.allow_node_path);
   CHECK_TEXT(settings.node_path, "/a/node");
   tsb_settings_free(&settings);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client_regions.h"
 #include "loop.h"
 
 #define METHOD(count)                                                                              \
@@ -123,6 +124,31 @@ static napi_value JS_detach(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value JS_forget(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  uint32_t id;
+  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok) return addon__throw(env, "forget needs an id.");
+  tsb_client_regions_forget(&addon->link, id);
+  return NULL;
+}
+
+static napi_value JS_isLost(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  (void)addon;
+  uint32_t id;
+  napi_value lost;
+  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok) return addon__throw(env, "isLost needs an id.");
+  napi_get_boolean(env, tsb_client_regions_is_lost(id), &lost);
+  return lost;
+}
+
+static napi_value JS_restore(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  tsb_client_regions_restore();
+  return NULL;
+}
+
 static napi_value JS_allocate(napi_env env, napi_callback_info info) {
   METHOD(1);
   uint64_t bytes;
@@ -188,7 +214,8 @@ NAPI_MODULE_INIT() {
     napi_callback method;
   } METHODS[] = {{"connect", JS_connect},   {"start", JS_start},   {"hold", JS_hold}, {"region", JS_region},
                  {"view", JS_view},         {"detach", JS_detach}, {"allocate", JS_allocate},
-                 {"free", JS_free},         {"send", JS_send},     {"sendControl", JS_sendControl}};
+                 {"free", JS_free},         {"send", JS_send},     {"sendControl", JS_sendControl},
+                 {"forget", JS_forget},     {"isLost", JS_isLost}, {"restore", JS_restore}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;
@@ -202,6 +229,7 @@ NAPI_MODULE_INIT() {
   addon__memory(env, exports, "inbox", addon->inbox, sizeof addon->inbox);
   addon__memory(env, exports, "outbox", addon->outbox, sizeof addon->outbox);
   addon__memory(env, exports, "blocks", addon->blocks, sizeof addon->blocks);
+  addon__memory(env, exports, "clientFlags", tsb_client_regions_flags(), TSB_CLIENT_FLAG_COUNT * sizeof(uint32_t));
   addon__memory(env, exports, "cell", addon->cell, sizeof addon->cell);
   return exports;
 }

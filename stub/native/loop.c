@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "barrier.h"
+#include "client_regions.h"
 
 // Longest time in one callback: timers and I/O of the model get their turn in between.
 enum { CALLBACK_NS = 5000000 };
@@ -40,11 +41,12 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
     addon->first_message = queued->next;
     if (addon->first_message == NULL) addon->last_message = &addon->first_message;
     napi_handle_scope scope;
-    napi_value arguments[2];
+    napi_value arguments[3];
     if (napi_open_handle_scope(addon->env, &scope) == napi_ok) {
       napi_create_uint32(addon->env, queued->message.frame.kind, &arguments[0]);
       napi_create_string_utf8(addon->env, queued->message.payload, queued->message.frame.payload_bytes, &arguments[1]);
-      loop__call(addon, addon->on_control, 2, arguments);
+      napi_create_uint32(addon->env, queued->message.frame.region, &arguments[2]);
+      loop__call(addon, addon->on_control, 3, arguments);
       napi_close_handle_scope(addon->env, scope);
     }
     tsb_message_free(&queued->message);
@@ -104,8 +106,9 @@ int tsb_loop_read_channel(struct tsb_addon* addon) {
     if (status == -ETIMEDOUT) return 0;
     if (status == 0) tsb_link_end_with_server();
     if (status < 0) return status;
-    if (message.frame.kind == TSB_CONTROL_REGION) {
-      status = tsb_link_adopt(&addon->link, &message);
+    if (message.frame.kind == TSB_CONTROL_REGION || message.frame.kind == TSB_CONTROL_CLIENT_REGION) {
+      status = message.frame.kind == TSB_CONTROL_REGION ? tsb_link_adopt(&addon->link, &message)
+                                                        : tsb_client_regions_adopt(&addon->link, &message);
       tsb_message_free(&message);
       if (status < 0) return status;
       continue;

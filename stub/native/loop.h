@@ -26,7 +26,7 @@ struct tsb_addon {
   uv_poll_t channel_poll;
   struct tsb_idle_trim idle_trim;
   napi_ref on_entries;   // (count) => void: entries stand in `inbox`
-  napi_ref on_control;   // (kind, payload) => void
+  napi_ref on_control;   // (kind, payload, region) => void
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];

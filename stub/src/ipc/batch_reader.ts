@@ -218,13 +218,35 @@ export class ShmRequest implements RequestSource {
         `Input '${this.inputName(index)}' was read after its request was answered. Read or clone() it before.`,
       );
     }
-    const at = this.#inputAt(index);
-    const row = datatypeOfNumber(this.#region.u32[(at + L.TENSOR_DATATYPE) / 4]!);
-    return this.#batch.view(row, {
-      region: this.#region.u32[(at + L.TENSOR_PLACE + L.PLACE_REGION) / 4]!,
-      offset: readU64(this.#region, at + L.TENSOR_PLACE + L.PLACE_OFFSET),
-      bytes: readU64(this.#region, at + L.TENSOR_PLACE + L.PLACE_BYTES),
-    });
+    const row = datatypeOfNumber(this.#region.u32[(this.#inputAt(index) + L.TENSOR_DATATYPE) / 4]!);
+    return this.#batch.view(row, this.#inputPlace(index));
+  }
+
+  #inputPlace(index: number): Place {
+    const at = this.#inputAt(index) + L.TENSOR_PLACE;
+    return {
+      region: this.#region.u32[(at + L.PLACE_REGION) / 4]!,
+      offset: readU64(this.#region, at + L.PLACE_OFFSET),
+      bytes: readU64(this.#region, at + L.PLACE_BYTES),
+    };
+  }
+
+  /** Whether the place is part of one of the inputs. */
+  holds(place: Place): boolean {
+    for (let i = 0; i < this.inputCount; i++) {
+      const { region, offset, bytes } = this.#inputPlace(i);
+      if (region !== place.region) continue;
+      if (place.offset >= offset && place.offset + place.bytes <= offset + bytes) return true;
+    }
+    return false;
+  }
+
+  /** The name of an input whose memory the client has cut short while it was read. */
+  get lostInput(): string | undefined {
+    for (let i = 0; i < this.inputCount; i++) {
+      if (this.#batch.memory.isLost(this.#inputPlace(i).region)) return this.inputName(i);
+    }
+    return undefined;
   }
 
   allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor {

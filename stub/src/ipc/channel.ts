@@ -51,7 +51,7 @@ export class Channel {
     this.#handlers = handlers;
     this.#native.start(
       (count) => this.#onEntries(count),
-      (kind, payload) => this.#onControl(kind, payload),
+      (kind, payload, region) => this.#onControl(kind, payload, region),
     );
     this.#native.sendControl(L.CONTROL_HELLO_ACK, JSON.stringify({ node: process.version }));
   }
@@ -77,7 +77,16 @@ export class Channel {
     batch.close();
   }
 
-  #onControl(kind: number, payload: string): void {
+  /** The model executes no batch at the moment. */
+  settle(): void {
+    this.#memory.restoreInputs();
+  }
+
+  #onControl(kind: number, payload: string, region: number): void {
+    if (kind === L.CONTROL_FORGET_REGION) {
+      this.#memory.forget(region);
+      return;
+    }
     const step = STEP_OF_KIND.get(kind);
     if (step === undefined) throw new Error(`The server sent a control message of unknown kind ${kind}.`);
     this.#handlers.onStep(step, payload === "" ? undefined : JSON.parse(payload));

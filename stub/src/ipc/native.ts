@@ -18,13 +18,15 @@ export interface Native {
   readonly blocks: ArrayBuffer;
   /** Region and offset (two doubles) of what `allocate` found last. */
   readonly cell: ArrayBuffer;
+  /** Two words (u32): not 0 once the model wrote into a client's region (until `restore`); once a client cut one short. */
+  readonly clientFlags: ArrayBuffer;
   /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
   connect(descriptor: number, fingerprint: bigint): void;
   /** Begins to deliver entries (a count of them, in `inbox`) and control messages. */
-  start(onEntries: (count: number) => void, onControl: (kind: number, payload: string) => void): void;
+  start(onEntries: (count: number) => void, onControl: (kind: number, payload: string, region: number) => void): void;
   /** Whether the connection keeps the event loop alive, which it does at first. */
   hold(hold: boolean): void;
-  /** The memory of a region; call once for each, the buffer stays good for ever. */
+  /** The memory of a region; call once for each, the buffer stays good for ever, or until `forget` for a client's. */
   region(id: number): ArrayBuffer;
   /** A buffer of its own over part of a region. */
   view(region: number, offset: number, bytes: number): ArrayBuffer;
@@ -35,6 +37,12 @@ export interface Native {
   free(region: number, offset: number, bytes: number): void;
   /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
   send(entries: number, blocks: number): void;
+  /** Unmaps a client's region, whose buffers are detached. */
+  forget(region: number): void;
+  /** Whether the client cut its region short, so that part of it reads as zero. */
+  isLost(region: number): boolean;
+  /** Drops what the model wrote into clients' regions, which nobody but this process has seen. */
+  restore(): void;
   sendControl(kind: number, payload: string): void;
 }
 

@@ -5,7 +5,7 @@ import * as L from "../protocol/layout.gen.ts";
 import { type Batch, readBatch } from "./batch_reader.ts";
 import { type Answer, ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
-import { FakeNative, INBOUND, OUTBOUND, readAnswer, writeBatch } from "./testing/fake_native.ts";
+import { CLIENT, FakeNative, INBOUND, OUTBOUND, readAnswer, writeBatch } from "./testing/fake_native.ts";
 
 let native: FakeNative;
 let memory: SharedMemory;
@@ -173,4 +173,67 @@ test("a batch larger than the outbox", () => {
   const sent = send(new Array(600).fill(failure("no")), batch);
   expect(sent).toHaveLength(600);
   expect(native.sent.map(({ request }) => request)).toEqual(Array.from({ length: 600 }, (_, i) => i));
+});
+
+describe("inputs that lie in a client's region", () => {
+  const written = () => new Uint32Array(native.clientFlags);
+  /** Two requests, whose inputs follow one another in the client's region. */
+  const clientBatch = () => {
+    const place = writeBatch(native, [
+      { inputs: [{ ...input, offsetInClient: 4096 }] },
+      { inputs: [{ ...input, offsetInClient: 4104 }] },
+    ]);
+    return readBatch(memory, { inputs: ["A"], outputs: ["X"] }, { index: 5, generation: 9, place }, false);
+  };
+  const echo = (batch: Batch, ...from: number[]) =>
+    send(
+      from.map((i) => answer([new Tensor("X", batch.requests[i]!.input("A", "FP32").data, [2])])),
+      batch,
+    ).map(({ outputs }) => outputs[0]!);
+
+  test("are answered where they are", () => {
+    expect(echo(clientBatch(), 0, 1).map(({ place }) => place)).toEqual([
+      { region: CLIENT, offset: 4096, bytes: 8 },
+      { region: CLIENT, offset: 4104, bytes: 8 },
+    ]);
+  });
+
+  test("of another request are copied: its memory may be gone by then", () => {
+    const outputs = echo(clientBatch(), 1, 1);
+    expect(outputs.map(({ place }) => place.region)).toEqual([OUTBOUND, CLIENT]);
+    expect(outputs[0]!.bytes).toEqual(input.data);
+  });
+
+  test("a view beyond the input is copied", () => {
+    const batch = clientBatch();
+    const { buffer } = batch.requests[0]!.input("A", "FP32").data;
+    const [whole, first] = send(
+      [
+        answer([new Tensor("X", new Float32Array(buffer, 4096, 4), [4])]),
+        answer([new Tensor("X", new Float32Array(buffer, 4108, 1), [1])]),
+      ],
+      batch,
+    );
+    expect(whole!.outputs[0]!.place.region).toBe(OUTBOUND);
+    expect(first!.outputs[0]!.place).toEqual({ region: CLIENT, offset: 4108, bytes: 4 });
+  });
+
+  test("that the model wrote into are copied: the server does not see its pages", () => {
+    written()[0] = 1;
+    expect(echo(clientBatch(), 0, 1).map(({ place }) => place.region)).toEqual([OUTBOUND, OUTBOUND]);
+  });
+
+  test("that were cut short fail their requests", () => {
+    written()[1] = 1;
+    expect(echo(clientBatch(), 0, 1)).toHaveLength(2);
+    native.sent.length = 0;
+    native.lost.add(CLIENT);
+    const batch = clientBatch();
+    expect(send([answer([]), answer([])], batch)).toMatchObject(
+      [0, 1].map(() => ({
+        status: L.STATUSES.INTERNAL,
+        message: expect.stringMatching(/^Input 'A' lies in a shared memory region that was cut short/),
+      })),
+    );
+  });
 });

@@ -5,7 +5,7 @@ import { TritonError, type TritonErrorCode } from "../api/errors.ts";
 import type { Parameters } from "../api/request.ts";
 import { placeOf, type Tensor, unserializedElements } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
-import { type AllocatedPlace, allocateOrFail, type Batch } from "./batch_reader.ts";
+import { type AllocatedPlace, allocateOrFail, type Batch, type ShmRequest } from "./batch_reader.ts";
 import type { Native, Place } from "./native.ts";
 import { datatypeOfName, type Region, type SharedMemory } from "./shared_memory.ts";
 
@@ -102,7 +102,7 @@ export class ResponseWriter {
    */
   send(batch: Batch, answers: readonly Answer[], onError: (error: unknown) => Answer): void {
     const measured: Measured[] = [];
-    for (let i = 0; i < answers.length; i++) measured.push(this.#measureOrFail(answers[i]!, onError));
+    for (let i = 0; i < answers.length; i++) measured.push(this.#measureOrFail(batch, i, answers[i]!, onError));
     let bytes = 0;
     for (const item of measured) bytes += item.recordBytes + item.dataBytes;
     let block: Place | undefined;
@@ -133,7 +133,7 @@ export class ResponseWriter {
     try {
       block = allocateOrFail(this.#memory, item.recordBytes + item.dataBytes, "a response");
     } catch (error) {
-      measured = this.#measure(onError(error));
+      measured = this.#measure(onError(error), batch.sources[request]!);
       // If not even this fits, the process ends and the server answers for it.
       block = this.#memory.allocate(measured.recordBytes);
     }
@@ -143,20 +143,22 @@ export class ResponseWriter {
   }
 
   /** What cannot be measured, such as elements that were spoilt after their tensor was made, fails its request. */
-  #measureOrFail(answer: Answer, onError: (error: unknown) => Answer): Measured {
+  #measureOrFail(batch: Batch, request: number, answer: Answer, onError: (error: unknown) => Answer): Measured {
+    const source = batch.sources[request]!;
     try {
-      const measured = this.#measure(answer);
+      if (this.#memory.mayHaveLost) refuseLostInput(source);
+      const measured = this.#measure(answer, source);
       if (measured.recordBytes <= L.MAX_RECORD_BYTES) return measured;
       throw new TritonError(
         `The parameters of a response take ${measured.recordBytes} bytes, but at most ${L.MAX_RECORD_BYTES} fit. ` +
           "Send large values as outputs.",
       );
     } catch (error) {
-      return this.#measure(onError(error));
+      return this.#measure(onError(error), source);
     }
   }
 
-  #measure(answer: Answer): Measured {
+  #measure(answer: Answer, source: ShmRequest): Measured {
     if (answer.error !== undefined) {
       const message = encodeMessage(answer.error.message);
       const recordBytes = align(L.RESPONSE_SIZE + message.length, L.DATA_ALIGNMENT);
@@ -168,7 +170,7 @@ export class ResponseWriter {
     let dataBytes = 0;
     for (const output of answer.outputs) {
       recordBytes += L.TENSOR_SIZE + output.shape.length * 8;
-      const place = this.#placeOf(output);
+      const place = this.#placeOf(output, source);
       places.push(place);
       if (place === undefined) dataBytes += align(outputBytes(output), L.DATA_ALIGNMENT);
     }
@@ -184,7 +186,7 @@ export class ResponseWriter {
   }
 
   /** Data that lies in shared memory already, an input or an allocated output, is not copied. */
-  #placeOf(output: Tensor): Place | undefined {
+  #placeOf(output: Tensor, source: ShmRequest): Place | undefined {
     const place = placeOf(output) as AllocatedPlace | undefined;
     if (place?.batch.closed) {
       throw new TritonError(
@@ -193,7 +195,8 @@ export class ResponseWriter {
     }
     if (place !== undefined) return { region: place.region, offset: place.offset, bytes: place.byteLength };
     if (unserializedElements(output) !== undefined) return undefined;
-    return this.#memory.placeOf(output.data);
+    const found = this.#memory.placeOf(output.data);
+    return found !== undefined && this.#memory.canAnswerWith(found, source) ? found : undefined;
   }
 
   #write(batch: Batch, request: number, item: Measured, regionId: number, at: number): void {
@@ -290,6 +293,16 @@ export class ResponseWriter {
     this.#entryCount = 0;
     this.#blockCount = 0;
   }
+}
+
+function refuseLostInput(source: ShmRequest): void {
+  const name = source.lostInput;
+  if (name === undefined) return;
+  throw new TritonError(
+    `Input '${name}' lies in a shared memory region that was cut short while the request was served. ` +
+      "Keep the region at its size until it is unregistered.",
+    "INVALID_ARG",
+  );
 }
 
 function outputBytes(output: Tensor): number {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, test } from "vitest";
 import { datatypeOfName, datatypeOfNumber, SharedMemory } from "./shared_memory.ts";
-import { FakeNative, INBOUND, OUTBOUND } from "./testing/fake_native.ts";
+import { CLIENT, FakeNative, INBOUND, OUTBOUND } from "./testing/fake_native.ts";
 
 let native: FakeNative;
 let memory: SharedMemory;
@@ -66,4 +66,40 @@ test("a region that was taken away all the same is not written into silently", (
 test("blocks come from the addon", () => {
   expect(memory.allocate(100)).toEqual({ region: OUTBOUND, offset: 0, bytes: 100 });
   expect(memory.allocate(1)).toEqual({ region: OUTBOUND, offset: 128, bytes: 1 });
+});
+
+describe("a region of a client", () => {
+  const view = () => memory.view(fp32, { region: CLIENT, offset: 64, bytes: 8 });
+
+  test("is forgotten: views become empty, and the memory goes", () => {
+    const kept = view();
+    memory.forget(CLIENT);
+    expect(kept).toHaveLength(0);
+    expect(native.forgotten).toEqual([CLIENT]);
+  });
+
+  test("that was never looked at is forgotten, too", () => {
+    memory.forget(CLIENT);
+    expect(native.forgotten).toEqual([CLIENT]);
+  });
+
+  test("whose buffer the model gave away keeps its memory, which somebody may look at", () => {
+    structuredClone(view().buffer, { transfer: [view().buffer as ArrayBuffer] });
+    memory.forget(CLIENT);
+    expect(native.forgotten).toEqual([]);
+  });
+
+  test("is restored only when the model wrote into one", () => {
+    memory.restoreInputs();
+    expect(native.restored).toBe(0);
+    new Uint32Array(native.clientFlags)[0] = 1;
+    memory.restoreInputs();
+    memory.restoreInputs();
+    expect(native.restored).toBe(1);
+  });
+
+  test("may be lost, others not", () => {
+    native.lost.add(CLIENT).add(INBOUND);
+    expect([CLIENT, INBOUND, OUTBOUND].map((id) => memory.isLost(id))).toEqual([true, false, false]);
+  });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { markAsUntransferable } from "node:worker_threads";
 import type { DataType, TensorData } from "../api/datatype.ts";
-import { DTYPES } from "../protocol/layout.gen.ts";
+import * as L from "../protocol/layout.gen.ts";
 import type { Native, Place } from "./native.ts";
 
 type ArrayConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => TensorData;
@@ -14,7 +14,7 @@ interface DatatypeRow {
   readonly array: ArrayConstructor;
 }
 
-const rows: readonly DatatypeRow[] = DTYPES.map((row) => ({
+const rows: readonly DatatypeRow[] = L.DTYPES.map((row) => ({
   name: row.name,
   number: row.number,
   bytes: row.bytes === 0 ? 1 : row.bytes,
@@ -62,16 +62,22 @@ function guard(buffer: ArrayBuffer): void {
   }
 }
 
+function isOfClient(region: number): boolean {
+  return region < L.REGION_OF_STUB && region >= L.REGION_OF_CLIENT;
+}
+
 /** The regions that both processes map, as JavaScript sees them. */
 export class SharedMemory {
   readonly #native: Native;
   readonly #cell: Float64Array;
+  readonly #clientFlags: Uint32Array;
   readonly #regions = new Map<number, Region>();
   readonly #ids = new WeakMap<ArrayBufferLike, number>();
 
   constructor(native: Native) {
     this.#native = native;
     this.#cell = new Float64Array(native.cell);
+    this.#clientFlags = new Uint32Array(native.clientFlags);
   }
 
   region(id: number): Region {
@@ -88,7 +94,8 @@ export class SharedMemory {
 
   #map(id: number): Region {
     const buffer = this.#native.region(id);
-    markAsUntransferable(buffer);
+    // A client's region is detached one day, and Node could not detach a marked buffer: it would end the process.
+    if (!isOfClient(id)) markAsUntransferable(buffer);
     guard(buffer);
     const region = {
       id,
@@ -140,5 +147,40 @@ export class SharedMemory {
 
   free(block: Place): void {
     this.#native.free(block.region, block.offset, block.bytes);
+  }
+
+  /**
+   * Whether the server can find the data of an answer at `place`. What lies in a client's region it can only if it is an
+   * input of the same request, and as the client wrote it.
+   */
+  canAnswerWith(place: Place, request: { holds(place: Place): boolean }): boolean {
+    return !isOfClient(place.region) || (this.#clientFlags[0] === 0 && request.holds(place));
+  }
+
+  /** Whether `isLost` may be true of any region. */
+  get mayHaveLost(): boolean {
+    return this.#clientFlags[1] !== 0;
+  }
+
+  /** Whether the client cut the region short, so that part of it reads as zero. */
+  isLost(region: number): boolean {
+    return isOfClient(region) && this.#native.isLost(region);
+  }
+
+  /** No batch is being executed: drops what the model wrote into clients' regions. */
+  restoreInputs(): void {
+    if (this.#clientFlags[0] !== 0) this.#native.restore();
+  }
+
+  /** No batch uses the client's region any more: views that the model has kept become empty. */
+  forget(id: number): void {
+    const region = this.#regions.get(id);
+    if (region !== undefined) {
+      this.#regions.delete(id);
+      // A buffer that the model transferred away may still be looked at elsewhere, so the memory must stay.
+      if (region.u8.length === 0) return;
+      this.#native.detach(region.buffer);
+    }
+    this.#native.forget(id);
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x55f580252de985b1n;
+export const FINGERPRINT = 0x16408cfa1c0cfbb1n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -14,6 +14,7 @@ export const MAX_CONTROL_BYTES = 67108864;
 export const DATA_ALIGNMENT = 64;
 export const NAME_INLINE = 4294967295;
 export const REGION_OF_STUB = 2147483648;
+export const REGION_OF_CLIENT = 1073741824;
 export const ENTRY_EXECUTE = 1;
 export const ENTRY_RESPONSE = 2;
 export const RESPONSE_FINAL = 1;
@@ -31,6 +32,8 @@ export const CONTROL_INITIALIZED = 7;
 export const CONTROL_FINALIZE = 8;
 export const CONTROL_FINALIZED = 9;
 export const CONTROL_REFUSED = 10;
+export const CONTROL_CLIENT_REGION = 11;
+export const CONTROL_FORGET_REGION = 12;
 export const STUB_CHANNEL = 3;
 export const LOG_MARK = 30;
 export const RING_SHARED_SIZE = 128;
@@ -58,6 +61,7 @@ export const CONTROL_MAX_BYTES = 24;
 export const CONTROL_INITIAL_BYTES = 32;
 export const CONTROL_GROWTH_BYTES = 40;
 export const CONTROL_WARM_BYTES = 48;
+export const CONTROL_INPUTS_WRITTEN = 64;
 export const CONTROL_TO_STUB = 128;
 export const CONTROL_TO_SHIM = 256;
 export const CONTROL_TO_STUB_ENTRIES = 384;

@@ -39,6 +39,7 @@ test("a result is answered at once", () => {
   expect(channel.answered).toHaveLength(1);
   expect(channel.answered[0]).toMatchObject({ batch });
   expect(channel.answered[0]!.answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+  expect(channel.settled).toBe(1);
 });
 
 test("a promise is answered when it settles", async () => {
@@ -169,6 +170,8 @@ describe("batches that come while the model is busy", () => {
       await settled();
     }
     expect(most).toBe(concurrency);
+    // Between two batches that follow each other when there is one at a time; else when none is left.
+    expect(channel.settled).toBe(concurrency === 1 ? batches.length : 1);
     expect(order(channel, batches)).toEqual([0, 1, 2, 3]);
   });
 

@@ -11,7 +11,7 @@ import { describeError, ownWords } from "./thrown.ts";
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
   readonly #model: TritonModel;
-  readonly #channel: Pick<Channel, "answerBatch">;
+  readonly #channel: Pick<Channel, "answerBatch" | "settle">;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
   readonly #onFailure: (error: unknown) => Answer;
@@ -26,7 +26,7 @@ export class ExecuteLoop {
    */
   constructor(
     model: TritonModel,
-    channel: Pick<Channel, "answerBatch">,
+    channel: Pick<Channel, "answerBatch" | "settle">,
     answers: AnswerMaker,
     giveUp: (error: unknown) => void,
     concurrency = Number.POSITIVE_INFINITY,
@@ -89,7 +89,7 @@ export class ExecuteLoop {
     } catch (error) {
       this.#giveUp(error);
     }
-    this.#running--;
+    if (--this.#running === 0) this.#channel.settle();
     const next = this.#waiting.shift();
     if (next !== undefined) this.run(next);
   }

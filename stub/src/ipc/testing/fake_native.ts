@@ -6,6 +6,8 @@ import type { Native, Place } from "../native.ts";
 /** The region that the server writes, and the one that this process allocates in. */
 export const INBOUND = 1;
 export const OUTBOUND = 2;
+/** A region of a client. */
+export const CLIENT = L.REGION_OF_CLIENT + 3;
 
 export interface SentEntry {
   readonly kind: number;
@@ -24,6 +26,7 @@ export class FakeNative implements Native {
   readonly regions = new Map([
     [INBOUND, new ArrayBuffer(1 << 16)],
     [OUTBOUND, new ArrayBuffer(1 << 22)],
+    [CLIENT, new ArrayBuffer(1 << 16)],
   ]);
   readonly sent: SentEntry[] = [];
   readonly freed: Place[] = [];
@@ -34,11 +37,30 @@ export class FakeNative implements Native {
   #used = 0;
   #next = 0;
 
+  readonly clientFlags = new ArrayBuffer(8);
+  /** Regions that `isLost` speaks of, and what `forget` and `restore` were called with. */
+  readonly lost = new Set<number>();
+  readonly forgotten: number[] = [];
+  restored = 0;
+
   connect(): void {}
   start(): void {}
   hold(): void {}
   sendControl(): void {}
   free(): void {}
+
+  isLost(region: number): boolean {
+    return this.lost.has(region);
+  }
+
+  forget(region: number): void {
+    this.forgotten.push(region);
+  }
+
+  restore(): void {
+    this.restored++;
+    new Uint32Array(this.clientFlags)[0] = 0;
+  }
 
   region(id: number): ArrayBuffer {
     return this.regions.get(id)!;
@@ -151,6 +173,8 @@ export interface FakeInput {
   readonly datatype: number;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
+  /** Where the data is, if the input lies in a client's region; `data` is written there. */
+  readonly offsetInClient?: number;
 }
 
 export interface FakeRequestRecord {
@@ -206,7 +230,7 @@ export function writeBatch(native: FakeNative, requests: readonly FakeRequestRec
     for (const [key, value] of Object.entries(parameters)) end = writeParameter(end, key, value);
     u32(L.REQUEST_INPUT_COUNT, inputs.length);
     let tensor = record + L.REQUEST_SIZE;
-    for (const { name, datatype, shape, data: content } of inputs) {
+    for (const { name, datatype, shape, data: content, offsetInClient } of inputs) {
       view.setUint32(tensor + L.TENSOR_NAME, typeof name === "number" ? name : L.NAME_INLINE, true);
       if (typeof name === "string") {
         const [nameAt, nameBytes] = put(name);
@@ -215,11 +239,13 @@ export function writeBatch(native: FakeNative, requests: readonly FakeRequestRec
       }
       view.setUint32(tensor + L.TENSOR_DATATYPE, datatype, true);
       view.setUint32(tensor + L.TENSOR_DIMS_COUNT, shape.length, true);
-      view.setUint32(tensor + L.TENSOR_PLACE + L.PLACE_REGION, INBOUND, true);
-      view.setBigUint64(tensor + L.TENSOR_PLACE + L.PLACE_OFFSET, BigInt(data), true);
+      const region = offsetInClient === undefined ? INBOUND : CLIENT;
+      const offset = offsetInClient ?? data;
+      view.setUint32(tensor + L.TENSOR_PLACE + L.PLACE_REGION, region, true);
+      view.setBigUint64(tensor + L.TENSOR_PLACE + L.PLACE_OFFSET, BigInt(offset), true);
       view.setBigUint64(tensor + L.TENSOR_PLACE + L.PLACE_BYTES, BigInt(content.byteLength), true);
       for (const [i, side] of shape.entries()) view.setBigInt64(tensor + L.TENSOR_SIZE + i * 8, BigInt(side), true);
-      bytes.set(content, data);
+      new Uint8Array(native.region(region)).set(content, offset);
       data = align(data + content.byteLength, L.DATA_ALIGNMENT);
       tensor += L.TENSOR_SIZE + shape.length * 8;
     }

@@ -38,6 +38,8 @@ export function fakeBatch(requests: readonly FakeRequest[]): Batch {
 /** A fake channel: keeps what was answered. */
 export class FakeChannel {
   readonly answered: { batch: Batch; answers: readonly Answer[] }[] = [];
+  /** How often no batch was left to execute. */
+  settled = 0;
   /** What `answerBatch` throws, if anything. */
   failure: unknown;
 
@@ -45,5 +47,9 @@ export class FakeChannel {
     if (this.failure !== undefined) throw this.failure;
     batch.closed = true;
     this.answered.push({ batch, answers });
+  }
+
+  settle(): void {
+    this.settled++;
   }
 }

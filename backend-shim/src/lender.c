@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lender.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "barrier.h"
+#include "channel.h"
+#include "mapping.h"
+
+enum { SEND_TIMEOUT_MS = 10000, ELEMENT_BYTES = 8 };
+// No client's file is larger, or it is copied: JavaScript has a limit for one buffer.
+static const uint64_t MAX_FILE_BYTES = UINT64_C(1) << 32;
+
+void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel) {
+  *lender = (struct tsb_lender){.maps_fd = maps_fd, .channel = channel, .next_region = TSB_REGION_OF_CLIENT};
+}
+
+static struct tsb_client_file* lender__find(struct tsb_lender* lender, const struct tsb_mapping* mapping, uint64_t end) {
+  for (uint32_t i = 0; i < lender->count; i++) {
+    struct tsb_client_file* file = &lender->files[i];
+    // A file that has grown since is another one here; the old one will be idle.
+    if (file->inode == mapping->inode && file->device == mapping->device && (file->region == 0 || end <= file->bytes)) {
+      return file;
+    }
+  }
+  return NULL;
+}
+
+static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file) {
+  int status = 0;
+  if (file->region != 0) {
+    status = tsb_channel_send(lender->channel, TSB_CONTROL_FORGET_REGION, file->region, NULL, 0, NULL, 0, SEND_TIMEOUT_MS);
+  }
+  *file = lender->files[--lender->count];
+  return status;
+}
+
+// Opens the file and passes it on. One that cannot be used is kept, too, so that it is not tried with every request.
+static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapping, const void* data,
+                       struct tsb_client_file** added) {
+  if (lender->count == TSB_MAX_CLIENT_FILES) return 0;
+  struct tsb_client_file* file = &lender->files[lender->count++];
+  *file = (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns()};
+  *added = file;
+  int fd = tsb_mapping_open(lender->maps_fd, mapping, data, &file->bytes);
+  if (fd < 0) return 0;
+  int status = 0;
+  if (file->bytes <= MAX_FILE_BYTES && lender->next_region < TSB_REGION_OF_STUB) {
+    uint32_t region = lender->next_region++;
+    status = tsb_channel_send(lender->channel, TSB_CONTROL_CLIENT_REGION, region, NULL, 0, &fd, 1, SEND_TIMEOUT_MS);
+    if (status == 0) file->region = region;
+  }
+  close(fd);
+  return status;
+}
+
+int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes, struct tsb_loan* loan) {
+  struct tsb_mapping mapping;
+  if (bytes < TSB_LEND_MIN_BYTES || tsb_mapping_find(lender->maps_fd, &mapping, data, bytes) < 0) return 0;
+  // JavaScript's arrays begin at multiples of their elements' size.
+  if (mapping.offset % ELEMENT_BYTES != 0) return 0;
+  struct tsb_client_file* file = lender__find(lender, &mapping, mapping.offset + bytes);
+  if (file == NULL) {
+    int status = lender__add(lender, &mapping, data, &file);
+    if (status < 0) return status;
+  }
+  if (file == NULL || file->region == 0 || mapping.offset + bytes > file->bytes) return 0;
+  *loan = (struct tsb_loan){.region = file->region, .offset = mapping.offset, .bytes = bytes, .data = data};
+  file->loans++;
+  return 1;
+}
+
+void tsb_lender_return(struct tsb_lender* lender, struct tsb_loans* loans) {
+  uint64_t now = loans->count > 0 ? tsb_now_ns() : 0;
+  for (uint32_t i = 0; i < loans->count; i++) {
+    for (uint32_t j = 0; j < lender->count; j++) {
+      struct tsb_client_file* file = &lender->files[j];
+      if (file->region != loans->items[i].region) continue;
+      file->loans--;
+      file->used_ns = now;
+    }
+  }
+  loans->count = 0;
+}
+
+int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns) {
+  for (uint32_t i = lender->count; i > 0; i--) {
+    struct tsb_client_file* file = &lender->files[i - 1];
+    if (file->loans > 0 || now_ns < file->used_ns + TSB_CLIENT_FILE_IDLE_MS * UINT64_C(1000000)) continue;
+    int status = lender__forget(lender, file);
+    if (status < 0) return status;
+  }
+  return lender->count > 0;
+}
+
+bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan) {
+  for (uint32_t i = 0; i < loans->count; i++) {
+    const struct tsb_loan* other = &loans->items[i];
+    if (other->region == loan->region && loan->offset < other->offset + other->bytes &&
+        other->offset < loan->offset + loan->bytes) {
+      return true;
+    }
+  }
+  return false;
+}
+
+int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
+  if (loans->count == loans->capacity) {
+    uint32_t capacity = loans->capacity == 0 ? 8 : loans->capacity * 2;
+    struct tsb_loan* larger = realloc(loans->items, capacity * sizeof *larger);
+    if (larger == NULL) return -ENOMEM;
+    loans->items = larger;
+    loans->capacity = capacity;
+  }
+  loans->items[loans->count++] = *loan;
+  return 0;
+}
+
+const uint8_t* tsb_loans_resolve(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
+  for (uint32_t i = 0; i < loans->count; i++) {
+    const struct tsb_loan* loan = &loans->items[i];
+    if (loan->request != request || loan->region != place->region) continue;
+    if (place->offset < loan->offset || place->offset - loan->offset > loan->bytes) continue;
+    if (place->bytes <= loan->bytes - (place->offset - loan->offset)) return loan->data + (place->offset - loan->offset);
+  }
+  return NULL;
+}
+
+void tsb_loans_free(struct tsb_loans* loans) {
+  free(loans->items);
+  *loans = (struct tsb_loans){0};
+}

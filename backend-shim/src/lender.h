@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inputs that are not copied: they lie in memory that a client registered with the server (system shared memory), whose
+// file the stub maps, too. A loan lasts as long as its batch; the file is given back when no loan has been for a while.
+#ifndef TSB_LENDER_H
+#define TSB_LENDER_H
+
+#include <stdbool.h>
+
+#include "tsb_protocol.h"
+
+enum {
+  TSB_MAX_CLIENT_FILES = 64,       // of one stub, at once
+  TSB_LEND_MIN_BYTES = 16384,      // below, a copy costs less than finding the mapping
+  TSB_CLIENT_FILE_IDLE_MS = 2000,  // after that without a loan the stub lets the file go
+};
+
+struct tsb_client_file {
+  uint32_t region;   // 0: it could not be opened; asked again when it has been idle
+  uint32_t loans;
+  uint64_t device, inode;
+  uint64_t bytes;
+  uint64_t used_ns;  // when the last loan ended or was made
+};
+
+// Part of a client's file that is an input of one request.
+struct tsb_loan {
+  uint32_t region;
+  uint32_t request;      // index in the batch
+  uint64_t offset;       // in the file
+  uint64_t bytes;
+  const uint8_t* data;   // in this process; the server's until the request is released
+};
+
+struct tsb_loans {
+  struct tsb_loan* items;
+  uint32_t count, capacity;
+};
+
+struct tsb_lender {
+  int maps_fd;  // see mapping.h; the backend's
+  int channel;  // to the stub
+  uint32_t next_region;
+  uint32_t count;
+  struct tsb_client_file files[TSB_MAX_CLIENT_FILES];
+};
+
+void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel);
+// Lends `bytes` at `data` as an input of a request: 1, and *loan says where it is. 0: it is no client's memory, or cannot be
+// lent; copy it. Negative: the stub cannot be told, and never again.
+int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes, struct tsb_loan* loan);
+// Loans end; `loans` is empty afterwards.
+void tsb_lender_return(struct tsb_lender* lender, struct tsb_loans* loans);
+// Tells the stub to let go of files without a loan for a while. Returns whether any file is left; negative as above.
+int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns);
+
+// Whether some of the bytes are lent already: what a model writes into one of its inputs must not show in another one.
+bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan);
+int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan);  // 0 or -ENOMEM
+// Address of a place that a request's own loans hold, or NULL.
+const uint8_t* tsb_loans_resolve(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place);
+void tsb_loans_free(struct tsb_loans* loans);
+
+#endif

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding a client's file by the address of its mapping, and lending it to a stub once however often it is used.
+#include "lender.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "check.h"
+#include "mapping.h"
+
+enum { BYTES = 8 * TSB_LEND_MIN_BYTES };
+
+static int maps_fd, sockets[2];
+static struct tsb_lender lender;
+
+struct client {
+  char name[64];
+  int fd;
+  uint8_t* base;
+};
+
+static struct client open_client(const char* label) {
+  struct client client;
+  snprintf(client.name, sizeof client.name, "/test_lender_%d_%s", (int)getpid(), label);
+  client.fd = shm_open(client.name, O_RDWR | O_CREAT | O_EXCL, 0600);
+  CHECK(client.fd >= 0);
+  CHECK_INT(ftruncate(client.fd, BYTES), 0);
+  client.base = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
+  CHECK(client.base != MAP_FAILED);
+  return client;
+}
+
+static void close_client(struct client* client) {
+  shm_unlink(client->name);
+  munmap(client->base, BYTES);
+  close(client->fd);
+}
+
+// Skips, with its reason, on a system that cannot say what is mapped.
+static void need_query(void) {
+  struct client client = open_client("query");
+  struct tsb_mapping mapping;
+  int status = tsb_mapping_find(maps_fd, &mapping, client.base, 1);
+  close_client(&client);
+  if (status != -ENOTTY) return;
+  printf("skipped: this system has no PROCMAP_QUERY (Linux 6.11)\n");
+  _Exit(CHECK_SKIPPED);
+}
+
+// The frame that the stub gets next: its kind, or 0 when there is none. *fd is its descriptor, if any.
+static uint32_t next_frame(uint32_t* region, int* fd) {
+  struct tsb_message message;
+  if (tsb_channel_receive(sockets[1], &message, 0) <= 0) return 0;
+  uint32_t kind = message.frame.kind;
+  *region = message.frame.region;
+  *fd = message.frame.descriptor_count == 1 ? message.descriptors[0] : -1;
+  message.descriptors[0] = -1;
+  tsb_message_free(&message);
+  return kind;
+}
+
+static void test_mapping(void) {
+  struct client client = open_client("mapping");
+  struct tsb_mapping mapping;
+  struct stat info;
+  CHECK_INT(fstat(client.fd, &info), 0);
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base + 5000, BYTES - 5000), 0);
+  CHECK_INT(mapping.device, info.st_dev);
+  CHECK_INT(mapping.inode, info.st_ino);
+  CHECK_INT(mapping.offset, 5000);
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base + 5000, BYTES - 4999), -ENOENT);
+
+  // Not a file, not shared, not there.
+  static uint8_t own[64];
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, own, 1), -ENOENT);
+  uint8_t* private = mmap(NULL, BYTES, PROT_READ, MAP_PRIVATE, client.fd, 0);
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, private, 1), -ENOENT);
+  munmap(private, BYTES);
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, private, 1), -ENOENT);
+  CHECK(tsb_mapping_find(-1, &mapping, client.base, 1) < 0);
+  close_client(&client);
+}
+
+static void test_opening(void) {
+  struct client client = open_client("opening"), other = open_client("other");
+  struct tsb_mapping mapping;
+  uint64_t bytes;
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base, 1), 0);
+  int fd = tsb_mapping_open(maps_fd, &mapping, client.base, &bytes);
+  CHECK(fd >= 0);
+  CHECK_INT(bytes, BYTES);
+  CHECK_INT(write(fd, "x", 1), -1);  // for reading only
+  close(fd);
+  mapping.inode++;
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
+
+  // The name is another file's by now.
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base, 1), 0);
+  shm_unlink(client.name);
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
+  fd = shm_open(client.name, O_RDWR | O_CREAT | O_EXCL, 0600);
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
+  close(fd);
+
+  // A file elsewhere is no client's shared memory.
+  char path[] = "/tmp/test_lender_XXXXXX";
+  fd = mkstemp(path);
+  CHECK_INT(ftruncate(fd, BYTES), 0);
+  uint8_t* base = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, base, 1), 0);
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, base, &bytes), -ENOENT);
+  munmap(base, BYTES);
+  close(fd);
+  unlink(path);
+  close_client(&client);
+  close_client(&other);
+}
+
+static void test_lending(void) {
+  struct client client = open_client("lending");
+  struct tsb_loans loans = {0};
+  struct tsb_loan loan;
+  uint32_t region;
+  int fd;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES - 1, &loan), 0);  // not worth it
+  CHECK_INT(tsb_lender_lend(&lender, client.base + 4, TSB_LEND_MIN_BYTES, &loan), 0);  // no array can begin there
+  CHECK_INT(next_frame(&region, &fd), 0);
+
+  CHECK_INT(tsb_lender_lend(&lender, client.base + 64, TSB_LEND_MIN_BYTES, &loan), 1);
+  CHECK_INT(loan.offset, 64);
+  CHECK_INT(loan.bytes, TSB_LEND_MIN_BYTES);
+  CHECK(loan.data == client.base + 64);
+  CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(region, loan.region);
+  CHECK_INT(region & TSB_REGION_OF_CLIENT, TSB_REGION_OF_CLIENT);
+  struct stat mine, its;
+  CHECK_INT(fstat(client.fd, &mine), 0);
+  CHECK_INT(fstat(fd, &its), 0);
+  CHECK_INT(its.st_ino, mine.st_ino);
+  close(fd);
+
+  // The same file again: nothing is sent.
+  CHECK_INT(tsb_lender_lend(&lender, client.base + BYTES - TSB_LEND_MIN_BYTES, TSB_LEND_MIN_BYTES, &loan), 1);
+  CHECK_INT(loan.region, region);
+  CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+  CHECK_INT(next_frame(&region, &fd), 0);
+
+  // It is kept as long as one of them lasts, and then a while.
+  const uint64_t later = UINT64_C(1) << 62;
+  CHECK_INT(tsb_lender_drop_idle(&lender, later), 1);
+  tsb_lender_return(&lender, &loans);
+  CHECK_INT(loans.count, 0);
+  CHECK_INT(tsb_lender_drop_idle(&lender, lender.files[0].used_ns + 1), 1);
+  CHECK_INT(next_frame(&region, &fd), 0);
+  CHECK_INT(tsb_lender_drop_idle(&lender, later), 0);
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_FORGET_REGION);
+  CHECK_INT(region, loan.region);
+
+  // Once more: another region, as ids are used once.
+  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 1);
+  CHECK(loan.region != region);
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  close(fd);
+  close_client(&client);
+  tsb_loans_free(&loans);
+}
+
+static void test_file_that_is_smaller_than_its_mapping(void) {
+  struct client client = open_client("short");
+  struct tsb_loan loan;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
+  CHECK_INT(tsb_lender_lend(&lender, client.base, 2 * TSB_LEND_MIN_BYTES, &loan), 0);
+  uint32_t region;
+  int fd;
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  close(fd);
+  close_client(&client);
+}
+
+static void test_file_without_a_name(void) {
+  struct client client = open_client("nameless");
+  struct tsb_loan loan;
+  uint32_t region;
+  int fd;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  shm_unlink(client.name);
+  for (int i = 0; i < 3; i++) CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 0);
+  CHECK_INT(lender.count, 1);  // tried once
+  CHECK_INT(next_frame(&region, &fd), 0);
+  CHECK_INT(tsb_lender_drop_idle(&lender, UINT64_C(1) << 62), 0);
+  CHECK_INT(next_frame(&region, &fd), 0);
+  close_client(&client);
+}
+
+static void test_many_files(void) {
+  static struct client clients[TSB_MAX_CLIENT_FILES + 1];
+  struct tsb_loan loan;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) {
+    char label[16];
+    snprintf(label, sizeof label, "many%d", i);
+    clients[i] = open_client(label);
+    // Beyond the limit there is no loan, and no harm.
+    CHECK_INT(tsb_lender_lend(&lender, clients[i].base, TSB_LEND_MIN_BYTES, &loan), i < TSB_MAX_CLIENT_FILES);
+    uint32_t region;
+    int fd;
+    if (next_frame(&region, &fd) != 0) close(fd);
+  }
+  for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) close_client(&clients[i]);
+}
+
+static void test_stub_that_is_gone(void) {
+  struct client client = open_client("gone");
+  struct tsb_loan loan;
+  int pair[2];
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  close(pair[1]);
+  tsb_lender_init(&lender, maps_fd, pair[0]);
+  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), -EPIPE);
+  close(pair[0]);
+  close_client(&client);
+}
+
+static void test_loans(void) {
+  static const uint8_t data[100];
+  struct tsb_loans loans = {0};
+  CHECK_INT(tsb_loans_add(&loans, &(struct tsb_loan){.region = 7, .request = 1, .offset = 1000, .bytes = 100, .data = data}), 0);
+  static const struct {
+    uint32_t region;
+    uint64_t offset, bytes;
+    bool overlaps;
+  } CASES[] = {{7, 900, 100, false}, {7, 900, 101, true}, {7, 1000, 100, true},
+               {7, 1099, 1, true},   {7, 1100, 1, false}, {8, 1000, 100, false}};
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    struct tsb_loan loan = {.region = CASES[i].region, .offset = CASES[i].offset, .bytes = CASES[i].bytes};
+    if (tsb_loans_overlap(&loans, &loan) != CASES[i].overlaps) CHECK_FAIL("case %zu", i);
+  }
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = 100}) == data);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1090, .bytes = 10}) == data + 90);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1090, .bytes = 11}) == NULL);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 999, .bytes = 2}) == NULL);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 2000, .bytes = 1}) == NULL);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = UINT64_MAX}) == NULL);
+  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 8, .offset = 1000, .bytes = 1}) == NULL);
+  // Another request may be answered and its memory gone.
+  CHECK(tsb_loans_resolve(&loans, 0, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = 1}) == NULL);
+  for (int i = 0; i < 20; i++) CHECK_INT(tsb_loans_add(&loans, &(struct tsb_loan){.region = 9}), 0);
+  CHECK_INT(loans.count, 21);
+  CHECK_INT(loans.items[0].region, 7);
+  tsb_loans_free(&loans);
+}
+
+int main(void) {
+  maps_fd = tsb_mapping_open_maps();
+  CHECK(maps_fd >= 0);
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+  test_loans();
+  need_query();
+  test_mapping();
+  test_opening();
+  test_lending();
+  test_file_that_is_smaller_than_its_mapping();
+  test_file_without_a_name();
+  test_many_files();
+  test_stub_that_is_gone();
+  return 0;
+}

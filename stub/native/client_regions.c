@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client_regions.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "barrier.h"
+
+struct client_region {
+  uint32_t id;  // 0: free; written last, and cleared first
+  uint8_t* base;
+  uint64_t bytes;
+  uint32_t written;
+  uint32_t lost;
+};
+
+// Not part of the addon's state: the handlers of a process's signals have nothing but globals. All that they touch is
+// accessed atomically; any thread may fault.
+static struct client_region regions[TSB_MAX_CLIENT_REGIONS];
+static uint32_t flags[TSB_CLIENT_FLAG_COUNT];
+static uint32_t* inputs_written;  // in the control region
+static struct sigaction before_segv, before_bus;
+static bool handles;
+static uint64_t page_bytes;
+
+uint32_t* tsb_client_regions_flags(void) { return flags; }
+
+static struct client_region* client_regions__at(const void* address) {
+  for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
+    struct client_region* region = &regions[i];
+    if (tsb_load_acquire_u32(&region->id) == 0) continue;
+    uint64_t distance = (uint64_t)(uintptr_t)address - (uint64_t)(uintptr_t)region->base;
+    if (distance < region->bytes) return region;
+  }
+  return NULL;
+}
+
+static struct client_region* client_regions__find(uint32_t id) {
+  for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
+    if (regions[i].id == id) return &regions[i];
+  }
+  return NULL;
+}
+
+// Not ours: as if this handler had never been.
+static void client_regions__pass_on(int number, siginfo_t* info, void* context) {
+  const struct sigaction* before = number == SIGBUS ? &before_bus : &before_segv;
+  if ((before->sa_flags & SA_SIGINFO) != 0) {
+    before->sa_sigaction(number, info, context);
+  } else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
+    signal(number, SIG_DFL);  // the same instruction faults again and ends the process
+  } else {
+    before->sa_handler(number);
+  }
+}
+
+static void client_regions__on_fault(int number, siginfo_t* info, void* context) {
+  int kept = errno;
+  struct client_region* region = info->si_code > 0 ? client_regions__at(info->si_addr) : NULL;
+  bool mended = false;
+  if (region != NULL && number == SIGSEGV) {
+    tsb_store_seq_u32(&region->written, 1);
+    tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 1);
+    // Before the first private page is made: who is lent memory after this was seen has none of them. See lender.h.
+    tsb_store_seq_u32(inputs_written, 1);
+    mended = mprotect(region->base, region->bytes, PROT_READ | PROT_WRITE) == 0;
+  } else if (region != NULL) {
+    uint8_t* page = (uint8_t*)((uintptr_t)info->si_addr & ~(uintptr_t)(page_bytes - 1));
+    tsb_store_seq_u32(&region->lost, 1);
+    tsb_store_seq_u32(&flags[TSB_CLIENT_LOST], 1);
+    mended = mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+  }
+  errno = kept;
+  if (!mended) client_regions__pass_on(number, info, context);
+}
+
+static int client_regions__handle(struct tsb_link* link) {
+  if (handles) return 0;
+  struct sigaction action = {.sa_sigaction = client_regions__on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  sigemptyset(&action.sa_mask);
+  inputs_written = &link->control->inputs_written;
+  page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+  if (sigaction(SIGSEGV, &action, &before_segv) != 0 || sigaction(SIGBUS, &action, &before_bus) != 0) return -errno;
+  handles = true;
+  return 0;
+}
+
+// Private: a write makes a page of this process's own. NULL: the file is empty by now, or cannot be mapped.
+static void* client_regions__map(int fd, uint64_t* bytes) {
+  struct stat info;
+  if (fstat(fd, &info) != 0 || info.st_size <= 0) return NULL;
+  *bytes = ((uint64_t)info.st_size + page_bytes - 1) & ~(page_bytes - 1);
+  void* base = mmap(NULL, *bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+  return base == MAP_FAILED ? NULL : base;
+}
+
+int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message) {
+  struct tsb_region region = {.id = message->frame.region, .fd = -1};
+  struct client_region* slot = client_regions__find(0);
+  uint32_t id = message->frame.region;
+  if (message->frame.descriptor_count != 1 || (id & TSB_REGION_OF_CLIENT) == 0) return -EPROTO;
+  if (slot == NULL) return -ENOSPC;
+  int status = client_regions__handle(link);
+  if (status < 0) return status;
+  slot->lost = 0;
+  region.base = client_regions__map(message->descriptors[0], &region.bytes);
+  if (region.base == NULL) {
+    // Nothing of it can be read: a page of zeros takes its place, and requests that use it fail.
+    region.bytes = page_bytes;
+    region.base = mmap(NULL, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (region.base == MAP_FAILED) return -errno;
+    slot->lost = flags[TSB_CLIENT_LOST] = 1;
+  }
+  status = tsb_region_add(&link->regions, &region);
+  if (status < 0) {
+    tsb_region_close(&region);
+    return status;
+  }
+  slot->base = region.base;
+  slot->bytes = region.bytes;
+  slot->written = 0;
+  tsb_store_release_u32(&slot->id, id);  // pairs with the load in client_regions__at
+  return 0;
+}
+
+void tsb_client_regions_forget(struct tsb_link* link, uint32_t id) {
+  struct client_region* slot = id == 0 ? NULL : client_regions__find(id);
+  struct tsb_region* region = tsb_region_find(&link->regions, id);
+  if (slot == NULL || region == NULL) return;
+  tsb_store_seq_u32(&slot->id, 0);
+  tsb_region_remove(&link->regions, region);
+}
+
+void tsb_client_regions_restore(void) {
+  tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 0);
+  for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
+    struct client_region* region = &regions[i];
+    if (region->id == 0 || tsb_load_acquire_u32(&region->written) == 0) continue;
+    mprotect(region->base, region->bytes, PROT_READ);
+    tsb_store_seq_u32(&region->written, 0);
+    madvise(region->base, region->bytes, MADV_DONTNEED);
+  }
+}
+
+bool tsb_client_regions_is_lost(uint32_t id) {
+  const struct client_region* slot = client_regions__find(id);
+  return slot != NULL && tsb_load_acquire_u32(&slot->lost) != 0;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inputs in memory that a client registered with the server: the model reads them where they are.
+import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stubOf } from "./faults/bad_models.ts";
+import { inferJson, type ModelSpec, requestJson, startServer, type TestServer, until } from "./harness/index.ts";
+
+/** What the input is found to be, by `case`; `OUT` is what the client gets back. */
+const reader = (name: string, parameters = ""): ModelSpec => ({
+  name,
+  config: `
+backend: "typescript"
+input [
+  { name: "IN", data_type: TYPE_INT32, dims: [ -1 ] },
+  { name: "OTHER", data_type: TYPE_INT32, dims: [ -1 ], optional: true }
+]
+output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] } ]
+${parameters}`,
+  files: {
+    "1/model.ts": `
+import { setTimeout as sleep } from "node:timers/promises";
+import { InferenceResponse, Tensor, type InferenceRequest } from "triton-typescript";
+export default class Reader {
+  #kept = new Int32Array(1);
+  async execute(requests: InferenceRequest[]) {
+    return Promise.all(requests.map((request) => this.#answer(request)));
+  }
+  async #answer(request: InferenceRequest) {
+    const { data } = request.input("IN", "INT32");
+    const out = (values: Int32Array) => new InferenceResponse([new Tensor("OUT", values, [values.length])]);
+    const { case: name, wait } = request.parameters;
+    if (name === "kept") return out(Int32Array.of(this.#kept.length));
+    this.#kept = data;
+    if (name === "sum") return out(Int32Array.of(data.reduce((sum, value) => sum + value, 0)));
+    if (name === "write") for (let i = 0; i < data.length; i++) data[i]! += 1;
+    if (wait !== undefined) await sleep(Number(wait));
+    const other = request.optionalInput("OTHER", "INT32");
+    if (name === "other") return out(other!.data.slice());
+    return out(data);
+  }
+}`,
+  },
+});
+
+let server: TestServer;
+const names = new Set<string>();
+const COUNT = 8192; // 32 KiB
+const BYTES = COUNT * 4;
+
+beforeAll(async () => {
+  server = await startServer({
+    modelControlMode: "explicit",
+    loadModels: ["*"],
+    models: [
+      reader("reader"),
+      reader("strict", 'parameters { key: "STRICT_VIEWS" value { string_value: "true" } }'),
+      reader("overlapping", 'parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "4" } }'),
+    ],
+  });
+});
+afterAll(() => {
+  for (const name of names) rmSync(path(name), { force: true });
+});
+
+const path = (name: string) => `/dev/shm/${name}`;
+const ramp = (first: number, count = COUNT) => Int32Array.from({ length: count }, (_, i) => first + i);
+
+/** A region of the client, registered under its own name. */
+async function register(label: string, content: Int32Array): Promise<string> {
+  const name = `client_${process.pid}_${label}`;
+  names.add(name);
+  writeFileSync(path(name), content);
+  const body = { key: `/${name}`, offset: 0, byte_size: content.byteLength };
+  const { status } = await requestJson(`${server.url}/v2/systemsharedmemory/region/${name}/register`, body);
+  expect(status).toBe(200);
+  return name;
+}
+async function unregister(name: string): Promise<void> {
+  const { status } = await requestJson(`${server.url}/v2/systemsharedmemory/region/${name}/unregister`, {});
+  expect(status).toBe(200);
+  rmSync(path(name));
+}
+/** Writes into the region without giving it another file. */
+function fill(name: string, content: Int32Array): void {
+  const file = openSync(path(name), "r+");
+  writeSync(file, new Uint8Array(content.buffer), 0, content.byteLength, 0);
+  closeSync(file);
+}
+const held = (name: string) => {
+  const content = readFileSync(path(name));
+  return new Int32Array(content.buffer, content.byteOffset, content.byteLength / 4);
+};
+
+interface Where {
+  region: string;
+  offset?: number;
+  count?: number;
+}
+const place = ({ region, offset = 0, count = COUNT }: Where) => ({
+  shape: [count],
+  parameters: { shared_memory_region: region, shared_memory_offset: offset, shared_memory_byte_size: count * 4 },
+});
+async function send(model: string, where: Where, parameters: Record<string, unknown> = {}, other?: Where) {
+  const inputs = [{ name: "IN", datatype: "INT32", ...place(where) }];
+  if (other !== undefined) inputs.push({ name: "OTHER", datatype: "INT32", ...place(other) });
+  const { status, body } = await inferJson(server, model, { parameters, inputs });
+  return { status, error: body.error as string | undefined, out: Int32Array.from(body.outputs?.[0].data ?? []) };
+}
+/** Whether the process of a model has the file of the region in its memory, whatever its name leads to now. */
+const isMapped = (model: string, region: string) =>
+  readFileSync(`/proc/${stubOf(server, model)}/maps`, "utf8").includes(path(region));
+
+describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
+  const label = (text: string) => `${model}_${text}`;
+
+  test("an input is read where it is, and let go when it is not used any more", async () => {
+    const region = await register(label("read"), ramp(1));
+    expect((await send(model, { region })).out).toEqual(ramp(1));
+    expect(isMapped(model, region)).toBe(true);
+    fill(region, ramp(1000));
+    expect((await send(model, { region })).out).toEqual(ramp(1000));
+    await unregister(region);
+    await until(() => !isMapped(model, region), "the end of the mapping");
+  });
+
+  test("a region of the same name is another region", async () => {
+    for (const first of [1, 2, 3]) {
+      const region = await register(label("again"), ramp(first));
+      expect((await send(model, { region })).out).toEqual(ramp(first));
+      await unregister(region);
+    }
+  });
+
+  test("a part of an input, of a region of another size", async () => {
+    const region = await register(label("part"), ramp(0, 3 * COUNT + 5));
+    const { out } = await send(model, { region, offset: BYTES + 8, count: COUNT + 3 });
+    expect(out).toEqual(ramp(COUNT + 2, COUNT + 3));
+    expect((await send(model, { region, offset: BYTES + 8 }, { case: "sum" })).out).toEqual(
+      Int32Array.of(ramp(COUNT + 2).reduce((sum, value) => sum + value)),
+    );
+    await unregister(region);
+  });
+
+  test("an offset that an array of JavaScript cannot begin at", async () => {
+    const region = await register(label("odd"), ramp(0, 2 * COUNT));
+    expect((await send(model, { region, offset: 4 })).out).toEqual(ramp(1));
+    await unregister(region);
+  });
+
+  test("the memory is shared with no one else, nor is a stub's life", async () => {
+    const stub = stubOf(server, model);
+    const region = await register(label("cut"), ramp(1, 4 * COUNT));
+    expect((await send(model, { region, count: 4 * COUNT }, { case: "sum" })).status).toBe(200);
+    const file = openSync(path(region), "r+");
+    ftruncateSync(file, BYTES);
+    closeSync(file);
+    const { status, error } = await send(model, { region, count: 4 * COUNT }, { case: "sum" });
+    expect({ status, error }).toEqual({
+      status: 400,
+      error: expect.stringMatching(/^Input 'IN' lies in a shared memory region that was cut short/),
+    });
+    const whole = await register(label("whole"), ramp(7));
+    expect((await send(model, { region: whole })).out).toEqual(ramp(7));
+    expect(stubOf(server, model)).toBe(stub);
+    await unregister(region);
+    await unregister(whole);
+  });
+});
+
+// The last of these, as a model that has written into an input is lent none any more.
+describe.each(["reader", "strict", "overlapping"])("%s writes into its inputs", (model) => {
+  const label = (text: string) => `${model}_${text}`;
+
+  test("the client does not see it, nor does the next request", async () => {
+    const stub = stubOf(server, model);
+    const region = await register(label("write"), ramp(1));
+    for (let i = 0; i < 3; i++) {
+      expect((await send(model, { region }, { case: "write" })).out).toEqual(ramp(2));
+      expect(held(region)).toEqual(ramp(1));
+      expect((await send(model, { region })).out).toEqual(ramp(1));
+    }
+    fill(region, ramp(50));
+    expect((await send(model, { region })).out).toEqual(ramp(50));
+    expect(stubOf(server, model)).toBe(stub);
+    await unregister(region);
+  });
+});
+
+describe("a fresh process", () => {
+  // Each of these is about the first write into an input, which a process sees once.
+  const fresh = async (model: string) => {
+    for (const action of ["unload", "load"]) {
+      const { status } = await requestJson(`${server.url}/v2/repository/models/${model}/${action}`, {});
+      expect(status).toBe(200);
+    }
+    await until(async () => (await fetch(`${server.url}/v2/models/${model}/ready`)).ok, `${model} to be ready`);
+  };
+
+  test("two inputs of the same bytes: what is written into one does not show in the other", async () => {
+    await fresh("reader");
+    const region = await register("twice", ramp(1));
+    expect((await send("reader", { region }, { case: "write" }, { region })).out).toEqual(ramp(2));
+    await fresh("reader");
+    expect((await send("reader", { region }, { case: "other" }, { region })).out).toEqual(ramp(1));
+    await unregister(region);
+  });
+
+  test("requests of the same bytes at the same time", async () => {
+    await fresh("overlapping");
+    const region = await register("together", ramp(1));
+    const slow = send("overlapping", { region }, { case: "write", wait: 300 });
+    const others = await Promise.all([1, 2, 3].map(() => send("overlapping", { region }, { wait: 100 })));
+    for (const { out } of others) expect(out).toEqual(ramp(1));
+    expect((await slow).out).toEqual(ramp(2));
+    await unregister(region);
+  });
+
+  test("memory that a client uses again while another request that wrote is still busy", async () => {
+    await fresh("overlapping");
+    const region = await register("reused", ramp(1, 2 * COUNT));
+    const slow = send("overlapping", { region, offset: BYTES }, { wait: 500 });
+    expect((await send("overlapping", { region }, { case: "write" })).out).toEqual(ramp(2));
+    fill(region, ramp(100));
+    expect((await send("overlapping", { region })).out).toEqual(ramp(100));
+    expect((await slow).out).toEqual(ramp(1 + COUNT));
+    await unregister(region);
+  });
+
+  test("a view that is kept is empty once the region is gone", async () => {
+    await fresh("reader");
+    const region = await register("kept", ramp(1));
+    await send("reader", { region });
+    const stub = stubOf(server, "reader");
+    await unregister(region);
+    await until(() => !isMapped("reader", region), "the end of the mapping");
+    const other = await register("other", ramp(1));
+    expect((await send("reader", { region: other }, { case: "kept" })).out).toEqual(Int32Array.of(0));
+    expect(stubOf(server, "reader")).toBe(stub);
+    await unregister(other);
+  });
+});
