@@ -9,11 +9,13 @@
 #include "barrier.h"
 
 // On a shared core spinning never pays off, so each fruitless spin doubles the number of waits without one.
-enum { SPIN_PENALTY_CAP = 64, CALM_SPIN_PENALTY_CAP = 2, SPINS_PER_CLOCK_READ = 32 };
+enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
+// Giving the core away for so long means that somebody computes on it.
+enum { LONG_YIELD_NS = 100000, CALM_PENALTY = 64, CALM_PENALTY_CAP = 4096 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring = (struct tsb_ring){
-      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}, .spin_ns = TSB_SPIN_NS};
+      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
 }
 
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {
@@ -34,15 +36,38 @@ int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry) {
   return 0;
 }
 
-void tsb_ring_publish(struct tsb_ring* ring) {
+static void ring__wake(const struct tsb_ring* ring, uint32_t sleeps) {
+  uint32_t waker = (sleeps & ~TSB_CONSUMER_RETURNS) == 2 && ring->wake_fds[1] >= 0 ? 1 : 0;
+  uint64_t one = 1;
+  ssize_t written = write(ring->wake_fds[waker], &one, sizeof one);
+  (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
+}
+
+// Publishes, and tells whether the consumer sleeps.
+static uint32_t ring__publish(struct tsb_ring* ring) {
   // Store tail, then load consumer_sleeps; the consumer stores consumer_sleeps, then loads tail. In one total order at
   // least one of the two sees the other's store, so no wake-up is lost.
   tsb_store_seq_u64(&ring->shared->tail, ring->position);
+  return tsb_load_seq_u32(&ring->shared->consumer_sleeps);
+}
+
+void tsb_ring_publish(struct tsb_ring* ring) {
+  uint32_t sleeps = ring__publish(ring);
+  if (sleeps != 0) ring__wake(ring, sleeps);
+}
+
+int tsb_ring_publish_lazily(struct tsb_ring* ring) {
+  uint32_t sleeps = ring__publish(ring);
+  if ((sleeps & TSB_CONSUMER_RETURNS) != 0) return 1;
+  if (sleeps != 0) ring__wake(ring, sleeps);
+  return 0;
+}
+
+void tsb_ring_wake_unless_read(const struct tsb_ring* ring) {
+  if (tsb_load_acquire_u64(&ring->shared->head) == ring->position) return;
+  // A consumer that is awake reads what is there before it sleeps, so the order of the two loads does not matter.
   uint32_t sleeps = tsb_load_seq_u32(&ring->shared->consumer_sleeps);
-  if (sleeps == 0) return;
-  uint64_t one = 1;
-  ssize_t written = write(sleeps == 2 && ring->wake_fds[1] >= 0 ? ring->wake_fds[1] : ring->wake_fds[0], &one, sizeof one);
-  (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
+  if (sleeps != 0) ring__wake(ring, sleeps);
 }
 
 int tsb_ring_take(struct tsb_ring* ring, struct tsb_entry* entry) {
@@ -61,36 +86,69 @@ int tsb_ring_is_empty(const struct tsb_ring* ring) {
   return tsb_load_acquire_u64(&ring->shared->tail) == ring->position;
 }
 
+// Looks for less than a microsecond.
+static int ring__look(const struct tsb_ring* ring) {
+  for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
+    if (!tsb_ring_is_empty(ring)) return 1;
+    tsb_cpu_relax();
+  }
+  return 0;
+}
+
 int tsb_ring_spin(struct tsb_ring* ring) {
   if (!tsb_ring_is_empty(ring)) return 1;
   if (ring->spin_skip > 0) {
     ring->spin_skip--;
     return 0;
   }
-  uint64_t end = tsb_now_ns() + ring->spin_ns;
+  uint64_t end = tsb_now_ns() + TSB_SPIN_NS;
   do {
-    for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
-      if (!tsb_ring_is_empty(ring)) {
-        ring->spin_penalty = 0;
-        return 1;
-      }
-      tsb_cpu_relax();
-    }
-    // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at once.
-    if (ring->spin_is_calm) sched_yield();
+    if (!ring__look(ring)) continue;
+    ring->spin_penalty = 0;
+    return 1;
   } while (tsb_now_ns() < end);
   ring->spin_penalty = ring->spin_penalty == 0 ? 1 : ring->spin_penalty * 2;
-  uint32_t cap = ring->spin_is_calm ? CALM_SPIN_PENALTY_CAP : SPIN_PENALTY_CAP;
-  if (ring->spin_penalty > cap) ring->spin_penalty = cap;
+  if (ring->spin_penalty > SPIN_PENALTY_CAP) ring->spin_penalty = SPIN_PENALTY_CAP;
   ring->spin_skip = ring->spin_penalty;
   return 0;
 }
 
-int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) {
-  tsb_store_seq_u32(&ring->shared->consumer_sleeps, (uint32_t)waker + 1);
-  if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see tsb_ring_publish
+int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
+  if (!tsb_ring_is_empty(ring)) return 1;
+  if (ring->calm_skip > 0) {
+    ring->calm_skip--;
+    return 0;
+  }
+  uint64_t now = tsb_now_ns(), end = now + spin_ns;
+  while (now < end) {
+    if (ring__look(ring)) {
+      if (ring->calm_penalty > 0) ring->calm_penalty--;
+      return 1;
+    }
+    // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at once.
+    uint64_t before = tsb_now_ns();
+    sched_yield();
+    now = tsb_now_ns();
+    if (now - before < LONG_YIELD_NS) continue;
+    ring->calm_penalty = ring->calm_penalty < CALM_PENALTY ? CALM_PENALTY : ring->calm_penalty * 2;
+    if (ring->calm_penalty > CALM_PENALTY_CAP) ring->calm_penalty = CALM_PENALTY_CAP;
+    ring->calm_skip = ring->calm_penalty;
+    break;
+  }
+  return !tsb_ring_is_empty(ring);
+}
+
+static int ring__prepare(struct tsb_ring* ring, uint32_t sleeps) {
+  tsb_store_seq_u32(&ring->shared->consumer_sleeps, sleeps);
+  if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see ring__publish
   tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0);
   return 0;
+}
+
+int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) { return ring__prepare(ring, (uint32_t)waker + 1); }
+
+int tsb_ring_prepare_return(struct tsb_ring* ring, int waker) {
+  return ring__prepare(ring, ((uint32_t)waker + 1) | TSB_CONSUMER_RETURNS);
 }
 
 void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0); }

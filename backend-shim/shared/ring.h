@@ -17,11 +17,10 @@ struct tsb_ring {
   int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
-  uint32_t spin_ns;     // consumer: how long one spin lasts; TSB_SPIN_NS unless the consumer knows better
-  uint32_t spin_is_calm;  // consumer: 1 when it has nothing else to do than to wait: it gives the core away while it spins,
-                          // and tries again soon after a fruitless spin
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
+  uint32_t calm_skip;     // consumer: calm spins left that do not happen
+  uint32_t calm_penalty;  // consumer: how many calm spins it costs to have given the core away for long
 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
@@ -30,6 +29,10 @@ void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct
 // -ENOSPC: full now; -EPROTO: the consumer's head is impossible.
 int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry);
 void tsb_ring_publish(struct tsb_ring* ring);
+// As above, but does not wake a consumer that says that it comes back. Returns 1 when it did not: then the producer must call
+// tsb_ring_wake_unless_read soon.
+int tsb_ring_publish_lazily(struct tsb_ring* ring);
+void tsb_ring_wake_unless_read(const struct tsb_ring* ring);
 // Producer: how far the consumer is. Returns -EPROTO when that is impossible.
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head);
 
@@ -41,9 +44,15 @@ int tsb_ring_is_empty(const struct tsb_ring* ring);
 
 // Consumer: spins a bounded, adaptive time. Returns 1 when there is something to take.
 int tsb_ring_spin(struct tsb_ring* ring);
+// Consumer: spins for so long, and gives the core away meanwhile to whoever wants it: for one that has nothing else to do than to
+// wait. Where somebody wants the core for long it is better to sleep, as one that is woken up comes before one that spins; then
+// most calls return at once. Returns as above.
+int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns);
 // Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the meantime
 // (then do not sleep).
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);
+// The same when the consumer most likely comes back soon, without having been woken.
+int tsb_ring_prepare_return(struct tsb_ring* ring, int waker);
 void tsb_ring_awake(struct tsb_ring* ring);
 // Consumer: takes the count of its eventfd. Never blocks, whatever the other process made of the descriptor's flags.
 void tsb_ring_clear_wake(int wake_fd);

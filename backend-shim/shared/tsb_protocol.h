@@ -37,10 +37,15 @@ struct tsb_ring_shared {
   uint64_t head;             // entries ever consumed; written by the consumer (release), read by the producer.
                              // What an entry points at belongs to its producer again once head has passed it.
   uint32_t consumer_sleeps;  // 0: awake; n: needs a write to its n-th eventfd; written by the consumer only
+                             // with TSB_CONSUMER_RETURNS: not at once, see there
   uint8_t reserved1[52];
 };
 static_assert(sizeof(struct tsb_ring_shared) == 128, "ring header size");
 static_assert(offsetof(struct tsb_ring_shared, head) == 64, "the consumer's words have their own cache line");
+
+// consumer_sleeps: the consumer most likely comes back by itself within some microseconds. A producer that stays awake so
+// long may wait and see whether head moves, and write to the eventfd only if it does not.
+#define TSB_CONSUMER_RETURNS 0x80000000u
 
 struct tsb_place {
   uint32_t region;    // id of a region announced before; 0 (the control region) never holds tensors

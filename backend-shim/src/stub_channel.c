@@ -54,8 +54,9 @@ uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place) 
   uint8_t* base = tsb_region_resolve(&stub->regions, place);
   pthread_mutex_unlock(&stub->memory_lock);
   if (base != NULL) return base;
-  // The stub announces a region before it writes an entry that names it, so the frame is in the socket already.
-  if (tsb_stub_read_channel(stub) < 0) return NULL;
+  // The stub announces a region before it writes an entry that names it, so the frame is in the socket already; also when the
+  // stub has died since, and the end of the channel comes next.
+  tsb_stub_read_channel(stub);
   pthread_mutex_lock(&stub->memory_lock);
   base = tsb_region_resolve(&stub->regions, place);
   pthread_mutex_unlock(&stub->memory_lock);

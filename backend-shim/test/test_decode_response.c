@@ -414,6 +414,19 @@ static void announce(uint32_t id, int fd) {
   CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_REGION, id, NULL, 0, &fd, fd < 0 ? 0 : 1, 1000), 0);
 }
 
+static void test_a_region_of_a_stub_that_has_died(void) {
+  struct tsb_region region;
+  bool success;
+  CHECK_INT(tsb_region_create(&region, 21 | TSB_REGION_OF_STUB, PAGE), 0);
+  CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_REGION, region.id, NULL, 0, &region.fd, 1, 1000), 0);
+  CHECK_INT(shutdown(stub_channel, SHUT_RDWR), 0);
+  ((struct tsb_response*)region.base)->record_bytes = 64;
+  ((struct tsb_response*)region.base)->parameters_offset = 32;
+  CHECK_INT(send_record(&(struct tsb_place){.region = region.id, .offset = 0, .bytes = 64}, &success), 0);
+  CHECK(success);
+  tsb_region_close(&region);
+}
+
 static void test_regions_that_are_refused(void) {
   struct tsb_region region;
   CHECK_INT(tsb_region_create(&region, 1, 32 * PAGE), 0);
@@ -480,6 +493,7 @@ int main(void) {
   test_a_region_is_adopted_when_it_is_named();
   test_regions_that_are_refused();
   test_random_records_do_no_harm();
+  test_a_region_of_a_stub_that_has_died();  // the last one: it closes the channel
   fake_request_clear(&request);
   close_stub();
   return 0;

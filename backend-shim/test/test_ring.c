@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "barrier.h"
 #include "check.h"
 
 struct fixture {
@@ -157,6 +158,52 @@ static void test_the_waker_that_sleeps_is_woken(void) {
   close_ring(fixture);
 }
 
+static void test_a_consumer_that_returns_is_woken_only_if_it_does_not(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0}, taken;
+  struct tsb_ring *producer = &fixture->producer, *consumer = &fixture->consumer;
+  CHECK_INT(tsb_ring_prepare_return(consumer, 0), 1);
+  tsb_ring_write(producer, &entry);
+  CHECK_INT(tsb_ring_publish_lazily(producer), 1);
+  CHECK_INT(wakeups(fixture), 0);
+  tsb_ring_wake_unless_read(producer);
+  CHECK_INT(wakeups(fixture), 1);
+  CHECK_INT(tsb_ring_prepare_return(consumer, 0), 0);  // something came: it must not leave
+  CHECK_INT(fixture->shared.consumer_sleeps, 0);
+
+  // It came back: it is awake, or has read everything.
+  tsb_ring_wake_unless_read(producer);
+  CHECK_INT(wakeups(fixture), 0);
+  CHECK_INT(tsb_ring_take(consumer, &taken), 1);
+  tsb_ring_release(consumer);
+  CHECK_INT(tsb_ring_prepare_sleep(consumer, 0), 1);
+  tsb_ring_wake_unless_read(producer);
+  CHECK_INT(wakeups(fixture), 0);
+
+  // One that sleeps is woken at once, and by who does not stay awake the other one is, too.
+  tsb_ring_write(producer, &entry);
+  CHECK_INT(tsb_ring_publish_lazily(producer), 0);
+  CHECK_INT(wakeups(fixture), 1);
+  CHECK_INT(tsb_ring_take(consumer, &taken), 1);
+  CHECK_INT(tsb_ring_prepare_return(consumer, 0), 1);
+  tsb_ring_write(producer, &entry);
+  tsb_ring_publish(producer);
+  CHECK_INT(wakeups(fixture), 1);
+  close_ring(fixture);
+}
+
+static void test_spinning_calmly(void) {
+  struct fixture* fixture = open_ring();
+  struct tsb_entry entry = {0};
+  uint64_t begin = tsb_now_ns();
+  CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, 300000), 0);
+  CHECK(tsb_now_ns() - begin >= 300000);
+  tsb_ring_write(&fixture->producer, &entry);
+  tsb_ring_publish(&fixture->producer);
+  CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, UINT64_C(60000000000)), 1);
+  close_ring(fixture);
+}
+
 static void test_spinning_ends(void) {
   struct fixture* fixture = open_ring();
   struct tsb_entry entry = {0}, taken;
@@ -189,6 +236,8 @@ int main(void) {
   test_an_impossible_tail_is_refused();
   test_only_a_sleeping_consumer_is_woken();
   test_the_waker_that_sleeps_is_woken();
+  test_a_consumer_that_returns_is_woken_only_if_it_does_not();
+  test_spinning_calmly();
   test_spinning_ends();
   return 0;
 }

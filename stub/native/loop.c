@@ -8,8 +8,14 @@
 #include "barrier.h"
 #include "client_regions.h"
 
-// Longest time in one callback: timers and I/O of the model get their turn in between.
-enum { CALLBACK_NS = 5000000 };
+enum {
+  // Longest time in one callback: timers and I/O of the model get their turn in between.
+  CALLBACK_NS = 5000000,
+  // A batch that is expected within so long is waited for awake: a core that sleeps takes that long to wake up.
+  AWAKE_NS = 200000,
+  // How long a reader of answers that comes back by itself is waited for, and how long the next batch may take meanwhile.
+  RETURN_NS = 20000,
+};
 
 // Calls a JavaScript function; microtasks and process.nextTick run before it returns. What it throws ends the process
 // the way Node does it: loudly. (The TypeScript side catches everything that a model throws.)
@@ -68,6 +74,44 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   return count;
 }
 
+static void loop__average(uint64_t* average, uint64_t value) {
+  *average = *average == 0 ? value : *average + value / 8 - *average / 8;
+}
+
+static void loop__pay_wake(struct tsb_addon* addon) {
+  if (!addon->owes_wake) return;
+  addon->owes_wake = false;
+  tsb_ring_wake_unless_read(&addon->link.to_shim);
+}
+
+static void loop__execute(struct tsb_addon* addon, uint32_t count) {
+  struct tsb_pace* pace = &addon->pace;
+  uint64_t begin_ns = tsb_now_ns();
+  if (pace->idle_since_ns != 0) {
+    uint64_t gap_ns = begin_ns - pace->idle_since_ns;
+    loop__average(&pace->gap_ns, gap_ns < 8 * AWAKE_NS ? gap_ns : 8 * AWAKE_NS);
+  }
+  if (pace->run_ns > RETURN_NS) loop__pay_wake(addon);
+  tsb_idle_trim_note_work(&addon->idle_trim);
+  addon->delivering = true;
+  loop__deliver_entries(addon, count);
+  addon->delivering = false;
+  uint64_t end_ns = tsb_now_ns();
+  loop__average(&pace->run_ns, end_ns - begin_ns);
+  pace->idle_since_ns = addon->busy ? 0 : end_ns;
+}
+
+// Waits a bounded time for the next batch. A model that is not busy and gets one batch after the other has nothing better to
+// do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and so stop doing it.
+static bool loop__wait_awake(struct tsb_addon* addon) {
+  struct tsb_ring* ring = &addon->link.to_stub;
+  const struct tsb_pace* pace = &addon->pace;
+  bool calm = pace->idle_since_ns != 0 && pace->gap_ns > 0 && pace->gap_ns < AWAKE_NS;
+  if (calm && tsb_ring_spin_calmly(ring, RETURN_NS)) return true;
+  loop__pay_wake(addon);
+  return (calm && tsb_ring_spin_calmly(ring, 2 * pace->gap_ns)) || tsb_ring_spin(ring);
+}
+
 // Comes back to loop__on_wake after the others had their turn.
 static void loop__wake(struct tsb_addon* addon) {
   uint64_t one = 1;
@@ -85,15 +129,13 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   uint64_t end = tsb_now_ns() + CALLBACK_NS;
   for (;;) {
     uint32_t count = loop__take(addon);
-    if (count > 0) {
-      tsb_idle_trim_note_work(&addon->idle_trim);
-      loop__deliver_entries(addon, count);
-    }
+    if (count > 0) loop__execute(addon, count);
     loop__deliver_messages(addon);  // frames that came along when JS_region looked for a region
     if (tsb_now_ns() >= end) break;
-    if (tsb_ring_spin(ring)) continue;
+    if (loop__wait_awake(addon)) continue;
     if (tsb_ring_prepare_sleep(ring, 0)) return;
   }
+  loop__pay_wake(addon);
   // Time is up: sleep if nothing is there, else come back after the others had their turn.
   if (tsb_ring_prepare_sleep(ring, 0)) return;
   loop__wake(addon);

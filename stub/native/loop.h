@@ -11,6 +11,13 @@
 
 enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
 
+// How fast batches come and go; averages over the last few.
+struct tsb_pace {
+  uint64_t idle_since_ns;  // 0: unknown
+  uint64_t gap_ns;         // from an answer to the next batch
+  uint64_t run_ns;         // one call of JavaScript
+};
+
 // A control message that arrived while a region was looked for; delivered from the loop, in order.
 struct tsb_loop_message {
   struct tsb_message message;
@@ -25,6 +32,10 @@ struct tsb_addon {
   uv_poll_t wake_poll;
   uv_poll_t channel_poll;
   struct tsb_idle_trim idle_trim;
+  struct tsb_pace pace;
+  bool delivering;   // JavaScript is called with entries, and loop.c goes on afterwards
+  bool owes_wake;    // answers were published lazily: loop.c wakes the shim unless it reads them soon
+  uint32_t busy;     // written by JavaScript: 1 while the model executes a batch
   napi_ref on_entries;   // (count) => void: entries stand in `inbox`
   napi_ref on_control;   // (kind, payload, region) => void
   napi_async_context context;

@@ -143,9 +143,19 @@ describe("batches for recognition", () => {
     expect([...rowsOf(narrow, wide, 4)]).toEqual([1, 0, 0, 0, 1, 1, 0, 1]);
   });
 
-  test("short crops need one batch only", () => {
-    const { narrow, wide } = splitByWidth(Int32Array.of(200, 100));
-    expect(narrow.crops).toEqual([1, 0]);
+  test("batches are as much work each as they can be", () => {
+    const short = splitByWidth(Int32Array.of(200, 100, 150, 50));
+    expect([short.narrow.crops, short.wide.crops]).toEqual([
+      [3, 1],
+      [2, 0],
+    ]);
+    const long = splitByWidth(Int32Array.of(1200, 300, 300, 300, 300));
+    expect([long.narrow.crops, long.wide.crops]).toEqual([[1, 2, 3, 4], [0]]);
+  });
+
+  test("one crop needs one batch only", () => {
+    const { narrow, wide } = splitByWidth(Int32Array.of(200));
+    expect(narrow.crops).toEqual([0]);
     expect(batchShape(wide)).toEqual([1, 3, 48, 32]);
   });
 
@@ -160,7 +170,7 @@ describe("batches for recognition", () => {
     const pixels = new Uint8Array(3 * 48 * 3);
     const second = 48 * 3;
     pixels.set([255, 0, 0], second); // first pixel of the second crop, blue
-    const { narrow } = splitByWidth(widths);
+    const narrow = { crops: [0, 1], width: 320 };
     const shape = batchShape(narrow);
     const target = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(5);
     const row = 3 * 48 * 320;

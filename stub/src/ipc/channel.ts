@@ -39,6 +39,7 @@ export class Channel {
   readonly #handlers: ChannelHandlers;
   #tables: NameTables = { inputs: [], outputs: [] };
   #strictViews = false;
+  readonly #busy: Uint32Array;
 
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ChannelHandlers) {
@@ -48,6 +49,7 @@ export class Channel {
     this.#writer = new ResponseWriter(this.#native, this.#memory);
     this.#inbox = new Uint32Array(this.#native.inbox);
     this.#inbox64 = new BigUint64Array(this.#native.inbox);
+    this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
     this.#native.start(
       (count) => this.#onEntries(count),
@@ -77,8 +79,14 @@ export class Channel {
     batch.close();
   }
 
-  /** The model executes no batch at the moment. */
+  /** The model begins to execute a batch. */
+  begin(): void {
+    this.#busy[0] = 1;
+  }
+
+  /** The model executes no batch any more. */
   settle(): void {
+    this.#busy[0] = 0;
     this.#memory.restoreInputs();
   }
 

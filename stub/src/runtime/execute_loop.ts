@@ -11,7 +11,7 @@ import { describeError, ownWords } from "./thrown.ts";
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
   readonly #model: TritonModel;
-  readonly #channel: Pick<Channel, "answerBatch" | "settle">;
+  readonly #channel: Pick<Channel, "answerBatch" | "begin" | "settle">;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
   readonly #onFailure: (error: unknown) => Answer;
@@ -26,7 +26,7 @@ export class ExecuteLoop {
    */
   constructor(
     model: TritonModel,
-    channel: Pick<Channel, "answerBatch" | "settle">,
+    channel: Pick<Channel, "answerBatch" | "begin" | "settle">,
     answers: AnswerMaker,
     giveUp: (error: unknown) => void,
     concurrency = Number.POSITIVE_INFINITY,
@@ -45,7 +45,7 @@ export class ExecuteLoop {
       this.#waiting.push(batch);
       return;
     }
-    this.#running++;
+    if (this.#running++ === 0) this.#channel.begin();
     try {
       const result: unknown = this.#model.execute(batch.requests);
       if (isThenable(result)) {

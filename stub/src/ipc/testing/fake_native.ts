@@ -37,6 +37,7 @@ export class FakeNative implements Native {
   #used = 0;
   #next = 0;
 
+  readonly busy = new ArrayBuffer(4);
   readonly clientFlags = new ArrayBuffer(8);
   /** Regions that `isLost` speaks of, and what `forget` and `restore` were called with. */
   readonly lost = new Set<number>();

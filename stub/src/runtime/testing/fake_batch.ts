@@ -38,8 +38,9 @@ export function fakeBatch(requests: readonly FakeRequest[]): Batch {
 /** A fake channel: keeps what was answered. */
 export class FakeChannel {
   readonly answered: { batch: Batch; answers: readonly Answer[] }[] = [];
-  /** How often no batch was left to execute. */
+  /** How often the first batch was begun, and none was left to execute. */
   settled = 0;
+  begun = 0;
   /** What `answerBatch` throws, if anything. */
   failure: unknown;
 
@@ -47,6 +48,10 @@ export class FakeChannel {
     if (this.failure !== undefined) throw this.failure;
     batch.closed = true;
     this.answered.push({ batch, answers });
+  }
+
+  begin(): void {
+    this.begun++;
   }
 
   settle(): void {
