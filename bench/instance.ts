@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an instance costs before and between requests: time to load, memory and threads when idle, memory over many requests.
+// What an instance costs before and between requests: time to load, memory and threads when idle. Under a minute.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkAnswers } from "./answers.ts";
-import { type Spread, spread } from "./numbers.ts";
-import { drive } from "./perf_analyzer.ts";
+import { withEmptyCache } from "./empty_cache.ts";
+import { table } from "./markdown.ts";
+import { mebibytes, type Spread, spread, withSpread } from "./numbers.ts";
+import type { Part, PartContext } from "./part.ts";
 import { type MemoryReading, memory, threadCount } from "./proc.ts";
 import type { Server } from "./server.ts";
-import type { Workbench } from "./setup.ts";
-import type { Subject, SubjectName } from "./subjects.ts";
+import { JUDGED, SUBJECTS, type Subject, type SubjectName } from "./subjects.ts";
+import { verdict } from "./verdict.ts";
 
 export interface InstanceFigures {
   subject: SubjectName;
@@ -22,22 +24,15 @@ export interface InstanceFigures {
   serverThreads: number;
 }
 
-export interface FlatnessFigures {
-  subject: SubjectName;
-  /** Requests before the first reading, and between two readings. */
-  step: number;
-  /** Resident memory of server and stub, in KiB, after each step. */
-  serverKib: number[];
-  stubKib: number[];
-}
+/** Megabytes, as the aim has it. */
+const IDLE_MB = 60;
+const LOAD_MS = 1000;
 
-/** Loads a subject on a fresh server: once to look at it, then `loads` times for the time that it takes. */
-export async function runInstance(
-  server: Server,
-  subject: Subject,
-  loads: number,
-  say: (text: string) => void,
-): Promise<InstanceFigures> {
+/**
+ * Loads a subject on a fresh server: once to look at it, then once a round for the time that it takes. The first load finds
+ * nothing that an earlier one has compiled: whether one has must not decide what an instance holds.
+ */
+async function look(context: PartContext, server: Server, subject: Subject): Promise<InstanceFigures> {
   const threadsBefore = threadCount([server.pid]);
   await server.load(subject.name);
   await checkAnswers(server, subject.name, 64);
@@ -52,42 +47,76 @@ export async function runInstance(
   await server.unload(subject.name);
 
   const times: number[] = [];
-  for (let i = 0; i < loads; i++) {
+  for (let i = 0; i < context.rounds; i++) {
     times.push(await server.load(subject.name));
     await server.unload(subject.name);
   }
   const loadMs = spread(times);
   const resident = (looked.idle.rssKib / 1024).toFixed(1);
-  say(`${subject.title}: loads in ${loadMs.median.toFixed(0)} ms, ${resident} MiB resident when idle`);
+  context.say(`${subject.title}: loads in ${loadMs.median.toFixed(0)} ms, ${resident} MiB resident when idle`);
   return { subject: subject.name, loadMs, ...looked };
 }
 
-const FLATNESS_STEPS = 5;
-const FLATNESS_LOAD = { bytes: 64 << 10, concurrency: 8 };
-
-/** Sends `requests` requests to one subject, after a fifth of that as a warm-up, and watches the memory. */
-export async function runFlatness(
-  bench: Workbench,
-  server: Server,
-  subject: Subject,
-  requests: number,
-  say: (text: string) => void,
-): Promise<FlatnessFigures> {
-  const step = Math.ceil(requests / FLATNESS_STEPS);
-  await server.load(subject.name);
-  const result: FlatnessFigures = { subject: subject.name, step, serverKib: [], stubKib: [] };
-  for (let i = 0; i <= FLATNESS_STEPS; i++) {
-    await drive(bench, server, { model: subject.name, ...FLATNESS_LOAD, requests: step });
-    result.serverKib.push(memory([server.pid]).rssKib);
-    result.stubKib.push(memory(server.children()).rssKib);
-  }
-  const gained = (growthKib(result) / 1024).toFixed(1);
-  say(`${subject.title}: ${step * FLATNESS_STEPS} requests changed the memory by ${gained} MiB`);
-  return result;
+function instanceTable(entries: readonly InstanceFigures[]): string {
+  const rows = entries.map((entry) => [
+    SUBJECTS[entry.subject].title,
+    withSpread(entry.loadMs),
+    mebibytes(entry.idle.rssKib),
+    mebibytes(entry.idle.pssKib),
+    String(entry.processes),
+    String(entry.threads),
+    String(entry.serverThreads),
+  ]);
+  const head = [
+    "",
+    "load, ms",
+    "resident, MiB",
+    "proportional, MiB",
+    "processes",
+    "their threads",
+    "threads in the server",
+  ];
+  return table(head, rows);
 }
 
-/** What server and stub together have gained between the first reading and the last. */
-export function growthKib(result: FlatnessFigures): number {
-  const at = (i: number) => (result.serverKib.at(i) ?? 0) + (result.stubKib.at(i) ?? 0);
-  return at(-1) - at(0);
-}
+export const instance: Part<InstanceFigures[]> = {
+  name: "instance",
+  about: "time to load, and memory and threads of an idle instance",
+
+  /** One server for each backend, so that none inherits another's memory or threads. */
+  async measure(context) {
+    const all: InstanceFigures[] = [];
+    for (const subject of context.subjects) {
+      const sample = await withEmptyCache((env) =>
+        context.withServer((server) => look(context, server, subject), { env }),
+      );
+      all.push(sample);
+    }
+    return all;
+  },
+
+  sections: (entries) => [
+    {
+      heading: "An instance",
+      text: "Time from the load call to a ready model, and what its processes hold one second after one small request. The\nproportional figure divides shared pages among the processes that map them, the benchmark's own Node among them. Memory\nis that of a first load, which finds nothing that an earlier one has compiled; the time is that of later loads.",
+      body: instanceTable(entries),
+    },
+  ],
+
+  verdicts(entries) {
+    const judged = entries.filter((entry) => JUDGED.includes(entry.subject));
+    const place = (entry: InstanceFigures) => SUBJECTS[entry.subject].title;
+    return [
+      ...verdict(
+        `an idle instance at most ${IDLE_MB} MB resident`,
+        judged.map((entry) => ({ value: (entry.idle.rssKib * 1024) / 1e6, place: place(entry) })),
+        { atMost: IDLE_MB, unit: " MB" },
+      ),
+      ...verdict(
+        `a model loads in at most ${LOAD_MS / 1000} s`,
+        judged.map((entry) => ({ value: entry.loadMs.median, place: place(entry) })),
+        { atMost: LOAD_MS, unit: " ms" },
+      ),
+    ];
+  },
+};

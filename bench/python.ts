@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A virtual environment with perf_analyzer, and the numpy that python_backend needs.
+// A virtual environment with perf_analyzer, and the packages that the models of python_backend need.
 
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -52,24 +52,39 @@ async function findPython(): Promise<Candidate> {
   );
 }
 
-/** Makes the virtual environment at `venv` unless it is there already. */
-export async function makePython(venv: string, say: (text: string) => void): Promise<Python> {
+/** Prints those of its arguments, each `name==version`, that are not installed in just that version. */
+const MISSING = `
+import sys
+from importlib.metadata import PackageNotFoundError, version
+for wanted in sys.argv[1:]:
+    name, _, number = wanted.partition("==")
+    try:
+        if version(name) == number:
+            continue
+    except PackageNotFoundError:
+        pass
+    print(wanted)
+`;
+
+/** Makes the virtual environment at `venv`, or adds to it what it lacks. `packages` are pinned and complete. */
+export async function makePython(
+  venv: string,
+  packages: readonly string[],
+  say: (text: string) => void,
+): Promise<Python> {
   const found = await findPython();
   const binDir = path.join(venv, "bin");
-  const check = ["-c", `import numpy; assert numpy.__version__ == "${NUMPY}"`];
-  const ready = existsSync(path.join(binDir, "perf_analyzer")) && (await works(path.join(binDir, "python3"), check));
-  if (!ready) {
-    say(`making a virtual environment with numpy ${NUMPY} and perf_analyzer ${TRITONCLIENT}`);
+  const python = path.join(binDir, "python3");
+  const wanted = [...new Set([`numpy==${NUMPY}`, `tritonclient==${TRITONCLIENT}`, ...packages])];
+  const missing = async () => (await shell(python, ["-c", MISSING, ...wanted])).trim().split("\n").filter(Boolean);
+  let lacking = await missing().catch(() => undefined);
+  if (!lacking) {
     await shell(found.executable, ["-m", "venv", "--clear", venv]);
-    const packages = [`numpy==${NUMPY}`, `tritonclient==${TRITONCLIENT}`];
-    await shell(path.join(binDir, "python3"), ["-m", "pip", "install", "--quiet", "--no-deps", ...packages]);
+    lacking = wanted;
+  }
+  if (lacking.length > 0) {
+    say(`installing into a virtual environment: ${lacking.join(" ")}`);
+    await shell(python, ["-m", "pip", "install", "--quiet", "--no-deps", ...lacking]);
   }
   return { binDir, version: found.version, libraryDir: found.libraryDir, numpy: NUMPY };
-}
-
-async function works(command: string, args: readonly string[]): Promise<boolean> {
-  return shell(command, args).then(
-    () => true,
-    () => false,
-  );
 }

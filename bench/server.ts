@@ -39,10 +39,23 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+export interface ServerOptions {
+  /** The first of three ports, or 0 for any free ones. */
+  port?: number;
+  /** Another folder of models than the workbench's. */
+  repository?: string;
+  /** More arguments; `--load-model=*` loads everything before the server is ready. */
+  args?: readonly string[];
+  /** More of its environment. */
+  env?: Readonly<Record<string, string>>;
+}
+
 export class Server {
   readonly httpUrl: string;
   readonly grpcAddress: string;
   readonly pid: number;
+  /** Milliseconds from the start of the process until it said that it was ready. */
+  readyMs = Number.NaN;
   readonly #process: ChildProcess;
   readonly #log: string;
 
@@ -54,28 +67,32 @@ export class Server {
     this.grpcAddress = `127.0.0.1:${grpcPort}`;
   }
 
-  /** Starts the server with no model loaded. `port` is the first of three, or 0 for any free ones. */
-  static async start(bench: Workbench, port: number): Promise<Server> {
+  /** Starts the server, with no model loaded unless the options say so. */
+  static async start(bench: Workbench, options: ServerOptions = {}): Promise<Server> {
+    const { port = 0, repository = bench.repository, args: more = [], env: moreEnv } = options;
     const http = port || (await freePort());
     const grpc = port ? port + 1 : await freePort();
     const metrics = port ? port + 2 : await freePort();
     const log = path.join(BENCH_DIR, "tritonserver.log");
     const out = openSync(log, "w");
     const args = [
-      `--model-repository=${bench.repository}`,
+      `--model-repository=${repository}`,
       `--backend-directory=${bench.backends}`,
       "--model-control-mode=explicit",
       ...["http", "grpc", "metrics"].map((name) => `--${name}-address=127.0.0.1`),
       `--http-port=${http}`,
       `--grpc-port=${grpc}`,
       `--metrics-port=${metrics}`,
+      ...more,
     ];
     const env = {
       ...process.env,
       PATH: `${bench.python.binDir}:${process.env["PATH"] ?? ""}`,
       LD_LIBRARY_PATH: bench.libraryPath,
       TRITON_TYPESCRIPT_NODE: process.execPath,
+      ...moreEnv,
     };
+    const began = performance.now();
     const child = spawn(bench.server, args, { env, stdio: ["ignore", out, out] });
     closeSync(out);
     await new Promise<void>((resolve, reject) => {
@@ -85,6 +102,7 @@ export class Server {
     process.once("exit", () => child.kill("SIGTERM"));
     const server = new Server(child, http, grpc, log);
     await server.#untilReady();
+    server.readyMs = performance.now() - began;
     return server;
   }
 
@@ -93,7 +111,7 @@ export class Server {
     while (this.ending() === undefined && Date.now() < deadline) {
       const reply = await fetch(`${this.httpUrl}/v2/health/ready`).catch(() => undefined);
       if (reply?.ok) return;
-      await sleep(100);
+      await sleep(10);
     }
     const tail = readFileSync(this.#log, "utf8").trim().split("\n").slice(-15).join("\n");
     await this.stop();

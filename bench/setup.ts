@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { planBackends } from "../stub/src/cli/backend_folder.ts";
 import type { Server as TritonServer } from "../stub/src/cli/server.ts";
 import { makePython, type Python } from "./python.ts";
 import { shell } from "./shell.ts";
@@ -72,14 +73,36 @@ function pythonBackend(server: TritonServer, python: Python, target: string): vo
   chmodSync(stub, 0o755);
 }
 
-function writeRepository(dir: string, subjects: readonly Subject[]): void {
-  for (const subject of subjects) {
-    const version = path.join(dir, subject.name, "1");
-    mkdirSync(version, { recursive: true });
-    writeFileSync(path.join(dir, subject.name, "config.pbtxt"), modelConfig(subject));
-    if (subject.source)
-      copyFileSync(path.join(HERE, "models", subject.source), path.join(version, path.basename(subject.source)));
+/** Our own backends, those written in TypeScript too, as links to this checkout. */
+async function linkBackends(target: string, say: (text: string) => void): Promise<void> {
+  const library = await typescriptLibrary(say);
+  const own = planBackends({ library, builtIn: path.join(ROOT, "backends"), users: [] });
+  const floor = await buildFloor(say);
+  own.set(path.join("native_identity", path.basename(floor)), floor);
+  for (const [place, source] of own) {
+    const link = path.join(target, place);
+    mkdirSync(path.dirname(link), { recursive: true });
+    symlinkSync(source, link);
   }
+}
+
+export interface ModelFiles {
+  /** The text of config.pbtxt. */
+  config: string;
+  /** Files or folders below bench/models that go into the version folder. */
+  sources?: readonly string[];
+}
+
+/** Writes the model `name`, version 1, into a repository, over what was there. Gives its folder. */
+export function writeModel(repository: string, name: string, { config, sources = [] }: ModelFiles): string {
+  const folder = emptyDir(path.join(repository, name));
+  const version = path.join(folder, "1");
+  mkdirSync(version);
+  writeFileSync(path.join(folder, "config.pbtxt"), config);
+  for (const source of sources) {
+    cpSync(path.join(HERE, "models", source), path.join(version, path.basename(source)), { recursive: true });
+  }
+  return folder;
 }
 
 /** perf_analyzer wants two libraries by their plain names; the server's folder has them under hashed ones. */
@@ -97,27 +120,28 @@ function linkLibraries(server: TritonServer): string {
   return target;
 }
 
-/** Sets up all that `subjects` need. Steps that are done already are quick. */
+/**
+ * Sets up all backends and the models of `subjects`; parts write further models themselves. `pythonPackages` is what
+ * Python models import beside numpy. Steps that are done already are quick.
+ */
 export async function setUp(
   server: TritonServer,
   subjects: readonly Subject[],
+  pythonPackages: readonly string[],
   say: (text: string) => void,
 ): Promise<Workbench> {
   mkdirSync(BENCH_DIR, { recursive: true });
-  const python = await makePython(path.join(BENCH_DIR, "venv"), say);
+  const python = await makePython(path.join(BENCH_DIR, "venv"), pythonPackages, say);
   const backends = emptyDir(path.join(BENCH_DIR, "backends"));
-  for (const backend of new Set(subjects.map((subject) => subject.backend))) {
-    const target = path.join(backends, backend);
-    if (backend === "python") {
-      pythonBackend(server, python, target);
-      continue;
-    }
-    mkdirSync(target);
-    const library = backend === "typescript" ? await typescriptLibrary(say) : await buildFloor(say);
-    symlinkSync(library, path.join(target, path.basename(library)));
-  }
+  await linkBackends(backends, say);
+  pythonBackend(server, python, path.join(backends, "python"));
   const repository = emptyDir(path.join(BENCH_DIR, "repository"));
-  writeRepository(repository, subjects);
+  for (const subject of subjects) {
+    writeModel(repository, subject.name, {
+      config: modelConfig(subject),
+      sources: subject.source ? [subject.source] : [],
+    });
+  }
   return {
     server: server.binary,
     libraryPath: [...server.libraryPath, python.libraryDir].join(":"),

@@ -25,6 +25,12 @@ export const SUBJECTS: Readonly<Record<SubjectName, Subject>> = {
   },
 };
 
+/**
+ * The aims speak of the counterpart of the numpy identity, which hands its input on. The model with allocateOutput copies
+ * once itself, which none of the others does: it is shown, and not judged.
+ */
+export const JUDGED: readonly SubjectName[] = ["typescript"];
+
 /** The same for every subject: no batching, one instance on the CPU. */
 export function modelConfig(subject: Subject): string {
   return [

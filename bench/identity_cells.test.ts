@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { aboveFloor, type Cell, figures, type Sample, throughputOver } from "./identity.ts";
+import {
+  aboveFloor,
+  backendTimeOverFloor,
+  type Cell,
+  figures,
+  findings,
+  type Sample,
+  throughputOver,
+} from "./identity_cells.ts";
 
 function sample(backendUs: number, throughput: number): Sample {
   return { backendUs, throughput, cpuUs: 1, p50Us: 1, p99Us: 1 };
 }
 
 function cell(samples: Cell["samples"]): Cell {
-  return { size: { label: "64B", bytes: 64 }, concurrency: 1, samples };
+  return { size: { label: "64B", bytes: 64 }, concurrency: 1, memory: "shared", samples };
 }
 
 describe("the ratios of a cell", () => {
@@ -26,6 +34,10 @@ describe("the ratios of a cell", () => {
     expect(ratio.median).toBeCloseTo(0.25);
   });
 
+  it("compares backend time with the floor's round by round", () => {
+    expect(backendTimeOverFloor(measured, "typescript")).toEqual({ median: 3.5, min: 3, max: 4 });
+  });
+
   it("compares throughput round by round", () => {
     expect(throughputOver(measured, "typescript", "python")).toEqual({ median: 2, min: 2, max: 2 });
   });
@@ -35,5 +47,6 @@ describe("the ratios of a cell", () => {
     const noise = cell({ floor: [sample(10, 1)], python: [sample(9, 1)], typescript: [sample(12, 1)] });
     expect(aboveFloor(noise, "typescript")).toBeUndefined();
     expect(figures(measured, "typescript_allocate", "p50Us")).toBeUndefined();
+    expect(findings([measured], ["typescript_allocate"], aboveFloor)).toEqual([]);
   });
 });

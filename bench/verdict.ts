@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holding figures against an aim: the worst of them decides.
+
+import { figure } from "./numbers.ts";
+import type { Verdict } from "./part.ts";
+
+/** A figure that an aim speaks of, and where it was taken. */
+export interface Finding {
+  value: number;
+  place: string;
+}
+
+export interface Limit {
+  /** What every figure must keep to; the limit itself is allowed. */
+  atMost?: number;
+  atLeast?: number;
+  /** Printed behind the worst figure, with a space of its own if it wants one. */
+  unit?: string;
+}
+
+/** One verdict, or none when nothing was measured. A figure that is not a number misses every aim. */
+export function verdict(aim: string, findings: readonly Finding[], limit: Limit): Verdict[] {
+  const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY, unit = "" } = limit;
+  // Above zero: by how much the limit is missed.
+  const excess = (value: number) =>
+    Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.max(value - atMost, atLeast - value);
+  const worst = [...findings].sort((a, b) => excess(b.value) - excess(a.value))[0];
+  if (!worst) return [];
+  return [{ aim, met: excess(worst.value) <= 0, worst: `${figure(worst.value)}${unit} (${worst.place})` }];
+}
