@@ -144,6 +144,40 @@ describe("batching", () => {
   });
 });
 
+describe("MAX_ROWS_PER_RUN", () => {
+  /** What a row gives depends on the rows that share its run: each element minus the greatest one. */
+  const file = onnxFile(
+    [
+      { op: "ReduceMax", inputs: ["A"], outputs: ["MOST"] },
+      { op: "Sub", inputs: ["A", "MOST"], outputs: ["OUT"] },
+    ],
+    [{ name: "A", type: "FP32", shape: ["n", 2] }],
+    [{ name: "OUT", type: "FP32", shape: ["n", 2] }],
+  );
+  const request = (...rows: number[]) => fakeRequest([new Tensor("A", Float32Array.from(rows), [rows.length / 2, 2])]);
+  const limited = (rows: number) => ({ parameters: { MAX_ROWS_PER_RUN: { string_value: String(rows) } } });
+
+  test("cuts a request with more rows, and joins no more of them", async () => {
+    const { model } = await load(file, limited(1));
+    const answers = await model.execute([request(1, 2, 5, 6), request(7, 9)]);
+    expect(answers.map((answer) => values(answer, "OUT"))).toEqual([
+      [-1, 0, -1, 0],
+      [-2, 0],
+    ]);
+    await model.finalize();
+  });
+
+  test("leaves fewer rows together", async () => {
+    const { model } = await load(file, limited(2));
+    const answers = await model.execute([request(1, 2), request(5, 6)]);
+    expect(answers.map((answer) => values(answer, "OUT"))).toEqual([
+      [-5, -4],
+      [-1, 0],
+    ]);
+    await model.finalize();
+  });
+});
+
 describe("outputs", () => {
   test("only requested outputs are made", async () => {
     const { model } = await load(addFile(["n", 2]));

@@ -27,6 +27,7 @@ import { type Checked, checkRequest, groupByShape, runSingle, runTogether } from
 import { checkConfig, completeConfig, isComplete } from "./configuration.ts";
 import { findModelFile } from "./model_file.ts";
 import { type Network, openNetwork } from "./network.ts";
+import { isCuttable, runInPieces } from "./pieces.ts";
 import { type Options, readOptions } from "./session_options.ts";
 
 interface Opened {
@@ -88,7 +89,9 @@ export default class OnnxModel implements TritonModel {
 
   async #answer(group: readonly Checked[], answers: (InferenceResponse | TritonError)[]): Promise<void> {
     const { network, options } = this.#opened!;
-    if (group.length > 1) {
+    const most = options.maxRowsPerRun ?? Number.POSITIVE_INFINITY;
+    const rows = group.reduce((sum, checked) => sum + checked.rows, 0);
+    if (group.length > 1 && rows <= most) {
       try {
         const responses = await runTogether(this.#name, network, group, options.run);
         for (const [i, checked] of group.entries()) answers[checked.index] = responses[i]!;
@@ -99,7 +102,9 @@ export default class OnnxModel implements TritonModel {
     }
     for (const checked of group) {
       try {
-        answers[checked.index] = await runSingle(network, checked, this.#batches, options.run);
+        answers[checked.index] = isCuttable(checked, most)
+          ? await runInPieces(this.#name, network, checked, most, options.run)
+          : await runSingle(network, checked, this.#batches, options.run);
       } catch (error) {
         answers[checked.index] = this.#asTritonError(error);
       }

@@ -66,6 +66,13 @@ describe("options", () => {
     expect(readOptions(config({ intra_op_thread_count: "0" }), {}).session.intraOpNumThreads).toBe(coreCount());
   });
 
+  test("a limit of rows, and none", () => {
+    expect(readOptions(config({ MAX_ROWS_PER_RUN: "4" }), {}).maxRowsPerRun).toBe(4);
+    expect(readOptions(config({ MAX_ROWS_PER_RUN: "0" }), { MAX_ROWS_PER_RUN: "4" }).maxRowsPerRun).toBeUndefined();
+    expect(readOptions(config({}), { MAX_ROWS_PER_RUN: "4" }).maxRowsPerRun).toBe(4);
+    expect(readOptions(config({}), {}).maxRowsPerRun).toBeUndefined();
+  });
+
   test.each([
     [-1, "basic"],
     [0, "all"],
@@ -82,6 +89,7 @@ describe("options", () => {
     ["inter_op_thread_count", "1.5"],
     ["execution_mode", "2"],
     ["enable_mem_arena", "perhaps"],
+    ["MAX_ROWS_PER_RUN", "-1"],
   ])("%s=%s is refused", (key, text) => {
     expect(() => readOptions(config({ [key]: text }), {})).toThrow(new RegExp(`Model 'm'.*${key}.*"${text}"`));
   });

@@ -10,6 +10,8 @@ import { type ModelConfig, modelParameter, TritonError } from "triton-typescript
 export interface Options {
   readonly session: InferenceSession.SessionOptions;
   readonly run: InferenceSession.RunOptions;
+  /** A request with more rows than this is run in pieces; undefined where there is no limit. */
+  readonly maxRowsPerRun: number | undefined;
   /** One sentence for each thing that is ignored. */
   readonly warnings: readonly string[];
 }
@@ -44,6 +46,7 @@ export function readOptions(config: ModelConfig, backendConfig: Readonly<Record<
   const threads = (key: string) => number(key, "a whole number of threads, 0 for a default", (value) => value >= 0);
 
   const interOpThreads = threads("inter_op_thread_count") ?? 0;
+  const maxRows = number("MAX_ROWS_PER_RUN", "a whole number of rows, 0 for no limit", (value) => value >= 0) ?? 0;
 
   // Several processes share the cores: a thread that spins while it waits takes them from the others. Measured with the
   // networks of the ensemble `ocr` on two cores, spinning doubles to quintuples the processor time of a run.
@@ -74,6 +77,7 @@ export function readOptions(config: ModelConfig, backendConfig: Readonly<Record<
       extra: nested(entries),
     },
     run: shrinkage === undefined ? {} : { extra: nested({ "memory.enable_memory_arena_shrinkage": shrinkage }) },
+    maxRowsPerRun: maxRows > 0 ? maxRows : undefined,
     warnings: findIgnored(config, backendConfig),
   };
 }

@@ -138,7 +138,7 @@ test("a file that claims more than 100 million pixels is refused before it is de
 describe("batches for recognition", () => {
   test("crops of like width stay together", () => {
     const { narrow, wide } = splitByWidth(Int32Array.of(900, 100, 950, 120));
-    expect(narrow).toEqual({ crops: [1, 3], width: 320 });
+    expect(narrow).toEqual({ crops: [1, 3], width: 160 });
     expect(wide).toEqual({ crops: [0, 2], width: 950 });
     expect([...rowsOf(narrow, wide, 4)]).toEqual([1, 0, 0, 0, 1, 1, 0, 1]);
   });

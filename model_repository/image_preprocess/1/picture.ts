@@ -47,26 +47,34 @@ export async function decodeMiddle(encoded: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-/** Cuts `side * side` pixels out of the middle; grey pixels (one channel) become red, green, blue ones. */
+/** Cuts `side * side` pixels out of the middle; pixels are red, green, blue, or grey ones that become so. */
 function cutMiddle(pixels: Uint8Array, width: number, height: number, channels: number): Uint8Array {
   const left = Math.floor((width - side) / 2);
   const top = Math.floor((height - side) / 2);
   const middle = new Uint8Array(side * side * 3);
-  for (let y = 0, to = 0; y < side; y++) {
-    for (let x = 0; x < side; x++, to += 3) {
-      const from = ((top + y) * width + left + x) * channels;
-      for (let c = 0; c < 3; c++) middle[to + c] = pixels[from + (channels < 3 ? 0 : c)]!;
-    }
+  for (let y = 0; y < side; y++) {
+    const from = ((top + y) * width + left) * channels;
+    const row = pixels.subarray(from, from + side * channels);
+    const to = y * side * 3;
+    if (channels === 3) middle.set(row, to);
+    else for (let i = 0; i < side * 3; i++) middle[to + i] = row[Math.floor(i / 3) * channels]!;
   }
   return middle;
 }
 
+/** What each of the 256 values of a byte becomes, for red, green and blue. */
+const [red, green, blue] = [0, 1, 2].map((c) => {
+  const scale = 1 / (255 * deviation[c]!);
+  const shift = mean[c]! / deviation[c]!;
+  return Float32Array.from({ length: 256 }, (_, byte) => byte * scale - shift);
+}) as [Float32Array, Float32Array, Float32Array];
+
 /** Writes pixels as three planes (red, green, blue) with zero mean and unit deviation. `target` has 3 * side * side floats. */
 export function normalise(pixels: Uint8Array, target: Float32Array): void {
   const plane = side * side;
-  for (let c = 0; c < 3; c++) {
-    const scale = 1 / (255 * deviation[c]!);
-    const shift = mean[c]! / deviation[c]!;
-    for (let i = 0; i < plane; i++) target[c * plane + i] = pixels[i * 3 + c]! * scale - shift;
+  for (let i = 0, from = 0; i < plane; i++, from += 3) {
+    target[i] = red[pixels[from]!]!;
+    target[plane + i] = green[pixels[from + 1]!]!;
+    target[2 * plane + i] = blue[pixels[from + 2]!]!;
   }
 }

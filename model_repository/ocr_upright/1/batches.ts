@@ -2,13 +2,13 @@
 // Crops to two batches for the recognition network.
 //
 // The network takes crops of one width in a batch, so narrow ones are padded to the widest. One batch for all would
-// let a single long line make every short one as costly. Two batches, split where the padded area is smallest, keep
-// most of the gain of many.
+// let a single long line make every short one as costly. And two batches can be read at the same time by two instances
+// of the network, so they are split where the larger one is smallest.
 
 /** Height of a crop in pixels. */
 const cropHeight = 48;
-/** Crops are padded at least to this width, the one that the network was trained on. */
-const minBatchWidth = 320;
+/** Crops are padded at least to this width. The network was trained on 320, and reads no worse with half of it. */
+const minBatchWidth = 160;
 /** An empty batch is sent as one crop of this width. */
 const emptyBatchWidth = 32;
 
@@ -36,15 +36,9 @@ export function upsideDown(scores: Float32Array, threshold: number): boolean[] {
 export function splitByWidth(widths: Int32Array): { narrow: Batch; wide: Batch } {
   const order = [...widths.keys()].filter((i) => widths[i]! > 0).sort((a, b) => widths[a]! - widths[b]!);
   const widest = (count: number) => (count === 0 ? 0 : Math.max(minBatchWidth, widths[order[count - 1]!]!));
+  const area = (count: number) => Math.max(count * widest(count), (order.length - count) * widest(order.length));
   let split = order.length;
-  let smallest = order.length * widest(order.length);
-  for (let count = 1; count < order.length; count++) {
-    const area = count * widest(count) + (order.length - count) * widest(order.length);
-    if (area < smallest) {
-      smallest = area;
-      split = count;
-    }
-  }
+  for (let count = 1; count < order.length; count++) if (area(count) < area(split)) split = count;
   return { narrow: batchOf(order.slice(0, split), widths), wide: batchOf(order.slice(split), widths) };
 }
 
