@@ -11,7 +11,7 @@
 // On a shared core spinning never pays off, so each fruitless spin doubles the number of waits without one.
 enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
 // Giving the core away for so long means that somebody computes on it.
-enum { LONG_YIELD_NS = 100000, CALM_PENALTY = 64, CALM_PENALTY_CAP = 4096 };
+enum { LONG_YIELD_NS = 500000, CALM_PENALTY = 64, CALM_PENALTY_CAP = 4096 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring = (struct tsb_ring){
@@ -36,38 +36,18 @@ int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry) {
   return 0;
 }
 
-static void ring__wake(const struct tsb_ring* ring, uint32_t sleeps) {
-  uint32_t waker = (sleeps & ~TSB_CONSUMER_RETURNS) == 2 && ring->wake_fds[1] >= 0 ? 1 : 0;
-  uint64_t one = 1;
-  ssize_t written = write(ring->wake_fds[waker], &one, sizeof one);
-  (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
-}
-
-// Publishes, and tells whether the consumer sleeps.
-static uint32_t ring__publish(struct tsb_ring* ring) {
+void tsb_ring_publish(struct tsb_ring* ring) {
   // Store tail, then load consumer_sleeps; the consumer stores consumer_sleeps, then loads tail. In one total order at
   // least one of the two sees the other's store, so no wake-up is lost.
   tsb_store_seq_u64(&ring->shared->tail, ring->position);
-  return tsb_load_seq_u32(&ring->shared->consumer_sleeps);
-}
-
-void tsb_ring_publish(struct tsb_ring* ring) {
-  uint32_t sleeps = ring__publish(ring);
-  if (sleeps != 0) ring__wake(ring, sleeps);
-}
-
-int tsb_ring_publish_lazily(struct tsb_ring* ring) {
-  uint32_t sleeps = ring__publish(ring);
-  if ((sleeps & TSB_CONSUMER_RETURNS) != 0) return 1;
-  if (sleeps != 0) ring__wake(ring, sleeps);
-  return 0;
-}
-
-void tsb_ring_wake_unless_read(const struct tsb_ring* ring) {
-  if (tsb_load_acquire_u64(&ring->shared->head) == ring->position) return;
-  // A consumer that is awake reads what is there before it sleeps, so the order of the two loads does not matter.
   uint32_t sleeps = tsb_load_seq_u32(&ring->shared->consumer_sleeps);
-  if (sleeps != 0) ring__wake(ring, sleeps);
+  // Of one sleep it is woken once, however much is published until it runs: it then reads all of it.
+  if (sleeps == 0 || sleeps == ring->sleeps) return;
+  ring->sleeps = sleeps;
+  uint64_t one = 1;
+  uint32_t waker = (sleeps & TSB_SLEEP_WAKER) == 2 && ring->wake_fds[1] >= 0 ? 1 : 0;
+  ssize_t written = write(ring->wake_fds[waker], &one, sizeof one);
+  (void)written;  // only fails when the counter is full, and then the consumer is awake for certain
 }
 
 int tsb_ring_take(struct tsb_ring* ring, struct tsb_entry* entry) {
@@ -138,17 +118,12 @@ int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
   return !tsb_ring_is_empty(ring);
 }
 
-static int ring__prepare(struct tsb_ring* ring, uint32_t sleeps) {
-  tsb_store_seq_u32(&ring->shared->consumer_sleeps, sleeps);
-  if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see ring__publish
+int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) {
+  ring->sleeps += TSB_SLEEP_WAKER + 1;
+  tsb_store_seq_u32(&ring->shared->consumer_sleeps, ring->sleeps | ((uint32_t)waker + 1));
+  if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see tsb_ring_publish
   tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0);
   return 0;
-}
-
-int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) { return ring__prepare(ring, (uint32_t)waker + 1); }
-
-int tsb_ring_prepare_return(struct tsb_ring* ring, int waker) {
-  return ring__prepare(ring, ((uint32_t)waker + 1) | TSB_CONSUMER_RETURNS);
 }
 
 void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0); }

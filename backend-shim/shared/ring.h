@@ -17,6 +17,7 @@ struct tsb_ring {
   int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
+  uint32_t sleeps;      // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
   uint32_t calm_skip;     // consumer: calm spins left that do not happen
@@ -29,10 +30,6 @@ void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct
 // -ENOSPC: full now; -EPROTO: the consumer's head is impossible.
 int tsb_ring_write(struct tsb_ring* ring, const struct tsb_entry* entry);
 void tsb_ring_publish(struct tsb_ring* ring);
-// As above, but does not wake a consumer that says that it comes back. Returns 1 when it did not: then the producer must call
-// tsb_ring_wake_unless_read soon.
-int tsb_ring_publish_lazily(struct tsb_ring* ring);
-void tsb_ring_wake_unless_read(const struct tsb_ring* ring);
 // Producer: how far the consumer is. Returns -EPROTO when that is impossible.
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head);
 
@@ -51,8 +48,6 @@ int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns);
 // Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the meantime
 // (then do not sleep).
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);
-// The same when the consumer most likely comes back soon, without having been woken.
-int tsb_ring_prepare_return(struct tsb_ring* ring, int waker);
 void tsb_ring_awake(struct tsb_ring* ring);
 // Consumer: takes the count of its eventfd. Never blocks, whatever the other process made of the descriptor's flags.
 void tsb_ring_clear_wake(int wake_fd);

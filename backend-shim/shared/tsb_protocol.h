@@ -36,16 +36,15 @@ struct tsb_ring_shared {
   uint8_t reserved0[56];
   uint64_t head;             // entries ever consumed; written by the consumer (release), read by the producer.
                              // What an entry points at belongs to its producer again once head has passed it.
-  uint32_t consumer_sleeps;  // 0: awake; n: needs a write to its n-th eventfd; written by the consumer only
-                             // with TSB_CONSUMER_RETURNS: not at once, see there
+  uint32_t consumer_sleeps;  // 0: awake; else it needs a write to an eventfd, see TSB_SLEEP_WAKER; written by the consumer only
   uint8_t reserved1[52];
 };
 static_assert(sizeof(struct tsb_ring_shared) == 128, "ring header size");
 static_assert(offsetof(struct tsb_ring_shared, head) == 64, "the consumer's words have their own cache line");
 
-// consumer_sleeps: the consumer most likely comes back by itself within some microseconds. A producer that stays awake so
-// long may wait and see whether head moves, and write to the eventfd only if it does not.
-#define TSB_CONSUMER_RETURNS 0x80000000u
+// consumer_sleeps: the low bits are the number of the eventfd, from 1; the others change with each sleep, so that a producer
+// knows for which one it has written already.
+#define TSB_SLEEP_WAKER 0xffu
 
 struct tsb_place {
   uint32_t region;    // id of a region announced before; 0 (the control region) never holds tensors
@@ -59,7 +58,8 @@ static_assert(sizeof(struct tsb_place) == 24, "place size");
 #define TSB_ENTRY_EXECUTE 1u   // place = struct tsb_batch; the block is the shim's again when all requests are answered
 #define TSB_ENTRY_RESPONSE 2u  // place = struct tsb_response for request `request` of batch `batch`
 
-#define TSB_RESPONSE_FINAL 1u  // entry.flags: no more responses for this request
+#define TSB_RESPONSE_FINAL 1u  // entry.flags of RESPONSE: no more responses for this request
+#define TSB_EXECUTE_CALM 1u    // entry.flags of EXECUTE: few requests at a time, so that it pays to wait for the next one awake
 
 struct tsb_entry {
   uint32_t kind;         // TSB_ENTRY_*

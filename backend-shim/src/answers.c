@@ -16,7 +16,6 @@ enum {
   PREFETCH_NS = 250000,
   HURRIED_NS = 20000,
   MAX_SPIN_NS = 150000,
-  CALM_COUNT = 16,
 };
 
 struct answers_times {
@@ -222,12 +221,12 @@ bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
   return true;
 }
 
-// An answer that is expected soon is worth waiting for awake: waking up takes as long as computing it. When requests come one
-// at a time there is nothing else to do.
+// An answer that is expected soon is worth waiting for awake: waking up takes as long as computing it. When requests are few at a
+// time there is nothing else to do.
 static int answers__wait_awake(struct tsb_instance* instance, struct tsb_ring* ring) {
   uint64_t expected_ns = 2 * instance->recent_compute_ns;
-  bool calm = instance->calm_count >= CALM_COUNT && expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS;
-  return (calm && tsb_ring_spin_calmly(ring, expected_ns)) || tsb_ring_spin(ring);
+  bool calm = instance->hurry < TSB_HURRY_OF_CROWD && expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS;
+  return tsb_ring_spin(ring) || (calm && tsb_ring_spin_calmly(ring, expected_ns));
 }
 
 // Reads until nothing is left and the supervisor will be woken for what comes next. The caller holds `reading`.
@@ -257,16 +256,13 @@ void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, boo
   // Who comes back at once has more requests waiting, and need not wait for this answer.
   bool hurried = exec_start_ns - instance->left_ns < HURRIED_NS;
   tsb_ring_awake(ring);
-  // Calm is a matter of many requests: one client at a time, not a gap between two of a crowd.
-  instance->calm_count = hurried ? 0 : instance->calm_count + 1;
+  instance->hurry += (hurried ? TSB_HURRY_ALL / 16 : 0) - instance->hurry / 16;
   for (;;) {
     broken = tsb_answers_drain(instance, stub) < 0;
     if (dead || broken) break;
     bool leaves = answers__has_room(instance);
     if (!(leaves && hurried) && answers__wait_awake(instance, ring)) continue;
-    int quiet = leaves && hurried ? tsb_ring_prepare_return(ring, TSB_WAKER_SUPERVISOR)
-                                  : tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE);
-    if (!quiet) continue;
+    if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
     if (leaves) break;
     dead = answers__sleep(instance, stub);  // if so, once more around: it may have answered before it died
   }

@@ -28,6 +28,8 @@ enum tsb_instance_state {
 
 // How often the time limits of batches in flight are looked at.
 enum { TSB_CHECK_TIME_MS = 1000 };
+// With more hurry than this, requests are a crowd, and cores have better things to do than to wait for one of them.
+enum { TSB_HURRY_ALL = 1 << 16, TSB_HURRY_OF_CROWD = TSB_HURRY_ALL * 2 / 5 };
 // Batches that may wait in the stub at most while the model executes others.
 enum { TSB_MAX_PREFETCH = 4 };
 
@@ -50,7 +52,7 @@ struct tsb_instance {
 
   pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
   uint32_t look_wanted;        // the supervisor was woken for an answer but found `reading` taken; atomic
-  uint64_t calm_count;         // calls of Execute in a row that did not follow at once on the one before
+  uint32_t hurry;              // share of the last calls of Execute that followed at once on the one before, of TSB_HURRY_ALL
   uint64_t left_ns;            // when Execute left last
   uint64_t model_free_ns;      // when the stub wrote the last answer of the batch answered last
   uint64_t reader_free_ns;     // when the reader was done with it

@@ -76,11 +76,13 @@ static int stub__spawn(struct tsb_stub* stub, const struct tsb_stub_plan* plan, 
   posix_spawnattr_t attributes;
   sigset_t none, all;
   char heap[64], variable[256];
-  char* arguments[6];
+  char* arguments[7];
   char** environment = environ;
   int count = 0;
   arguments[count++] = (char*)plan->node;
   arguments[count++] = "--enable-source-maps";
+  // V8 would look every eight seconds whether an idle process should collect its garbage; the stub does it once, see garbage.ts.
+  arguments[count++] = "--no-memory-reducer";
   if (plan->settings->heap_limit_mb > 0) {
     snprintf(heap, sizeof heap, "--max-old-space-size=%lld", (long long)plan->settings->heap_limit_mb);
     arguments[count++] = heap;

@@ -65,11 +65,12 @@ static napi_value JS_connect(napi_env env, napi_callback_info info) {
 }
 
 static napi_value JS_start(napi_env env, napi_callback_info info) {
-  METHOD(2);
+  METHOD(3);
   napi_value name;
   if (!addon->connected || addon->started) return addon__throw(env, "start must follow connect, once.");
   napi_create_reference(env, arguments[0], 1, &addon->on_entries);
   napi_create_reference(env, arguments[1], 1, &addon->on_control);
+  napi_create_reference(env, arguments[2], 1, &addon->on_idle);
   napi_create_string_utf8(env, "triton-typescript", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &addon->context);
   int status = tsb_loop_start(addon);
@@ -178,9 +179,8 @@ static napi_value JS_send(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, arguments[1], &blocks) != napi_ok || blocks > TSB_OUTBOX_ENTRIES) {
     return addon__throw(env, "send needs the number of entries and of blocks in the outbox.");
   }
-  int status = tsb_link_write(&addon->link, addon->outbox, entries, addon->delivering);
-  if (status == 1) addon->owes_wake = true;
-  for (uint32_t i = 0; i < blocks && status >= 0; i++) {
+  int status = tsb_link_write(&addon->link, addon->outbox, entries);
+  for (uint32_t i = 0; i < blocks && status == 0; i++) {
     const double* block = addon->blocks + 3 * i;
     status = tsb_link_free_later(&addon->link, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
   }

@@ -11,9 +11,11 @@ struct tsb_idle_trim {
   uv_work_t work;
   uint64_t last_work_ms;
   int trimming;
+  void (*before)(void* context);  // called first: JavaScript lets go of what it does not use
+  void* context;
 };
 
-int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop);
+int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, void (*before)(void* context), void* context);
 // The model has work. Cheap: to be called for each batch.
 void tsb_idle_trim_note_work(struct tsb_idle_trim* trim);
 

@@ -179,7 +179,7 @@ int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset,
   return 0;
 }
 
-int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count, bool lazily) {
+int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count) {
   uint64_t now_ns = tsb_now_ns();
   for (uint32_t i = 0; i < count; i++) {
     int status;
@@ -191,7 +191,6 @@ int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t co
     }
     if (status < 0) return status;
   }
-  if (lazily) return tsb_ring_publish_lazily(&link->to_shim);
   tsb_ring_publish(&link->to_shim);
   return 0;
 }

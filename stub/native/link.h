@@ -3,8 +3,6 @@
 #ifndef TSB_LINK_H
 #define TSB_LINK_H
 
-#include <stdbool.h>
-
 #include "arena.h"
 #include "channel.h"
 #include "ring.h"
@@ -45,8 +43,7 @@ int tsb_link_alloc(struct tsb_link* link, uint64_t bytes, struct tsb_block* bloc
 int tsb_link_free(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
 // Frees a block after the shim has consumed all entries written so far. 0 or -ENOMEM.
 int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
-// Writes entries, stamped with the time, waiting for room when the ring is full, and publishes them. 0 or -EPROTO. `lazily`:
-// a reader that comes back by itself is not woken; then 1, and tsb_ring_wake_unless_read is due soon.
-int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count, bool lazily);
+// Writes entries, stamped with the time, waiting for room when the ring is full, and publishes them. 0 or -EPROTO.
+int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count);
 
 #endif

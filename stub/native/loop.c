@@ -11,10 +11,8 @@
 enum {
   // Longest time in one callback: timers and I/O of the model get their turn in between.
   CALLBACK_NS = 5000000,
-  // A batch that is expected within so long is waited for awake: a core that sleeps takes that long to wake up.
-  AWAKE_NS = 200000,
-  // How long a reader of answers that comes back by itself is waited for, and how long the next batch may take meanwhile.
-  RETURN_NS = 20000,
+  // A batch that is expected within so long is waited for awake: a core that sleeps takes as long to wake up.
+  AWAKE_NS = 400000,
 };
 
 // Calls a JavaScript function; microtasks and process.nextTick run before it returns. What it throws ends the process
@@ -60,6 +58,14 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
   }
 }
 
+static void loop__on_idle(void* context) {
+  struct tsb_addon* addon = context;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return;
+  loop__call(addon, addon->on_idle, 0, NULL);
+  napi_close_handle_scope(addon->env, scope);
+}
+
 static uint32_t loop__take(struct tsb_addon* addon) {
   uint32_t count = 0;
   int status = 0;
@@ -74,41 +80,26 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   return count;
 }
 
-static void loop__average(uint64_t* average, uint64_t value) {
-  *average = *average == 0 ? value : *average + value / 8 - *average / 8;
-}
-
-static void loop__pay_wake(struct tsb_addon* addon) {
-  if (!addon->owes_wake) return;
-  addon->owes_wake = false;
-  tsb_ring_wake_unless_read(&addon->link.to_shim);
-}
-
 static void loop__execute(struct tsb_addon* addon, uint32_t count) {
   struct tsb_pace* pace = &addon->pace;
-  uint64_t begin_ns = tsb_now_ns();
   if (pace->idle_since_ns != 0) {
-    uint64_t gap_ns = begin_ns - pace->idle_since_ns;
-    loop__average(&pace->gap_ns, gap_ns < 8 * AWAKE_NS ? gap_ns : 8 * AWAKE_NS);
+    uint64_t gap_ns = tsb_now_ns() - pace->idle_since_ns;
+    if (gap_ns > 8 * AWAKE_NS) gap_ns = 8 * AWAKE_NS;
+    pace->gap_ns += gap_ns / 8 - pace->gap_ns / 8;
   }
-  if (pace->run_ns > RETURN_NS) loop__pay_wake(addon);
+  pace->calm = (addon->inbox[count - 1].flags & TSB_EXECUTE_CALM) != 0;
   tsb_idle_trim_note_work(&addon->idle_trim);
-  addon->delivering = true;
   loop__deliver_entries(addon, count);
-  addon->delivering = false;
-  uint64_t end_ns = tsb_now_ns();
-  loop__average(&pace->run_ns, end_ns - begin_ns);
-  pace->idle_since_ns = addon->busy ? 0 : end_ns;
+  pace->idle_since_ns = addon->busy ? 0 : tsb_now_ns();
 }
 
-// Waits a bounded time for the next batch. A model that is not busy and gets one batch after the other has nothing better to
-// do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and so stop doing it.
+// Waits a bounded time for the next batch. A model that gets one batch after the other, and has answered the last one, has
+// nothing better to do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and so stop
+// doing it.
 static bool loop__wait_awake(struct tsb_addon* addon) {
   struct tsb_ring* ring = &addon->link.to_stub;
   const struct tsb_pace* pace = &addon->pace;
-  bool calm = pace->idle_since_ns != 0 && pace->gap_ns > 0 && pace->gap_ns < AWAKE_NS;
-  if (calm && tsb_ring_spin_calmly(ring, RETURN_NS)) return true;
-  loop__pay_wake(addon);
+  bool calm = pace->calm && pace->idle_since_ns != 0 && pace->gap_ns < AWAKE_NS;
   return (calm && tsb_ring_spin_calmly(ring, 2 * pace->gap_ns)) || tsb_ring_spin(ring);
 }
 
@@ -135,7 +126,6 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
     if (loop__wait_awake(addon)) continue;
     if (tsb_ring_prepare_sleep(ring, 0)) return;
   }
-  loop__pay_wake(addon);
   // Time is up: sleep if nothing is there, else come back after the others had their turn.
   if (tsb_ring_prepare_sleep(ring, 0)) return;
   loop__wake(addon);
@@ -178,7 +168,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   if (napi_get_uv_event_loop(addon->env, &loop) != napi_ok) return UV_EINVAL;
   int status = uv_poll_init(loop, &addon->wake_poll, addon->link.wake_stub_fd);
   if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->link.channel);
-  if (status == 0) status = tsb_idle_trim_init(&addon->idle_trim, loop);
+  if (status == 0) status = tsb_idle_trim_init(&addon->idle_trim, loop, loop__on_idle, addon);
   if (status < 0) return status;
   addon->wake_poll.data = addon->channel_poll.data = addon;
   status = uv_poll_start(&addon->wake_poll, UV_READABLE, loop__on_wake);

@@ -11,11 +11,11 @@
 
 enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
 
-// How fast batches come and go; averages over the last few.
+// How soon the next batch comes after an answer.
 struct tsb_pace {
-  uint64_t idle_since_ns;  // 0: unknown
-  uint64_t gap_ns;         // from an answer to the next batch
-  uint64_t run_ns;         // one call of JavaScript
+  uint64_t idle_since_ns;  // 0: a batch is being executed
+  uint64_t gap_ns;         // averaged over the last few
+  bool calm;               // few requests at a time, as the shim says
 };
 
 // A control message that arrived while a region was looked for; delivered from the loop, in order.
@@ -33,11 +33,10 @@ struct tsb_addon {
   uv_poll_t channel_poll;
   struct tsb_idle_trim idle_trim;
   struct tsb_pace pace;
-  bool delivering;   // JavaScript is called with entries, and loop.c goes on afterwards
-  bool owes_wake;    // answers were published lazily: loop.c wakes the shim unless it reads them soon
   uint32_t busy;     // written by JavaScript: 1 while the model executes a batch
   napi_ref on_entries;   // (count) => void: entries stand in `inbox`
   napi_ref on_control;   // (kind, payload, region) => void
+  napi_ref on_idle;      // () => void: no batch has come for a while
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];

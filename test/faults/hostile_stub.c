@@ -113,13 +113,13 @@ static void answer(const struct tsb_entry* batch, uint32_t index, const struct t
     entry.sent_ns = is("sent_long_ago") ? 0 : UINT64_MAX;
     if (tsb_ring_write(&link_.to_shim, &entry) < 0) _exit(97);
     tsb_ring_publish(&link_.to_shim);
-  } else if (tsb_link_write(&link_, &entry, 1, false) < 0) {
+  } else if (tsb_link_write(&link_, &entry, 1) < 0) {
     _exit(97);
   }
-  if (is("answer_twice") && tsb_link_write(&link_, &entry, 1, false) < 0) _exit(97);
+  if (is("answer_twice") && tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
   if (is("answer_early")) {
     entry.generation++;
-    tsb_link_write(&link_, &entry, 1, false);
+    tsb_link_write(&link_, &entry, 1);
   }
   tsb_link_free_later(&link_, place->region, place->offset, place->bytes);
 }

@@ -25,6 +25,8 @@ const ANSWER_OF_STEP: Readonly<Record<Step, number>> = {
 export interface ChannelHandlers {
   onBatch(batch: Batch): void;
   onStep(step: Step, payload: unknown): void;
+  /** No batch has come for some seconds. */
+  onIdle(): void;
   /** A batch could not be read: nothing can answer its requests. */
   onBroken(error: unknown): void;
 }
@@ -54,6 +56,7 @@ export class Channel {
     this.#native.start(
       (count) => this.#onEntries(count),
       (kind, payload, region) => this.#onControl(kind, payload, region),
+      () => handlers.onIdle(),
     );
     this.#native.sendControl(L.CONTROL_HELLO_ACK, JSON.stringify({ node: process.version }));
   }

@@ -24,8 +24,12 @@ export interface Native {
   readonly clientFlags: ArrayBuffer;
   /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
   connect(descriptor: number, fingerprint: bigint): void;
-  /** Begins to deliver entries (a count of them, in `inbox`) and control messages. */
-  start(onEntries: (count: number) => void, onControl: (kind: number, payload: string, region: number) => void): void;
+  /** Begins to deliver entries (a count of them, in `inbox`) and control messages; says when none has come for a while. */
+  start(
+    onEntries: (count: number) => void,
+    onControl: (kind: number, payload: string, region: number) => void,
+    onIdle: () => void,
+  ): void;
   /** Whether the connection keeps the event loop alive, which it does at first. */
   hold(hold: boolean): void;
   /** The memory of a region; call once for each, the buffer stays good for ever, or until `forget` for a client's. */

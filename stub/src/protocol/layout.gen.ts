@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x6535a1444e5d53d9n;
+export const FINGERPRINT = 0x4f245da645e0c0b0n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -18,7 +18,8 @@ export const REGION_OF_CLIENT = 1073741824;
 export const ENTRY_EXECUTE = 1;
 export const ENTRY_RESPONSE = 2;
 export const RESPONSE_FINAL = 1;
-export const CONSUMER_RETURNS = 2147483648;
+export const EXECUTE_CALM = 1;
+export const SLEEP_WAKER = 255;
 export const PARAMETER_STRING = 1;
 export const PARAMETER_INT = 2;
 export const PARAMETER_BOOL = 3;

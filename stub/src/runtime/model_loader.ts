@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TritonError } from "../api/errors.ts";
 import type { TritonModelClass } from "../api/triton_model.ts";
+import { compileAhead } from "./compile_ahead.ts";
 import { findModelFile, findTsconfig } from "./model_file.ts";
 import { classifyFailure, importError, syntaxError } from "./model_load_error.ts";
 import { installResolver, type ModelResolver } from "./model_resolver.ts";
@@ -233,9 +234,14 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     await checkTypes({ file, apiUrl, lookupFolders });
   }
 
-  const resolver = installResolver({ apiUrl, file, modelFolders, lookupFolders });
+  const resolution = { apiUrl, file, modelFolders, lookupFolders };
+  const byNode = loader === undefined || loader === "";
+  if (byNode && options.compileCacheDir !== undefined) {
+    await compileAhead({ ...resolution, compileCacheDir: options.compileCacheDir });
+  }
+  const resolver = installResolver(resolution);
   let exported: Namespace;
-  if (loader === undefined || loader === "") {
+  if (byNode) {
     exported = await importStripped(file, resolver, lookupFolders);
   } else {
     const tsconfig = findTsconfig(dirname(file));

@@ -2,6 +2,7 @@
 import { TritonError } from "../api/errors.ts";
 import { Channel, type Step } from "../ipc/channel.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
+import { collectGarbage } from "./garbage.ts";
 import { log, routeConsole } from "./logging.ts";
 import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 import { describeError } from "./thrown.ts";
@@ -37,6 +38,7 @@ class Stub {
     this.#channel = new Channel({
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
+      onIdle: collectGarbage,
       onBroken: giveUp,
     });
     process.on("beforeExit", () => this.#onNothingLeft());

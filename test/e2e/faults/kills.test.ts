@@ -84,7 +84,7 @@ describe("kill -9 under load", () => {
   });
 
   test.each([
-    ["one", 0, 1],
+    ["one", 5, 1], // a model that answers at once may have no request in flight
     ["overlapped", 20, 3],
   ])("%s: requests in flight get the error, later ones succeed", async (model, waitMs, deaths) => {
     const load = new Load(server, model, 8, waitMs);
@@ -181,7 +181,8 @@ describe("an instance that is down for long", () => {
     for (let i = 0; i < 200; i++) {
       const { status, error } = await infer(server, "counts", [0]);
       if (status === 200) continue;
-      expect(error).toMatch(unhealthy("counts"));
+      // The second kill may come while the process is still in the model's initialize.
+      expect(error).toMatch(/^Stub process 'counts_0_\d' is not healthy\. .*killed by signal 9 \(Killed\)/);
       failed++;
     }
     expect(failed).toBeLessThan(50);
