@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the identity cells are held against. One row is one verdict.
 
-import { aboveFloor, type Cell, findings, throughputOver } from "./identity_cells.ts";
+import { aboveFloor, backendTimeOverFloor, type Cell, findings, throughputOver } from "./identity_cells.ts";
 import type { Spread } from "./numbers.ts";
 import type { Verdict } from "./part.ts";
 import { JUDGED, type SubjectName } from "./subjects.ts";
@@ -51,6 +51,12 @@ export const AIMS: readonly Aim[] = [
     cells: (cell) => message(cell) && !small(cell),
     ratio: aboveFloor,
     limit: { atMost: 0.35 },
+  },
+  {
+    text: "with tensors in a client's registered shared memory at or under the floor, from 64 KiB on",
+    cells: (cell) => shared(cell) && cell.size.bytes >= SMALL_BYTES,
+    ratio: backendTimeOverFloor,
+    limit: { atMost: 1 },
   },
   {
     text: "throughput at concurrency 8 at least 0.8 times the floor's, up to 64 KiB",
