@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a figure is worth depends on where it was taken: machine, versions, date and command.
 
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -19,6 +20,8 @@ export interface Conditions {
   loadAverage: number;
   triton: string;
   package: string;
+  /** What was measured, as git names it; "unknown" outside of a checkout. */
+  commit: string;
   node: string;
   python: string;
   numpy: string;
@@ -28,6 +31,18 @@ function distribution(): string {
   try {
     const text = readFileSync("/etc/os-release", "utf8");
     return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], {
+      cwd: ROOT,
+      encoding: "utf8",
+      stdio: "pipe",
+    }).trim();
   } catch {
     return "unknown";
   }
@@ -50,6 +65,7 @@ export async function conditions(bench: Workbench, server: Server, command: stri
     loadAverage: os.loadavg()[0] ?? 0,
     triton: await server.version(),
     package: `${manifest.name} ${manifest.version}`,
+    commit: commit(),
     node: process.version,
     python: bench.python.version,
     numpy: bench.python.numpy,

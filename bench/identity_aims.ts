@@ -53,7 +53,7 @@ export const AIMS: readonly Aim[] = [
     limit: { atMost: 0.35 },
   },
   {
-    text: "with tensors in a client's registered shared memory at or under the floor, from 64 KiB on",
+    text: "with tensors in a client's registered shared memory at or under the floor, where inputs are not copied (64 KiB and more)",
     cells: (cell) => shared(cell) && cell.size.bytes >= SMALL_BYTES,
     ratio: backendTimeOverFloor,
     limit: { atMost: 1 },

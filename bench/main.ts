@@ -16,6 +16,8 @@ import { Server, type ServerOptions } from "./server.ts";
 import { BENCH_DIR, ROOT, setUp, type Workbench } from "./setup.ts";
 import { SIZES, SUBJECTS } from "./subjects.ts";
 
+const RESULTS = path.join(BENCH_DIR, "results.json");
+
 type Say = (text: string) => void;
 
 /** The command as someone would type it again. */
@@ -64,6 +66,7 @@ async function measure(parts: readonly Part<unknown>[], options: Options, say: S
     conditions: await context.withServer((server) => conditions(bench, server, typed())),
     rounds: options.rounds,
     windowMs: options.window,
+    complete: options.complete,
     figures: {},
     verdicts: [],
   };
@@ -90,15 +93,20 @@ function notes(): string {
 }
 
 /** Only a run of everything may speak for the project; any other one stays below build/. */
-function write(results: Results, reading: Reading, complete: boolean): void {
+function write(results: Results, reading: Reading): void {
   mkdirSync(BENCH_DIR, { recursive: true });
-  writeFileSync(path.join(BENCH_DIR, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
-  const dir = complete ? path.join(ROOT, "docs") : BENCH_DIR;
+  writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+  const dir = results.complete ? path.join(ROOT, "docs") : BENCH_DIR;
   const target = path.join(dir, "performance.md");
   mkdirSync(path.join(dir, "images"), { recursive: true });
   for (const picture of reading.pictures) writeFileSync(path.join(dir, "images", picture.file), picture.svg);
   writeFileSync(target, page(results, reading, notes()));
   console.log(`\nWritten: build/bench/results.json and ${path.relative(ROOT, target)}`);
+}
+
+function lastResults(): Results {
+  if (!existsSync(RESULTS)) throw new Error("There are no figures yet: run the benchmark without --page first.");
+  return JSON.parse(readFileSync(RESULTS, "utf8")) as Results;
 }
 
 async function main(): Promise<void> {
@@ -108,11 +116,11 @@ async function main(): Promise<void> {
   const say: Say = (text) => console.log(`[${((Date.now() - began) / 1000).toFixed(0).padStart(4)} s] ${text}`);
 
   await takeTurn(() => say("waiting for another benchmark on this machine to end"));
-  const results = await measure(parts, options, say);
+  const results = options.page ? lastResults() : await measure(parts, options, say);
   const reading = read(PARTS, results.figures);
   results.verdicts = reading.verdicts;
   print(reading);
-  write(results, reading, options.complete);
+  write(results, reading);
 }
 
 process.once("SIGINT", () => process.exit(130));

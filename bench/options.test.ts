@@ -26,6 +26,8 @@ describe("the command line", () => {
     ["a concurrency is left out", ["--concurrency", "8"]],
     ["a backend is left out", ["--backends", "floor", "python", "typescript"]],
     ["there are too few rounds", ["--rounds", "4"]],
+    ["windows are too short", ["--window", "299"]],
+    ["there are too few requests", ["--requests", "99999"]],
     ["it is a quick one", ["--quick"]],
   ])("does not call a run complete when %s", (_, argv) => {
     expect(parse(...argv).complete).toBe(false);

@@ -18,11 +18,16 @@ export interface Options {
   server?: string;
   port: number;
   quick: boolean;
+  /** Nothing is measured: the page is written anew from the figures of the last run. */
+  page: boolean;
   /** Everything is measured, and often enough to speak for the project. */
   complete: boolean;
 }
 
 const ROUNDS = 5;
+const REQUESTS = 100_000;
+/** Shorter windows are for looking. */
+const LEAST_WINDOW_MS = 300;
 
 function positive(text: string): number {
   const value = Number(text);
@@ -48,7 +53,7 @@ function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Comma
     )
     .option("--rounds <n>", "how often each cell is measured", positive, ROUNDS)
     .option("--window <ms>", "one of the three windows of a measurement", positive, 500)
-    .option("--requests <n>", "requests of the flatness part", positive, 100_000)
+    .option("--requests <n>", "requests of the flatness part", positive, REQUESTS)
     .addOption(
       new Option("--backends <name...>", "who takes part in identity, instance and flatness")
         .choices(SUBJECT_NAMES)
@@ -60,6 +65,7 @@ function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Comma
       ),
     )
     .option("--port <n>", "first of three ports (default: any free ones)", positive)
+    .option("--page", "measure nothing: write the page anew from the figures of the last run")
     .option("--quick", "one short round: shows that everything works")
     .addHelpText(
       "after",
@@ -75,7 +81,7 @@ export function parseOptions(
   argv: readonly string[] = process.argv.slice(2),
 ): Options {
   const program = command(parts).parse(argv, { from: "user" });
-  const given = program.opts<Partial<Given> & Omit<Given, "concurrency" | "port" | "quick">>();
+  const given = program.opts<Partial<Given> & Omit<Given, "concurrency" | "port" | "quick" | "page">>();
   const named = program.args.length > 0 ? program.args : parts.map((part) => part.name);
   const quick = given.quick ?? false;
   const concurrency = given.concurrency ?? [...CONCURRENCIES];
@@ -85,7 +91,9 @@ export function parseOptions(
     SUBJECT_NAMES.every((name) => given.backends.includes(name)) &&
     SIZES.every((size) => given.only.includes(size.label)) &&
     CONCURRENCIES.every((n) => concurrency.includes(n)) &&
-    given.rounds >= ROUNDS;
+    given.rounds >= ROUNDS &&
+    given.window >= LEAST_WINDOW_MS &&
+    given.requests >= REQUESTS;
   return {
     ...given,
     parts: named,
@@ -93,6 +101,7 @@ export function parseOptions(
     backends: SUBJECT_NAMES.filter((name) => given.backends.includes(name)),
     port: given.port ?? 0,
     quick,
+    page: given.page ?? false,
     complete,
     ...(quick ? { rounds: 1, window: 250, requests: 5000 } : {}),
   };

@@ -18,9 +18,12 @@ function conditionsTable(c: Conditions, rounds: number, windowMs: number): strin
       ["system", `${c.distribution}, Linux ${c.kernel}`],
       ["load before the run", figure(c.loadAverage)],
       ["server", `${c.triton}, no GPU`],
-      ["this package", `${c.package}, stubs on Node ${c.node}`],
+      ["this package", `${c.package}, commit ${c.commit}, stubs on Node ${c.node}`],
       ["python_backend", `of the same server, Python ${c.python}, numpy ${c.numpy}`],
-      ["rounds", `${rounds}, each measurement of \`perf_analyzer\` three windows of ${windowMs} ms`],
+      [
+        "rounds",
+        `${rounds} (scale and start: at most 3; idle and memory: one reading), each measurement of \`perf_analyzer\` three windows of ${windowMs} ms`,
+      ],
     ],
     "left",
   );

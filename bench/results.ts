@@ -9,6 +9,8 @@ export interface Results {
   /** How the cells were measured. */
   rounds: number;
   windowMs: number;
+  /** Everything was measured, and often enough to speak for the project. */
+  complete: boolean;
   /** By name of the part; only those that were measured. */
   figures: Record<string, unknown>;
   verdicts: Verdict[];

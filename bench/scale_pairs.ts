@@ -75,13 +75,21 @@ async function measure(context: PartContext, server: Server, setting: Setting, w
       })
     ).throughput;
   const stranger = setting.slow === "stranger" ? await startStranger() : undefined;
-  const [slow, fast] = await Promise.all([
-    setting.slow === undefined || setting.slow === "stranger" ? undefined : load(SLOW[setting.slow]),
-    setting.fast === undefined ? undefined : load(FAST[setting.fast]),
-  ]);
-  stranger?.removeAllListeners("exit");
-  stranger?.kill("SIGKILL");
-  return { ...(slow === undefined ? {} : { slow }), ...(fast === undefined ? {} : { fast }) };
+  const end = () => {
+    stranger?.removeAllListeners("exit");
+    stranger?.kill("SIGKILL");
+  };
+  process.once("exit", end);
+  try {
+    const [slow, fast] = await Promise.all([
+      setting.slow === undefined || setting.slow === "stranger" ? undefined : load(SLOW[setting.slow]),
+      setting.fast === undefined ? undefined : load(FAST[setting.fast]),
+    ]);
+    return { ...(slow === undefined ? {} : { slow }), ...(fast === undefined ? {} : { fast }) };
+  } finally {
+    process.off("exit", end);
+    end();
+  }
 }
 
 const label = (setting: Setting) => `slow ${setting.slow ?? "-"}, fast ${setting.fast ?? "-"}`;

@@ -20,6 +20,7 @@ const struct tsb_layout_item tsb_layout_items[] = {
     CONSTANT(CONTROL_FINALIZED), CONSTANT(CONTROL_REFUSED), CONSTANT(CONTROL_CLIENT_REGION),
     CONSTANT(CONTROL_FORGET_REGION), CONSTANT(STUB_CHANNEL), CONSTANT(LOG_MARK),
     SIZE(ring_shared), FIELD(ring_shared, tail), FIELD(ring_shared, head), FIELD(ring_shared, consumer_sleeps),
+    {"ring_shared_consumer_sleeps_BYTES", sizeof((struct tsb_ring_shared){0}.consumer_sleeps)},
     SIZE(place), FIELD(place, region), FIELD(place, offset), FIELD(place, bytes),
     SIZE(entry), FIELD(entry, kind), FIELD(entry, flags), FIELD(entry, batch), FIELD(entry, generation),
     FIELD(entry, request), FIELD(entry, place), FIELD(entry, sent_ns),

@@ -40,7 +40,7 @@ void tsb_ring_publish(struct tsb_ring* ring) {
   // Store tail, then load consumer_sleeps; the consumer stores consumer_sleeps, then loads tail. In one total order at
   // least one of the two sees the other's store, so no wake-up is lost.
   tsb_store_seq_u64(&ring->shared->tail, ring->position);
-  uint32_t sleeps = tsb_load_seq_u32(&ring->shared->consumer_sleeps);
+  uint64_t sleeps = tsb_load_seq_u64(&ring->shared->consumer_sleeps);
   // Of one sleep it is woken once, however much is published until it runs: it then reads all of it.
   if (sleeps == 0 || sleeps == ring->sleeps) return;
   ring->sleeps = sleeps;
@@ -120,13 +120,13 @@ int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
 
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker) {
   ring->sleeps += TSB_SLEEP_WAKER + 1;
-  tsb_store_seq_u32(&ring->shared->consumer_sleeps, ring->sleeps | ((uint32_t)waker + 1));
+  tsb_store_seq_u64(&ring->shared->consumer_sleeps, ring->sleeps | ((uint64_t)waker + 1));
   if (tsb_load_seq_u64(&ring->shared->tail) == ring->position) return 1;  // see tsb_ring_publish
-  tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0);
+  tsb_store_seq_u64(&ring->shared->consumer_sleeps, 0);
   return 0;
 }
 
-void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u32(&ring->shared->consumer_sleeps, 0); }
+void tsb_ring_awake(struct tsb_ring* ring) { tsb_store_seq_u64(&ring->shared->consumer_sleeps, 0); }
 
 void tsb_ring_clear_wake(int wake_fd) {
   uint64_t count;

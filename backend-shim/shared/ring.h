@@ -17,7 +17,7 @@ struct tsb_ring {
   int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
-  uint32_t sleeps;      // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
+  uint64_t sleeps;      // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
   uint32_t spin_skip;   // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
   uint32_t calm_skip;     // consumer: calm spins left that do not happen

@@ -36,15 +36,15 @@ struct tsb_ring_shared {
   uint8_t reserved0[56];
   uint64_t head;             // entries ever consumed; written by the consumer (release), read by the producer.
                              // What an entry points at belongs to its producer again once head has passed it.
-  uint32_t consumer_sleeps;  // 0: awake; else it needs a write to an eventfd, see TSB_SLEEP_WAKER; written by the consumer only
-  uint8_t reserved1[52];
+  uint64_t consumer_sleeps;  // 0: awake; else it needs a write to an eventfd, see TSB_SLEEP_WAKER; written by the consumer only
+  uint8_t reserved1[48];
 };
 static_assert(sizeof(struct tsb_ring_shared) == 128, "ring header size");
 static_assert(offsetof(struct tsb_ring_shared, head) == 64, "the consumer's words have their own cache line");
 
 // consumer_sleeps: the low bits are the number of the eventfd, from 1; the others change with each sleep, so that a producer
 // knows for which one it has written already.
-#define TSB_SLEEP_WAKER 0xffu
+#define TSB_SLEEP_WAKER UINT64_C(0xff)
 
 struct tsb_place {
   uint32_t region;    // id of a region announced before; 0 (the control region) never holds tensors
@@ -179,7 +179,7 @@ static_assert(sizeof(struct tsb_response) == 32, "response size");
 #define TSB_CONTROL_FINALIZE 8u     // to stub: run finalize and leave
 #define TSB_CONTROL_FINALIZED 9u    // to shim: nothing, or an error
 #define TSB_CONTROL_REFUSED 10u     // to shim: the handshake failed, with the reason
-#define TSB_CONTROL_CLIENT_REGION 11u  // to stub: a client's file, which may shrink; region = id
+#define TSB_CONTROL_CLIENT_REGION 11u  // to stub: a client's file, which may change its size; region = id; payload: bytes to map
 #define TSB_CONTROL_FORGET_REGION 12u  // to stub: the client's region that no batch uses any more; its id is never used again
 struct tsb_frame {
   uint32_t kind;

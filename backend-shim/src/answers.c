@@ -204,15 +204,20 @@ static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub)
   return ready > 0 && items[1].revents != 0;
 }
 
-// Batches in flight at which Execute may leave. The only thread that adds to them is the caller.
-static bool answers__has_room(struct tsb_instance* instance) {
+// Batches in flight below which Execute may leave.
+static uint64_t answers__limit(const struct tsb_instance* instance) {
   bool known = instance->recent_compute_ns > 0;  // nothing is handed over early to a model that has not shown how fast it is
   uint64_t waiting = instance->prefetches && known ? PREFETCH_NS / instance->recent_compute_ns : 0;
   if (waiting > TSB_MAX_PREFETCH) waiting = TSB_MAX_PREFETCH;
+  return instance->concurrency + waiting;
+}
+
+// The only thread that adds to them is the caller.
+static uint32_t answers__in_flight(struct tsb_instance* instance) {
   pthread_mutex_lock(&instance->lock);
-  bool room = instance->batches.in_flight < instance->concurrency + waiting;
+  uint32_t in_flight = instance->batches.in_flight;
   pthread_mutex_unlock(&instance->lock);
-  return room;
+  return in_flight;
 }
 
 bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
@@ -260,8 +265,10 @@ void tsb_answers_serve(struct tsb_instance* instance, struct tsb_stub* stub, boo
   for (;;) {
     broken = tsb_answers_drain(instance, stub) < 0;
     if (dead || broken) break;
-    bool leaves = answers__has_room(instance);
-    if (!(leaves && hurried) && answers__wait_awake(instance, ring)) continue;
+    uint32_t in_flight = answers__in_flight(instance);
+    bool leaves = in_flight < answers__limit(instance);
+    bool waits = in_flight > 0 && !(leaves && hurried);
+    if (waits && answers__wait_awake(instance, ring)) continue;
     if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
     if (leaves) break;
     dead = answers__sleep(instance, stub);  // if so, once more around: it may have answered before it died

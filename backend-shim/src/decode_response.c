@@ -83,8 +83,7 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return decode__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return decode__mismatch(io, tensor);
-  const uint8_t* data = decode__resolve(source, &tensor->place);
-  if (bytes > 0 && data == NULL) return decode__mismatch(io, tensor);
+  if (bytes > 0 && decode__resolve(source, &tensor->place) == NULL) return decode__mismatch(io, tensor);
   TRITONBACKEND_Output* output;
   void* buffer;
   TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
@@ -97,8 +96,10 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
                          "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
                          io->name);
   }
-  // A client may have asked for its output where its input is.
-  if (bytes > 0) memmove(buffer, data, bytes);
+  if (tsb_loans_save(source->loans, source->request, buffer, bytes) < 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while sending output '%s'.", io->name);
+  }
+  if (bytes > 0) memcpy(buffer, decode__resolve(source, &tensor->place), bytes);
   // Checked in Triton's buffer: the stub could change its own after a check.
   if (element_bytes == 0 && !decode__bytes_fit(buffer, bytes, elements)) return decode__mismatch(io, tensor);
   return NULL;

@@ -8,7 +8,7 @@
 // Where the data of a response may lie.
 struct tsb_response_source {
   struct tsb_stub* stub;
-  const struct tsb_loans* loans;  // of the batch; a response may name those of its own request
+  struct tsb_loans* loans;  // of the batch; a response may name those of its own request
   uint32_t request;               // index in the batch
 };
 

@@ -2,7 +2,9 @@
 #include "lender.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -48,8 +50,11 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
   if (fd < 0) return 0;
   int status = 0;
   if (file->bytes <= MAX_FILE_BYTES && lender->next_region < TSB_REGION_OF_STUB) {
+    char bytes[24];
     uint32_t region = lender->next_region++;
-    status = tsb_channel_send(lender->channel, TSB_CONTROL_CLIENT_REGION, region, NULL, 0, &fd, 1, SEND_TIMEOUT_MS);
+    int length = snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)file->bytes);
+    status = tsb_channel_send(lender->channel, TSB_CONTROL_CLIENT_REGION, region, bytes, (uint64_t)length, &fd, 1,
+                              SEND_TIMEOUT_MS);
     if (status == 0) file->region = region;
   }
   close(fd);
@@ -75,6 +80,7 @@ int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes,
 void tsb_lender_return(struct tsb_lender* lender, struct tsb_loans* loans) {
   uint64_t now = loans->count > 0 ? tsb_now_ns() : 0;
   for (uint32_t i = 0; i < loans->count; i++) {
+    free(loans->items[i].saved);
     for (uint32_t j = 0; j < lender->count; j++) {
       struct tsb_client_file* file = &lender->files[j];
       if (file->region != loans->items[i].region) continue;
@@ -115,6 +121,20 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
     loans->capacity = capacity;
   }
   loans->items[loans->count++] = *loan;
+  return 0;
+}
+
+int tsb_loans_save(struct tsb_loans* loans, uint32_t request, const void* buffer, uint64_t bytes) {
+  uintptr_t begin = (uintptr_t)buffer;
+  for (uint32_t i = 0; i < loans->count; i++) {
+    struct tsb_loan* loan = &loans->items[i];
+    uintptr_t data = (uintptr_t)loan->data;
+    if (loan->request != request || data >= begin + bytes || begin >= data + loan->bytes) continue;
+    uint8_t* copy = malloc(loan->bytes);
+    if (copy == NULL) return -ENOMEM;
+    memcpy(copy, loan->data, loan->bytes);
+    loan->data = loan->saved = copy;
+  }
   return 0;
 }
 

@@ -28,7 +28,8 @@ struct tsb_loan {
   uint32_t request;      // index in the batch
   uint64_t offset;       // in the file
   uint64_t bytes;
-  const uint8_t* data;   // in this process; the server's until the request is released
+  const uint8_t* data;   // in this process; the server's until the request is released, or `saved`
+  uint8_t* saved;        // NULL, or what was there before an output was written over it
 };
 
 struct tsb_loans {
@@ -57,6 +58,9 @@ int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns);
 bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan);
 int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan);  // 0 or -ENOMEM
 // Address of a place that a request's own loans hold, or NULL.
+// Saves the request's loans that `bytes` at `buffer` are about to be written over: a client may have its outputs where its
+// inputs are. 0 or -ENOMEM.
+int tsb_loans_save(struct tsb_loans* loans, uint32_t request, const void* buffer, uint64_t bytes);
 const uint8_t* tsb_loans_resolve(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place);
 void tsb_loans_free(struct tsb_loans* loans);
 

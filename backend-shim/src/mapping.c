@@ -62,7 +62,7 @@ int tsb_mapping_find(int maps_fd, struct tsb_mapping* mapping, const void* data,
 int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void* data, uint64_t* bytes) {
   struct mapping__query query;
   struct stat info;
-  char name[MAX_NAME_BYTES];
+  char name[MAX_NAME_BYTES] = "";
   int status = mapping__ask(maps_fd, &query, data, name, sizeof name);
   if (status < 0) return status;
   if (strncmp(name, MAPPING__FOLDER, sizeof MAPPING__FOLDER - 1) != 0) return -ENOENT;

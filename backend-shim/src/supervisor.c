@@ -32,14 +32,15 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   (void)got;  // EAGAIN: stopped in the meantime
   pthread_mutex_lock(&stub->memory_lock);
   int files = tsb_lender_drop_idle(&stub->lender, tsb_now_ns());
-  pthread_mutex_unlock(&stub->memory_lock);
   if (files < 0) tsb_stub_kill(stub);
+  // Both locks, or a batch could come, lend and end in between.
   pthread_mutex_lock(&instance->lock);
   if (instance->batches.in_flight == 0 && files <= 0) {
     timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
     instance->ticking = false;
   }
   pthread_mutex_unlock(&instance->lock);
+  pthread_mutex_unlock(&stub->memory_lock);
   tsb_answers_check_time(instance, stub);
 }
 

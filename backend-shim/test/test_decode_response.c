@@ -316,6 +316,7 @@ static void test_inputs_that_are_answered(void) {
   CHECK_INT(send_record(&where, &success), 0);
   CHECK(success);
   CHECK_INT(memcmp(fake_output(&request, "FIXED")->data, data + 1, 12), 0);
+  CHECK(loans.items[0].saved == NULL);
   record->tensor.place.offset = 4104;  // beyond the input
   answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "which do not fit together");
   record->tensor.place.offset = 4100;

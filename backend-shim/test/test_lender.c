@@ -173,6 +173,30 @@ static void test_lending(void) {
   tsb_loans_free(&loans);
 }
 
+static void test_saving(void) {
+  uint8_t data[100];
+  struct tsb_loans loans = {0};
+  for (int i = 0; i < 100; i++) data[i] = (uint8_t)i;
+  for (uint32_t i = 0; i < 3; i++) {
+    struct tsb_loan loan = {.region = 7, .request = i / 2, .offset = i * 30u, .bytes = 30, .data = data + i * 30};
+    CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+  }
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  CHECK_INT(tsb_loans_save(&loans, 0, data + 90, 10), 0);  // beside all of them
+  for (int i = 0; i < 3; i++) CHECK(loans.items[i].saved == NULL);
+  CHECK_INT(tsb_loans_save(&loans, 0, data + 29, 31), 0);  // the end of the first, and the second; the third is another request's
+  memset(data, 0xee, sizeof data);
+  CHECK(loans.items[2].saved == NULL);
+  for (uint32_t i = 0; i < 2; i++) {
+    const uint8_t* found = tsb_loans_resolve(&loans, 0, &(struct tsb_place){.region = 7, .offset = i * 30u, .bytes = 30});
+    CHECK(found != NULL && found == loans.items[i].saved);
+    CHECK_INT(found[0], i * 30);
+    CHECK_INT(found[29], i * 30 + 29);
+  }
+  tsb_lender_return(&lender, &loans);  // frees what was saved
+  tsb_loans_free(&loans);
+}
+
 static void test_file_that_is_smaller_than_its_mapping(void) {
   struct client client = open_client("short");
   struct tsb_loan loan;
@@ -264,6 +288,7 @@ int main(void) {
   CHECK(maps_fd >= 0);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   test_loans();
+  test_saving();
   need_query();
   test_mapping();
   test_opening();

@@ -102,7 +102,7 @@ export default class OnnxModel implements TritonModel {
     }
     for (const checked of group) {
       try {
-        answers[checked.index] = isCuttable(checked, most)
+        answers[checked.index] = isCuttable(network, checked, most)
           ? await runInPieces(this.#name, network, checked, most, options.run)
           : await runSingle(network, checked, this.#batches, options.run);
       } catch (error) {

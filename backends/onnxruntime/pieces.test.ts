@@ -76,14 +76,14 @@ describe("what can be cut", () => {
   test("is a request of more rows than a run may have", async () => {
     const { network } = await open1("Neg", "FP32");
     const checked = check(network, new Tensor("A", new Float32Array(3), [3, 1]));
-    expect(isCuttable(checked, 2)).toBe(true);
-    expect(isCuttable(checked, 3)).toBe(false);
-    expect(isCuttable(checked, Number.POSITIVE_INFINITY)).toBe(false);
+    expect(isCuttable(network, checked, 2)).toBe(true);
+    expect(isCuttable(network, checked, 3)).toBe(false);
+    expect(isCuttable(network, checked, Number.POSITIVE_INFINITY)).toBe(false);
   });
 
   test("has no strings", async () => {
     const { network } = await open1("Identity", "BYTES");
-    expect(isCuttable(check(network, new Tensor("A", ["a", "b"], [2, 1])), 1)).toBe(false);
+    expect(isCuttable(network, check(network, new Tensor("A", ["a", "b"], [2, 1])), 1)).toBe(false);
   });
 
   test("has inputs of as many rows each", async () => {
@@ -91,7 +91,20 @@ describe("what can be cut", () => {
     const nodes = [{ op: "Add", inputs: ["A", "B"], outputs: ["OUT"] }];
     const { network } = await open(nodes, [tensor("A"), tensor("B")], [tensor("OUT")]);
     const rows = (name: string, count: number) => new Tensor(name, new Float32Array(count), [count, 1]);
-    expect(isCuttable(check(network, rows("A", 2), rows("B", 2)), 1)).toBe(true);
-    expect(isCuttable(check(network, rows("A", 2), rows("B", 1)), 1)).toBe(false);
+    expect(isCuttable(network, check(network, rows("A", 2), rows("B", 2)), 1)).toBe(true);
+    expect(isCuttable(network, check(network, rows("A", 2), rows("B", 1)), 1)).toBe(false);
+  });
+
+  test.each([
+    ["an input", [4, "w"], ["n", "w"]],
+    ["an output", ["n", "w"], [4, "w"]],
+  ] as const)("is not that of a network with %s of a fixed number of rows", async (_what, input, output) => {
+    const { network } = await open(
+      [{ op: "Neg", inputs: ["A"], outputs: ["OUT"] }],
+      [{ name: "A", type: "FP32", shape: [...input] }],
+      [{ name: "OUT", type: "FP32", shape: [...output] }],
+    );
+    const checked = check(network, new Tensor("A", new Float32Array(4), [4, 1]));
+    expect(isCuttable(network, checked, 2)).toBe(false);
   });
 });

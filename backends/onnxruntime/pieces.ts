@@ -16,10 +16,14 @@ function sharedRows(checked: Checked): number | undefined {
   return checked.inputs.every((tensor) => tensor.shape[0] === rows) ? rows : undefined;
 }
 
-/** Whether a request has more rows than a run may have, and nothing (such as strings) that cannot be cut. */
-export function isCuttable(checked: Checked, maxRows: number): boolean {
-  const strings = [...checked.inputs, ...checked.outputs].some((tensor) => tensor.datatype === "BYTES");
-  return !strings && (sharedRows(checked) ?? 0) > maxRows;
+/**
+ * Whether a request has more rows than a run may have, and can be cut: the network leaves the first dimension of all its
+ * inputs and of the wanted outputs open, and none of them are strings.
+ */
+export function isCuttable(network: Network, checked: Checked, maxRows: number): boolean {
+  const tensors = [...network.inputs, ...checked.outputs];
+  const cuttable = tensors.every(({ datatype, shape }) => datatype !== "BYTES" && shape[0] === -1);
+  return cuttable && (sharedRows(checked) ?? 0) > maxRows;
 }
 
 /**

@@ -23,8 +23,13 @@ const unusedBackendOptions = ["enable-global-threadpool"];
 
 /** Reads `parameters` and `optimization`. Throws a `TritonError` INVALID_ARG for a value that is none of the allowed. */
 export function readOptions(config: ModelConfig, backendConfig: Readonly<Record<string, string>>): Options {
-  const number = (key: string, allowed: string, isAllowed: (value: number) => boolean): number | undefined => {
-    const text = modelParameter(config, key) ?? backendConfig[key];
+  const number = (
+    key: string,
+    allowed: string,
+    isAllowed: (value: number) => boolean,
+    defaults = backendConfig,
+  ): number | undefined => {
+    const text = modelParameter(config, key) ?? defaults[key];
     if (text === undefined) return undefined;
     const value = Number(text);
     if (text.trim() !== "" && Number.isInteger(value) && isAllowed(value)) return value;
@@ -46,7 +51,8 @@ export function readOptions(config: ModelConfig, backendConfig: Readonly<Record<
   const threads = (key: string) => number(key, "a whole number of threads, 0 for a default", (value) => value >= 0);
 
   const interOpThreads = threads("inter_op_thread_count") ?? 0;
-  const maxRows = number("MAX_ROWS_PER_RUN", "a whole number of rows, 0 for no limit", (value) => value >= 0) ?? 0;
+  // Of the model only: the rows of another network may depend on each other.
+  const maxRows = number("MAX_ROWS_PER_RUN", "a whole number of rows, 0 for no limit", (value) => value >= 0, {}) ?? 0;
 
   // Several processes share the cores: a thread that spins while it waits takes them from the others. Measured with the
   // networks of the ensemble `ocr` on two cores, spinning doubles to quintuples the processor time of a run.

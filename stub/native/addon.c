@@ -85,18 +85,19 @@ static napi_value JS_hold(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// A region is announced before an entry that names it is written, so the frame of one that is new is in the socket.
+static int addon__learn_region(struct tsb_addon* addon, uint32_t id) {
+  return tsb_region_find(&addon->link.regions, id) == NULL ? tsb_loop_read_channel(addon) : 0;
+}
+
 static napi_value JS_region(napi_env env, napi_callback_info info) {
   METHOD(1);
   uint32_t id;
   napi_value buffer;
   if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok || id == 0) return addon__throw(env, "region needs an id.");
+  int status = addon__learn_region(addon, id);
+  if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
   struct tsb_region* region = tsb_region_find(&addon->link.regions, id);
-  if (region == NULL) {
-    // Announced before the entry that names it was written, so its frame is in the socket.
-    int status = tsb_loop_read_channel(addon);
-    if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
-    region = tsb_region_find(&addon->link.regions, id);
-  }
   if (region == NULL) return addon__throw(env, "The server named a region that it never announced.");
   if (napi_create_external_arraybuffer(env, region->base, region->bytes, NULL, NULL, &buffer) != napi_ok) {
     return addon__throw(env, "Could not make an ArrayBuffer for a region.");
@@ -110,6 +111,8 @@ static napi_value JS_view(napi_env env, napi_callback_info info) {
   struct tsb_place place;
   napi_value buffer;
   if (!addon__block(env, arguments, &place)) return addon__throw(env, "view needs region, offset and bytes.");
+  int status = addon__learn_region(addon, place.region);
+  if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
   uint8_t* base = tsb_region_resolve(&addon->link.regions, &place);
   if (base == NULL || place.region == 0) return addon__throw(env, "view is out of range.");
   if (napi_create_external_arraybuffer(env, base, place.bytes, NULL, NULL, &buffer) != napi_ok) {

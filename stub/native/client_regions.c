@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -52,7 +52,8 @@ static void client_regions__pass_on(int number, siginfo_t* info, void* context) 
   if ((before->sa_flags & SA_SIGINFO) != 0) {
     before->sa_sigaction(number, info, context);
   } else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
-    signal(number, SIG_DFL);  // the same instruction faults again and ends the process
+    signal(number, SIG_DFL);  // the same instruction faults again and ends the process ...
+    if (info->si_code <= 0) raise(number);  // ... unless somebody sent the signal
   } else {
     before->sa_handler(number);
   }
@@ -69,10 +70,12 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
     tsb_store_seq_u32(inputs_written, 1);
     mended = mprotect(region->base, region->bytes, PROT_READ | PROT_WRITE) == 0;
   } else if (region != NULL) {
+    // All behind the page is missing, too.
     uint8_t* page = (uint8_t*)((uintptr_t)info->si_addr & ~(uintptr_t)(page_bytes - 1));
+    uint64_t rest = region->bytes - (uint64_t)(page - region->base);
     tsb_store_seq_u32(&region->lost, 1);
     tsb_store_seq_u32(&flags[TSB_CLIENT_LOST], 1);
-    mended = mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    mended = mmap(page, rest, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
   }
   errno = kept;
   if (!mended) client_regions__pass_on(number, info, context);
@@ -89,15 +92,6 @@ static int client_regions__handle(struct tsb_link* link) {
   return 0;
 }
 
-// Private: a write makes a page of this process's own. NULL: the file is empty by now, or cannot be mapped.
-static void* client_regions__map(int fd, uint64_t* bytes) {
-  struct stat info;
-  if (fstat(fd, &info) != 0 || info.st_size <= 0) return NULL;
-  *bytes = ((uint64_t)info.st_size + page_bytes - 1) & ~(page_bytes - 1);
-  void* base = mmap(NULL, *bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-  return base == MAP_FAILED ? NULL : base;
-}
-
 int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message) {
   struct tsb_region region = {.id = message->frame.region, .fd = -1};
   struct client_region* slot = client_regions__find(0);
@@ -106,15 +100,11 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   if (slot == NULL) return -ENOSPC;
   int status = client_regions__handle(link);
   if (status < 0) return status;
-  slot->lost = 0;
-  region.base = client_regions__map(message->descriptors[0], &region.bytes);
-  if (region.base == NULL) {
-    // Nothing of it can be read: a page of zeros takes its place, and requests that use it fail.
-    region.bytes = page_bytes;
-    region.base = mmap(NULL, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (region.base == MAP_FAILED) return -errno;
-    slot->lost = flags[TSB_CLIENT_LOST] = 1;
-  }
+  // As many bytes as the shim has seen, whatever the size is by now: what is missing is noticed when it is read. Private, so
+  // that a write makes a page of this process's own.
+  region.bytes = (strtoull(message->payload, NULL, 10) + page_bytes - 1) & ~(page_bytes - 1);
+  region.base = mmap(NULL, region.bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, message->descriptors[0], 0);
+  if (region.base == MAP_FAILED) return -errno;
   status = tsb_region_add(&link->regions, &region);
   if (status < 0) {
     tsb_region_close(&region);
@@ -122,7 +112,7 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   }
   slot->base = region.base;
   slot->bytes = region.bytes;
-  slot->written = 0;
+  slot->written = slot->lost = 0;
   tsb_store_release_u32(&slot->id, id);  // pairs with the load in client_regions__at
   return 0;
 }

@@ -15,7 +15,8 @@
 // Twice what the shim lends at once: JavaScript is told of forgotten ones a little later.
 enum { TSB_MAX_CLIENT_REGIONS = 128 };
 
-// Indices of tsb_client_flags: both are 0 but in a bad moment, so that JavaScript looks at one word and goes on.
+// Indices of tsb_client_flags. WRITTEN is 0 but in a bad moment; LOST stays once it has happened. JavaScript looks at one word
+// and goes on.
 enum { TSB_CLIENT_WRITTEN, TSB_CLIENT_LOST, TSB_CLIENT_FLAG_COUNT };
 
 // Takes a CLIENT_REGION frame. 0 or negative.

@@ -61,6 +61,7 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
 static void loop__on_idle(void* context) {
   struct tsb_addon* addon = context;
   napi_handle_scope scope;
+  if (addon->busy) return;  // with a batch that takes long
   if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return;
   loop__call(addon, addon->on_idle, 0, NULL);
   napi_close_handle_scope(addon->env, scope);
@@ -175,6 +176,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   if (status == 0) status = uv_poll_start(&addon->channel_poll, UV_READABLE, loop__on_channel);
   if (status < 0) return status;
   addon->started = true;
+  tsb_idle_trim_note_work(&addon->idle_trim);  // loading a model leaves garbage, too
   // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
   if (!tsb_ring_prepare_sleep(&addon->link.to_stub, 0)) {
     loop__wake(addon);

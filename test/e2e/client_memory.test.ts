@@ -14,7 +14,7 @@ input [
   { name: "IN", data_type: TYPE_INT32, dims: [ -1 ] },
   { name: "OTHER", data_type: TYPE_INT32, dims: [ -1 ], optional: true }
 ]
-output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] } ]
+output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] }, { name: "OTHER_OUT", data_type: TYPE_INT32, dims: [ -1 ] } ]
 ${parameters}`,
   files: {
     "1/model.ts": `
@@ -35,6 +35,12 @@ export default class Reader {
     if (name === "write") for (let i = 0; i < data.length; i++) data[i]! += 1;
     if (wait !== undefined) await sleep(Number(wait));
     const other = request.optionalInput("OTHER", "INT32");
+    if (name === "both") {
+      return new InferenceResponse([
+        new Tensor("OUT", data, [data.length]),
+        new Tensor("OTHER_OUT", other!.data, [other!.data.length]),
+      ]);
+    }
     if (name === "other") return out(other!.data.slice());
     return out(data);
   }
@@ -103,7 +109,7 @@ const place = ({ region, offset = 0, count = COUNT }: Where) => ({
 async function send(model: string, where: Where, parameters: Record<string, unknown> = {}, other?: Where) {
   const inputs = [{ name: "IN", datatype: "INT32", ...place(where) }];
   if (other !== undefined) inputs.push({ name: "OTHER", datatype: "INT32", ...place(other) });
-  const { status, body } = await inferJson(server, model, { parameters, inputs });
+  const { status, body } = await inferJson(server, model, { parameters, inputs, outputs: [{ name: "OUT" }] });
   return { status, error: body.error as string | undefined, out: Int32Array.from(body.outputs?.[0].data ?? []) };
 }
 /** Whether the process of a model has the file of the region in its memory, whatever its name leads to now. */
@@ -138,6 +144,25 @@ describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
     expect((await send(model, { region, offset: BYTES + 8 }, { case: "sum" })).out).toEqual(
       Int32Array.of(ramp(COUNT + 2).reduce((sum, value) => sum + value)),
     );
+    await unregister(region);
+  });
+
+  test("outputs that the client wants where its inputs are", async () => {
+    const region = await register(label("swap"), ramp(0, 2 * COUNT));
+    const [first, second] = [place({ region }), place({ region, offset: BYTES })];
+    const { status, body } = await inferJson(server, model, {
+      parameters: { case: "both" },
+      inputs: [
+        { name: "IN", datatype: "INT32", ...first },
+        { name: "OTHER", datatype: "INT32", ...second },
+      ],
+      outputs: [
+        { name: "OUT", parameters: second.parameters },
+        { name: "OTHER_OUT", parameters: first.parameters },
+      ],
+    });
+    expect({ status, error: body.error }).toEqual({ status: 200, error: undefined });
+    expect(held(region)).toEqual(Int32Array.from([...ramp(COUNT), ...ramp(0)]));
     await unregister(region);
   });
 

@@ -13,21 +13,23 @@ WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
 class Tokeniser:
     def __init__(self, vocabulary):
         """`vocabulary` holds one piece a line; pieces that continue a word begin with ##."""
-        self.ids = {piece: i for i, piece in enumerate(vocabulary)}
-        self.unknown = self.ids["[UNK]"]
-        self.begin = self.ids["[CLS]"]
-        self.end = self.ids["[SEP]"]
+        self.first = {piece: i for i, piece in enumerate(vocabulary) if not piece.startswith("##")}
+        self.later = {piece[2:]: i for i, piece in enumerate(vocabulary) if piece.startswith("##")}
+        self.longest = max(map(len, [*self.first, *self.later]))
+        self.unknown = self.first["[UNK]"]
+        self.begin = self.first["[CLS]"]
+        self.end = self.first["[SEP]"]
 
     def pieces(self, word):
         """The longest piece that fits, again and again."""
         found = []
         start = 0
         while start < len(word):
-            end = len(word)
+            ids = self.first if start == 0 else self.later
+            end = min(len(word), start + self.longest)
             piece = None
             while piece is None and end > start:
-                text = word[start:end]
-                piece = self.ids.get(text if start == 0 else "##" + text)
+                piece = ids.get(word[start:end])
                 end -= 1
             if piece is None:
                 return [self.unknown]

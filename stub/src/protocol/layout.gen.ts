@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x4f245da645e0c0b0n;
+export const FINGERPRINT = 0xf7d70073cbd53f00n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -42,6 +42,7 @@ export const RING_SHARED_SIZE = 128;
 export const RING_SHARED_TAIL = 0;
 export const RING_SHARED_HEAD = 64;
 export const RING_SHARED_CONSUMER_SLEEPS = 72;
+export const RING_SHARED_CONSUMER_SLEEPS_BYTES = 8;
 export const PLACE_SIZE = 24;
 export const PLACE_REGION = 0;
 export const PLACE_OFFSET = 8;

@@ -45,7 +45,7 @@ async function ended(job: CompileAheadJob): Promise<boolean> {
       process.execPath,
       [helper(), JSON.stringify(job)],
       { timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
-      (error) => resolve(typeof (error?.code ?? 0) === "number"),
+      (error) => resolve(error === null || typeof error.code === "number"),
     );
   });
 }
