@@ -210,6 +210,37 @@ static void test_file_that_is_smaller_than_its_mapping(void) {
   close_client(&client);
 }
 
+static void test_file_that_has_grown(void) {
+  struct client client = open_client("grown");
+  struct tsb_loan first, second;
+  uint32_t region;
+  int fd;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
+  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &first), 1);
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  close(fd);
+  CHECK_INT(ftruncate(client.fd, BYTES), 0);
+  CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &second), 1);
+  CHECK(second.region != first.region);  // what the stub has mapped is too short
+  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(region, second.region);
+  close(fd);
+  close_client(&client);
+}
+
+static void test_file_that_no_array_holds(void) {
+  struct client client = open_client("huge");
+  struct tsb_loan loan;
+  uint32_t region;
+  int fd;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  CHECK_INT(ftruncate(client.fd, INT64_C(1) << 40), 0);  // takes no memory
+  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 0);
+  CHECK_INT(next_frame(&region, &fd), 0);
+  close_client(&client);
+}
+
 static void test_file_without_a_name(void) {
   struct client client = open_client("nameless");
   struct tsb_loan loan;
@@ -294,6 +325,8 @@ int main(void) {
   test_opening();
   test_lending();
   test_file_that_is_smaller_than_its_mapping();
+  test_file_that_has_grown();
+  test_file_that_no_array_holds();
   test_file_without_a_name();
   test_many_files();
   test_stub_that_is_gone();

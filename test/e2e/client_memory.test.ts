@@ -137,6 +137,18 @@ describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
     }
   });
 
+  test("regions that are new, one after the other, to a process that is busy", async () => {
+    for (let round = 0; round < 4; round++) {
+      const firsts = Array.from({ length: 12 }, (_, i) => 100 * round + i);
+      const regions = await Promise.all(firsts.map((first) => register(label(`new_${first}`), ramp(first))));
+      const replies = await Promise.all(regions.map((region) => send(model, { region }, { case: "sum" })));
+      expect(replies.map(({ status, out }) => [status, ...out])).toEqual(
+        firsts.map((first) => [200, ramp(first).reduce((sum, value) => sum + value)]),
+      );
+      await Promise.all(regions.map(unregister));
+    }
+  });
+
   test("a part of an input, of a region of another size", async () => {
     const region = await register(label("part"), ramp(0, 3 * COUNT + 5));
     const { out } = await send(model, { region, offset: BYTES + 8, count: COUNT + 3 });
@@ -250,6 +262,21 @@ describe("a fresh process", () => {
     expect((await slow).out).toEqual(ramp(1 + COUNT));
     await unregister(region);
   });
+
+  test.each(["SIGSEGV", "SIGBUS"] as const)(
+    "a %s that is not about a client's memory ends the process as ever",
+    async (signal) => {
+      await fresh("reader");
+      const region = await register(`signal_${signal}`, ramp(1));
+      await send("reader", { region });
+      const stub = stubOf(server, "reader")!;
+      process.kill(stub, signal);
+      await until(() => ![undefined, stub].includes(stubOf(server, "reader")), "another process");
+      expect((await send("reader", { region })).out).toEqual(ramp(1));
+      expect(isMapped("reader", region)).toBe(true);
+      await unregister(region);
+    },
+  );
 
   test("a view that is kept is empty once the region is gone", async () => {
     await fresh("reader");
