@@ -11,6 +11,7 @@ import type { Part, PartContext } from "./part.ts";
 import { drive } from "./perf_analyzer.ts";
 import { cpuMicroseconds } from "./proc.ts";
 import type { Server } from "./server.ts";
+import { checkSharedAnswers } from "./shared_answers.ts";
 import type { Subject } from "./subjects.ts";
 
 /** Sizes that are also measured with the tensors inside the messages. */
@@ -54,7 +55,10 @@ async function run(context: PartContext, server: Server): Promise<IdentityFigure
   const { subjects, sizes, rounds, say } = context;
   for (const subject of subjects) {
     await server.load(subject.name);
-    for (const size of sizes) await checkAnswers(server, subject.name, size.bytes);
+    for (const size of sizes) {
+      await checkAnswers(server, subject.name, size.bytes);
+      await checkSharedAnswers(server, subject.name, size.bytes);
+    }
   }
   say(`answers of ${subjects.length} backends checked at ${sizes.map((size) => size.label).join(", ")}`);
 
