@@ -115,7 +115,7 @@ async function main(): Promise<void> {
   const began = Date.now();
   const say: Say = (text) => console.log(`[${((Date.now() - began) / 1000).toFixed(0).padStart(4)} s] ${text}`);
 
-  await takeTurn(() => say("waiting for another benchmark on this machine to end"));
+  if (!options.page) await takeTurn(() => say("waiting for another benchmark on this machine to end"));
   const results = options.page ? lastResults() : await measure(parts, options, say);
   const reading = read(PARTS, results.figures);
   results.verdicts = reading.verdicts;

@@ -35,6 +35,12 @@ function positive(text: string): number {
   return value;
 }
 
+const port = (text: string) => {
+  const value = positive(text);
+  if (value > 65_533) throw new InvalidArgumentError("Give a port up to 65533: the two after it are used, too.");
+  return value;
+};
+
 const positives = (text: string, before: unknown) => [...(Array.isArray(before) ? before : []), positive(text)];
 
 function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Command {
@@ -64,7 +70,7 @@ function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Comma
         "TRITON_SERVER",
       ),
     )
-    .option("--port <n>", "first of three ports (default: any free ones)", positive)
+    .option("--port <n>", "first of three ports (default: any free ones)", port)
     .option("--page", "measure nothing: write the page anew from the figures of the last run")
     .option("--quick", "one short round: shows that everything works")
     .addHelpText(

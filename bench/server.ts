@@ -27,6 +27,18 @@ interface StatisticsReply {
   }[];
 }
 
+/** Who measures must not be answered by somebody else's server. */
+async function refuseTaken(port: number): Promise<void> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", () =>
+      reject(new Error(`Port ${port} is in use by another program. Give another --port, or none for any free ones.`)),
+    );
+    probe.listen(port, "127.0.0.1", resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
+}
+
 async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -73,6 +85,7 @@ export class Server {
     const http = port || (await freePort());
     const grpc = port ? port + 1 : await freePort();
     const metrics = port ? port + 2 : await freePort();
+    if (port) for (const taken of [http, grpc, metrics]) await refuseTaken(taken);
     const log = path.join(BENCH_DIR, "tritonserver.log");
     const out = openSync(log, "w");
     const args = [

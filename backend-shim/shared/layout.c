@@ -26,7 +26,7 @@ const struct tsb_layout_item tsb_layout_items[] = {
     FIELD(entry, request), FIELD(entry, place), FIELD(entry, sent_ns),
     SIZE(control), FIELD(control, version), FIELD(control, magic), FIELD(control, fingerprint),
     FIELD(control, ring_capacity), FIELD(control, max_bytes), FIELD(control, initial_bytes), FIELD(control, growth_bytes),
-    FIELD(control, warm_bytes), FIELD(control, inputs_written), FIELD(control, to_stub), FIELD(control, to_shim), FIELD(control, to_stub_entries),
+    FIELD(control, warm_bytes), FIELD(control, inputs_written), FIELD(control, regions_lost), FIELD(control, to_stub), FIELD(control, to_shim), FIELD(control, to_stub_entries),
     FIELD(control, to_shim_entries),
     SIZE(tensor), FIELD(tensor, name), FIELD(tensor, datatype), FIELD(tensor, dims_count), FIELD(tensor, name_offset),
     FIELD(tensor, name_bytes), FIELD(tensor, place),

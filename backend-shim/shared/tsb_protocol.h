@@ -89,7 +89,9 @@ struct tsb_control {
   uint64_t reserved1[1];
   uint32_t inputs_written; // by the stub: 1 once the model wrote into an input that was a client's memory. A hint: the shim
                            // then copies inputs, as a private page would hide what the client writes next.
-  uint32_t reserved2[15];
+  uint32_t regions_lost;   // by the stub: grows when a client cut a region short. A hint: the shim then lends files under new ids,
+                           // so that one that is whole again is mapped again.
+  uint32_t reserved2[14];
   struct tsb_ring_shared to_stub;  // EXECUTE ...: the shim produces
   struct tsb_ring_shared to_shim;  // RESPONSE ...: the stub produces
   struct tsb_entry to_stub_entries[TSB_RING_CAPACITY];

@@ -249,6 +249,7 @@ static int instance__lend(void* context, uint32_t request, const void* data, uin
   struct tsb_stub* stub = lending->stub;
   struct tsb_loan loan;
   pthread_mutex_lock(&stub->memory_lock);
+  tsb_lender_note_lost(&stub->lender, tsb_stub_regions_lost(stub));
   int status = tsb_lender_lend(&stub->lender, data, bytes, &loan);
   if (status > 0) {
     loan.request = request;

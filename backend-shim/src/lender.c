@@ -61,6 +61,12 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
   return status;
 }
 
+void tsb_lender_note_lost(struct tsb_lender* lender, uint32_t lost) {
+  if (lender->lost == lost) return;
+  lender->lost = lost;
+  for (uint32_t i = 0; i < lender->count; i++) lender->files[i].inode = 0;  // no file's; they are idle from here on
+}
+
 int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes, struct tsb_loan* loan) {
   struct tsb_mapping mapping;
   if (bytes < TSB_LEND_MIN_BYTES || tsb_mapping_find(lender->maps_fd, &mapping, data, bytes) < 0) return 0;

@@ -41,11 +41,14 @@ struct tsb_lender {
   int maps_fd;  // see mapping.h; the backend's
   int channel;  // to the stub
   uint32_t next_region;
+  uint32_t lost;  // regions_lost of the control region, as it was when the files were passed on
   uint32_t count;
   struct tsb_client_file files[TSB_MAX_CLIENT_FILES];
 };
 
 void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel);
+// The stub's regions_lost is `lost` now: if that is news, no file that it has is lent any more; it is passed on anew.
+void tsb_lender_note_lost(struct tsb_lender* lender, uint32_t lost);
 // Lends `bytes` at `data` as an input of a request: 1, and *loan says where it is. 0: it is no client's memory, or cannot be
 // lent; copy it. Negative: the stub cannot be told, and never again.
 int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes, struct tsb_loan* loan);

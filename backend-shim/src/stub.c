@@ -206,9 +206,16 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   return NULL;
 }
 
+static const struct tsb_control* stub__words(const struct tsb_stub* stub) {
+  return (const struct tsb_control*)stub->regions.regions[0].base;
+}
+
 bool tsb_stub_writes_inputs(const struct tsb_stub* stub) {
-  const struct tsb_control* control = (const struct tsb_control*)stub->regions.regions[0].base;
-  return tsb_load_acquire_u32(&control->inputs_written) != 0;
+  return tsb_load_acquire_u32(&stub__words(stub)->inputs_written) != 0;
+}
+
+uint32_t tsb_stub_regions_lost(const struct tsb_stub* stub) {
+  return tsb_load_acquire_u32(&stub__words(stub)->regions_lost);
 }
 
 int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot) {

@@ -60,6 +60,8 @@ int tsb_stub_read_channel(struct tsb_stub* stub);
 uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place);
 // Whether the model writes into its inputs, as the stub says: then none may be lent.
 bool tsb_stub_writes_inputs(const struct tsb_stub* stub);
+// How often a client cut a region short that the stub read, as the stub says.
+uint32_t tsb_stub_regions_lost(const struct tsb_stub* stub);
 // Frees the block of a batch and ends its loans. -EINVAL: the block was not allocated.
 int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot);
 bool tsb_stub_is_dead(const struct tsb_stub* stub);

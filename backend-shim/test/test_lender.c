@@ -229,6 +229,27 @@ static void test_file_that_has_grown(void) {
   close_client(&client);
 }
 
+static void test_files_that_were_lost_are_passed_on_anew(void) {
+  struct client client = open_client("lost");
+  struct tsb_loan first, second;
+  uint32_t region;
+  int fd;
+  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  for (uint32_t lost = 0; lost < 3; lost++) {
+    tsb_lender_note_lost(&lender, lost);
+    CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &first), 1);
+    CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+    CHECK_INT(region, first.region);
+    close(fd);
+    tsb_lender_note_lost(&lender, lost);  // no news
+    CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &second), 1);
+    CHECK_INT(second.region, first.region);
+    CHECK_INT(next_frame(&region, &fd), 0);
+  }
+  CHECK_INT(lender.count, 3);
+  close_client(&client);
+}
+
 static void test_file_that_no_array_holds(void) {
   struct client client = open_client("huge");
   struct tsb_loan loan;
@@ -326,6 +347,7 @@ int main(void) {
   test_lending();
   test_file_that_is_smaller_than_its_mapping();
   test_file_that_has_grown();
+  test_files_that_were_lost_are_passed_on_anew();
   test_file_that_no_array_holds();
   test_file_without_a_name();
   test_many_files();

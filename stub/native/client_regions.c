@@ -22,7 +22,7 @@ struct client_region {
 // accessed atomically; any thread may fault.
 static struct client_region regions[TSB_MAX_CLIENT_REGIONS];
 static uint32_t flags[TSB_CLIENT_FLAG_COUNT];
-static uint32_t* inputs_written;  // in the control region
+static struct tsb_control* control;
 static struct sigaction before_segv, before_bus;
 static bool handles;
 static uint64_t page_bytes;
@@ -67,7 +67,7 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
     tsb_store_seq_u32(&region->written, 1);
     tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 1);
     // Before the first private page is made: who is lent memory after this was seen has none of them. See lender.h.
-    tsb_store_seq_u32(inputs_written, 1);
+    tsb_store_seq_u32(&control->inputs_written, 1);
     mended = mprotect(region->base, region->bytes, PROT_READ | PROT_WRITE) == 0;
   } else if (region != NULL) {
     // All behind the page is missing, too.
@@ -75,6 +75,7 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
     uint64_t rest = region->bytes - (uint64_t)(page - region->base);
     tsb_store_seq_u32(&region->lost, 1);
     tsb_store_seq_u32(&flags[TSB_CLIENT_LOST], 1);
+    tsb_store_seq_u32(&control->regions_lost, tsb_load_seq_u32(&control->regions_lost) + 1);
     mended = mmap(page, rest, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
   }
   errno = kept;
@@ -85,7 +86,7 @@ static int client_regions__handle(struct tsb_link* link) {
   if (handles) return 0;
   struct sigaction action = {.sa_sigaction = client_regions__on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
-  inputs_written = &link->control->inputs_written;
+  control = link->control;
   page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
   if (sigaction(SIGSEGV, &action, &before_segv) != 0 || sigaction(SIGBUS, &action, &before_bus) != 0) return -errno;
   handles = true;

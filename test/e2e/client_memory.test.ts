@@ -196,6 +196,12 @@ describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
       status: 400,
       error: expect.stringMatching(/^Input 'IN' lies in a shared memory region that was cut short/),
     });
+    // Whole again, and used all the time.
+    fill(region, ramp(5, 4 * COUNT));
+    for (let i = 0; i < 3; i++) {
+      const sum = ramp(5, 4 * COUNT).reduce((all, value) => all + value);
+      expect((await send(model, { region, count: 4 * COUNT }, { case: "sum" })).out).toEqual(Int32Array.of(sum));
+    }
     const whole = await register(label("whole"), ramp(7));
     expect((await send(model, { region: whole })).out).toEqual(ramp(7));
     expect(stubOf(server, model)).toBe(stub);

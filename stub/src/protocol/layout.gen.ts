@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xf7d70073cbd53f00n;
+export const FINGERPRINT = 0xee5f259bcc985272n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 1;
@@ -65,6 +65,7 @@ export const CONTROL_INITIAL_BYTES = 32;
 export const CONTROL_GROWTH_BYTES = 40;
 export const CONTROL_WARM_BYTES = 48;
 export const CONTROL_INPUTS_WRITTEN = 64;
+export const CONTROL_REGIONS_LOST = 68;
 export const CONTROL_TO_STUB = 128;
 export const CONTROL_TO_SHIM = 256;
 export const CONTROL_TO_STUB_ENTRIES = 384;
