@@ -64,6 +64,12 @@ export default class OnnxModel implements TritonModel {
     this.#opened = await open(config, args);
     checkConfig(config, this.#opened.network);
     for (const warning of this.#opened.options.warnings) console.warn(warning);
+    const { maxRowsPerRun } = this.#opened.options;
+    if (maxRowsPerRun !== undefined && this.#opened.network.inputs.some(({ shape }) => shape[0] !== -1)) {
+      console.warn(
+        "MAX_ROWS_PER_RUN does nothing for this model: its file does not leave the first dimension of all inputs open.",
+      );
+    }
   }
 
   async execute(requests: InferenceRequest[]): Promise<ExecuteResult> {

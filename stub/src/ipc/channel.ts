@@ -87,10 +87,10 @@ export class Channel {
     this.#busy[0] = 1;
   }
 
-  /** The model executes no batch any more. */
-  settle(): void {
+  /** The model executes no batch any more. Returns whether it wrote into inputs that lie in clients' memory. */
+  settle(): boolean {
     this.#busy[0] = 0;
-    this.#memory.restoreInputs();
+    return this.#memory.restoreInputs();
   }
 
   #onControl(kind: number, payload: string, region: number): void {

@@ -90,11 +90,11 @@ describe("a region of a client", () => {
   });
 
   test("is restored only when the model wrote into one", () => {
-    memory.restoreInputs();
+    expect(memory.restoreInputs()).toBe(false);
     expect(native.restored).toBe(0);
     new Uint32Array(native.clientFlags)[0] = 1;
-    memory.restoreInputs();
-    memory.restoreInputs();
+    expect(memory.restoreInputs()).toBe(true);
+    expect(memory.restoreInputs()).toBe(false);
     expect(native.restored).toBe(1);
   });
 

@@ -167,9 +167,11 @@ export class SharedMemory {
     return isOfClient(region) && this.#native.isLost(region);
   }
 
-  /** No batch is being executed: drops what the model wrote into clients' regions. */
-  restoreInputs(): void {
-    if (this.#clientFlags[0] !== 0) this.#native.restore();
+  /** No batch is being executed: drops what the model wrote into clients' regions. Returns whether it wrote anything. */
+  restoreInputs(): boolean {
+    if (this.#clientFlags[0] === 0) return false;
+    this.#native.restore();
+    return true;
   }
 
   /** No batch uses the client's region any more: views that the model has kept become empty. */

@@ -42,6 +42,19 @@ test("a result is answered at once", () => {
   expect(channel).toMatchObject({ begun: 1, settled: 1 });
 });
 
+test("a model that writes into its inputs is warned once", () => {
+  const channel = new FakeChannel();
+  const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
+  const loop = new ExecuteLoop({ execute: all } as TritonModel, channel, answers, () => {});
+  const run = () => loop.run(fakeBatch([{ wants: [], requestedOutputs: [] }]));
+  run();
+  expect(logged()).toBe("");
+  channel.writes = true;
+  run();
+  run();
+  expect(logged()).toMatch(/^#WThe model writes into an input that lies in a client's shared memory\. [^#]*$/);
+});
+
 test("a promise is answered when it settles", async () => {
   let settle = (_result: unknown) => {};
   const { channel, answers } = run(

@@ -17,6 +17,7 @@ export class ExecuteLoop {
   readonly #onFailure: (error: unknown) => Answer;
   readonly #concurrency: number;
   #running = 0;
+  #hasWarned = false;
   /** Batches that the server handed over while the model was busy, so that nobody sleeps between two of them. */
   readonly #waiting: Batch[] = [];
 
@@ -83,13 +84,23 @@ export class ExecuteLoop {
     this.#send(batch, new Array<Answer>(batch.sources.length).fill(answer));
   }
 
+  #warnOfWriting(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    log(
+      "W",
+      "The model writes into an input that lies in a client's shared memory. The client does not see it, but from now on " +
+        "all inputs of this process are copied. Write into an output of allocateOutput() instead.",
+    );
+  }
+
   #send(batch: Batch, answers: readonly Answer[]): void {
     try {
       this.#channel.answerBatch(batch, answers, this.#onFailure);
     } catch (error) {
       this.#giveUp(error);
     }
-    if (--this.#running === 0) this.#channel.settle();
+    if (--this.#running === 0 && this.#channel.settle()) this.#warnOfWriting();
     const next = this.#waiting.shift();
     if (next !== undefined) this.run(next);
   }

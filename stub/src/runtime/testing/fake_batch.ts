@@ -40,6 +40,8 @@ export class FakeChannel {
   readonly answered: { batch: Batch; answers: readonly Answer[] }[] = [];
   /** How often the first batch was begun, and none was left to execute. */
   settled = 0;
+  /** Whether the model writes into inputs that lie in clients' memory. */
+  writes = false;
   begun = 0;
   /** What `answerBatch` throws, if anything. */
   failure: unknown;
@@ -54,7 +56,8 @@ export class FakeChannel {
     this.begun++;
   }
 
-  settle(): void {
+  settle(): boolean {
     this.settled++;
+    return this.writes;
   }
 }
