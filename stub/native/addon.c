@@ -146,6 +146,13 @@ static napi_value JS_isLost(napi_env env, napi_callback_info info) {
   return lost;
 }
 
+static napi_value JS_unguard(napi_env env, napi_callback_info info) {
+  struct tsb_addon* addon;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void**)&addon) != napi_ok) return NULL;
+  if (addon->connected) tsb_client_regions_unguard(&addon->link);
+  return NULL;
+}
+
 static napi_value JS_restore(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
@@ -219,7 +226,8 @@ NAPI_MODULE_INIT() {
   } METHODS[] = {{"connect", JS_connect},   {"start", JS_start},   {"hold", JS_hold}, {"region", JS_region},
                  {"view", JS_view},         {"detach", JS_detach}, {"allocate", JS_allocate},
                  {"free", JS_free},         {"send", JS_send},     {"sendControl", JS_sendControl},
-                 {"forget", JS_forget},     {"isLost", JS_isLost}, {"restore", JS_restore}};
+                 {"forget", JS_forget},     {"isLost", JS_isLost}, {"restore", JS_restore},
+                 {"unguard", JS_unguard}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

@@ -24,7 +24,14 @@ static struct client_region regions[TSB_MAX_CLIENT_REGIONS];
 static uint32_t flags[TSB_CLIENT_FLAG_COUNT];
 static struct tsb_control* control;
 static struct sigaction before_segv, before_bus;
-static bool handles;
+static bool handles, unguarded;
+// What was forgotten last: no memory, only addresses that stay good for a while.
+enum { ZOMBIE_COUNT = 64 };
+static struct {
+  uint8_t* base;
+  uint64_t bytes;
+} zombies[ZOMBIE_COUNT];
+static uint32_t next_zombie;
 static uint64_t page_bytes;
 
 uint32_t* tsb_client_regions_flags(void) { return flags; }
@@ -122,17 +129,41 @@ void tsb_client_regions_forget(struct tsb_link* link, uint32_t id) {
   struct client_region* slot = id == 0 ? NULL : client_regions__find(id);
   struct tsb_region* region = tsb_region_find(&link->regions, id);
   if (slot == NULL || region == NULL) return;
+  void* zeros = mmap(region->base, region->bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   tsb_store_seq_u32(&slot->id, 0);
+  if (zeros != MAP_FAILED) {
+    if (zombies[next_zombie].base != NULL) munmap(zombies[next_zombie].base, zombies[next_zombie].bytes);
+    zombies[next_zombie].base = region->base;
+    zombies[next_zombie].bytes = region->bytes;
+    next_zombie = (next_zombie + 1) % ZOMBIE_COUNT;
+    region->base = NULL;  // tsb_region_remove must not unmap it
+  }
   tsb_region_remove(&link->regions, region);
 }
 
+void tsb_client_regions_unguard(struct tsb_link* link) {
+  unguarded = true;
+  tsb_store_seq_u32(&link->control->inputs_written, 1);
+  for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
+    struct client_region* region = &regions[i];
+    if (region->id == 0) continue;
+    mprotect(region->base, region->bytes, PROT_READ | PROT_WRITE);
+    tsb_store_seq_u32(&region->written, 1);
+    tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 1);
+  }
+}
+
 void tsb_client_regions_restore(void) {
-  tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 0);
+  // Without a guard every batch may have written.
+  if (!unguarded) tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 0);
   for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
     struct client_region* region = &regions[i];
     if (region->id == 0 || tsb_load_acquire_u32(&region->written) == 0) continue;
-    mprotect(region->base, region->bytes, PROT_READ);
-    tsb_store_seq_u32(&region->written, 0);
+    if (!unguarded) {
+      mprotect(region->base, region->bytes, PROT_READ);
+      tsb_store_seq_u32(&region->written, 0);
+    }
     madvise(region->base, region->bytes, MADV_DONTNEED);
   }
 }

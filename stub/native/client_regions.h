@@ -21,8 +21,11 @@ enum { TSB_CLIENT_WRITTEN, TSB_CLIENT_LOST, TSB_CLIENT_FLAG_COUNT };
 
 // Takes a CLIENT_REGION frame. 0 or negative.
 int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message);
-// Unmaps a region; nothing may look at it any more. An unknown id is none of ours and is left alone.
+// Lets go of a region. A thread that still looks at it, for a model that goes on after its answer, finds zeros. An unknown id is
+// none of ours and is left alone.
 void tsb_client_regions_forget(struct tsb_link* link, uint32_t id);
+// Somebody else is about to handle the signals: regions become writable at once, and no input is lent from here on.
+void tsb_client_regions_unguard(struct tsb_link* link);
 // Drops what the model wrote into clients' regions.
 void tsb_client_regions_restore(void);
 // Whether the client cut the file of this region short.

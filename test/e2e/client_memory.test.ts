@@ -19,6 +19,7 @@ ${parameters}`,
   files: {
     "1/model.ts": `
 import { setTimeout as sleep } from "node:timers/promises";
+import { brotliCompress } from "node:zlib";
 import { InferenceResponse, Tensor, type InferenceRequest } from "triton-typescript";
 export default class Reader {
   #kept = new Int32Array(1);
@@ -30,9 +31,12 @@ export default class Reader {
     const out = (values: Int32Array) => new InferenceResponse([new Tensor("OUT", values, [values.length])]);
     const { case: name, wait } = request.parameters;
     if (name === "kept") return out(Int32Array.of(this.#kept.length));
-    this.#kept = data;
+    if (name !== "answer_kept") this.#kept = data;
+    if (name === "compress") brotliCompress(data, () => {});
+    if (name === "answer_kept") return out(this.#kept);
+    if (name === "handle") process.on("SIGSEGV", () => {});
     if (name === "sum") return out(Int32Array.of(data.reduce((sum, value) => sum + value, 0)));
-    if (name === "write") for (let i = 0; i < data.length; i++) data[i]! += 1;
+    if (name === "write" || name === "handle") for (let i = 0; i < data.length; i++) data[i]! += 1;
     if (wait !== undefined) await sleep(Number(wait));
     const other = request.optionalInput("OTHER", "INT32");
     if (name === "both") {
@@ -232,11 +236,15 @@ describe.each(["reader", "strict", "overlapping"])("%s writes into its inputs", 
 describe("a fresh process", () => {
   // Each of these is about the first write into an input, which a process sees once.
   const fresh = async (model: string) => {
+    const before = stubOf(server, model);
     for (const action of ["unload", "load"]) {
       const { status } = await requestJson(`${server.url}/v2/repository/models/${model}/${action}`, {});
       expect(status).toBe(200);
     }
-    await until(async () => (await fetch(`${server.url}/v2/models/${model}/ready`)).ok, `${model} to be ready`);
+    const isFresh = async () =>
+      ![undefined, before].includes(stubOf(server, model)) &&
+      (await fetch(`${server.url}/v2/models/${model}/ready`)).ok;
+    await until(isFresh, `${model} to be ready in a new process`);
   };
 
   test("two inputs of the same bytes: what is written into one does not show in the other", async () => {
@@ -283,6 +291,40 @@ describe("a fresh process", () => {
       await unregister(region);
     },
   );
+
+  test("a model that handles the signals itself may write into its inputs", async () => {
+    await fresh("reader");
+    const region = await register("handled", ramp(1));
+    expect((await send("reader", { region })).out).toEqual(ramp(1));
+    for (let i = 0; i < 3; i++) {
+      expect((await send("reader", { region }, { case: i === 0 ? "handle" : "write" })).out).toEqual(ramp(2));
+      expect(held(region)).toEqual(ramp(1));
+      expect((await send("reader", { region })).out).toEqual(ramp(1));
+    }
+    await unregister(region);
+  });
+
+  test("what goes on with an input after the answer, and a view that is answered too late, harm nobody", async () => {
+    await fresh("reader");
+    const count = 1 << 21;
+    const large = Int32Array.from({ length: count }, (_, i) => Math.imul(i, 0x9e3779b1));
+    const region = await register("later", large);
+    await send("reader", { region, count }, { case: "compress" });
+    const stub = stubOf(server, "reader");
+    await until(() => !isMapped("reader", region), "the end of the mapping");
+    const other = await register("late", ramp(1));
+    const replies = await Promise.all(
+      ["answer_kept", "plain", "plain"].map((name) => send("reader", { region: other }, { case: name })),
+    );
+    expect(replies.map(({ status, out }) => [status, out.length])).toEqual([
+      [200, 0],
+      [200, COUNT],
+      [200, COUNT],
+    ]);
+    expect(stubOf(server, "reader")).toBe(stub);
+    await unregister(region);
+    await unregister(other);
+  });
 
   test("a view that is kept is empty once the region is gone", async () => {
     await fresh("reader");

@@ -82,6 +82,11 @@ export class Channel {
     batch.close();
   }
 
+  /** The model is about to handle the signals by which writes into clients' memory are noticed. */
+  unguard(): void {
+    this.#native.unguard();
+  }
+
   /** The model begins to execute a batch. */
   begin(): void {
     this.#busy[0] = 1;

@@ -49,6 +49,8 @@ export interface Native {
   isLost(region: number): boolean;
   /** Drops what the model wrote into clients' regions, which nobody but this process has seen. */
   restore(): void;
+  /** Somebody else is about to handle SIGSEGV or SIGBUS, which are ours: regions of clients become writable, and no more come. */
+  unguard(): void;
   sendControl(kind: number, payload: string): void;
 }
 

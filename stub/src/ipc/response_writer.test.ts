@@ -175,6 +175,17 @@ test("a batch larger than the outbox", () => {
   expect(native.sent.map(({ request }) => request)).toEqual(Array.from({ length: 600 }, (_, i) => i));
 });
 
+test("a view whose buffer is gone is an empty output, and nobody else's answer is lost", () => {
+  const kept = new Float32Array(2);
+  structuredClone(kept.buffer, { transfer: [kept.buffer] });
+  const [first, second] = send([
+    answer([new Tensor("X", kept, [0])]),
+    answer([new Tensor("X", new Float32Array(1), [1])]),
+  ]);
+  expect(first!.outputs[0]!.shape).toEqual([0]);
+  expect(second!.outputs[0]!.bytes).toHaveLength(4);
+});
+
 describe("inputs that lie in a client's region", () => {
   const written = () => new Uint32Array(native.clientFlags);
   /** Two requests, whose inputs follow one another in the client's region. */

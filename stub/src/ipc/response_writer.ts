@@ -320,5 +320,6 @@ function copyOutput(region: Region, offset: number, output: Tensor): void {
     return;
   }
   const { buffer, byteOffset, byteLength } = output.data;
+  if (byteLength === 0) return; // a view that was kept too long has a buffer that cannot be looked at
   region.u8.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
 }

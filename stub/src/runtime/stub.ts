@@ -41,6 +41,9 @@ class Stub {
       onIdle: collectGarbage,
       onBroken: giveUp,
     });
+    process.on("newListener", (event) => {
+      if (event === "SIGSEGV" || event === "SIGBUS") this.#channel.unguard();
+    });
     process.on("beforeExit", () => this.#onNothingLeft());
   }
 

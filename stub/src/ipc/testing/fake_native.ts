@@ -58,6 +58,8 @@ export class FakeNative implements Native {
     this.forgotten.push(region);
   }
 
+  unguard(): void {}
+
   restore(): void {
     this.restored++;
     new Uint32Array(this.clientFlags)[0] = 0;
