@@ -29,7 +29,7 @@ enum tsb_instance_state {
 // How often the time limits of batches in flight are looked at.
 enum { TSB_CHECK_TIME_MS = 1000 };
 // With more hurry than this, requests are a crowd, and cores have better things to do than to wait for one of them.
-enum { TSB_HURRY_ALL = 1 << 16, TSB_HURRY_OF_CROWD = TSB_HURRY_ALL * 2 / 5 };
+enum { TSB_HURRY_ALL = 1 << 16, TSB_HURRY_OF_CROWD = TSB_HURRY_ALL / 5 };
 // Batches that may wait in the stub at most while the model executes others.
 enum { TSB_MAX_PREFETCH = 4 };
 
