@@ -11,8 +11,6 @@ interface Aim {
   text: string;
   /** The cells that it speaks of. */
   cells(cell: Cell): boolean;
-  /** Whose figures are judged, the counterparts of the numpy identity unless said otherwise. */
-  subjects?: readonly SubjectName[];
   ratio(cell: Cell, name: SubjectName): Spread | undefined;
   limit: Limit;
 }
@@ -79,7 +77,5 @@ export const AIMS: readonly Aim[] = [
 ];
 
 export function identityVerdicts(cells: readonly Cell[]): Verdict[] {
-  return AIMS.flatMap((aim) =>
-    verdict(aim.text, findings(cells.filter(aim.cells), aim.subjects ?? JUDGED, aim.ratio), aim.limit),
-  );
+  return AIMS.flatMap((aim) => verdict(aim.text, findings(cells.filter(aim.cells), JUDGED, aim.ratio), aim.limit));
 }

@@ -21,7 +21,7 @@ extern char** environ;
 
 enum { HELLO_TIMEOUT_MS = 10000 };
 
-static struct tsb_control* stub__control(struct tsb_stub* stub) {
+static struct tsb_control* stub__control(const struct tsb_stub* stub) {
   return (struct tsb_control*)stub->regions.regions[0].base;
 }
 
@@ -206,16 +206,12 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   return NULL;
 }
 
-static const struct tsb_control* stub__words(const struct tsb_stub* stub) {
-  return (const struct tsb_control*)stub->regions.regions[0].base;
-}
-
 bool tsb_stub_writes_inputs(const struct tsb_stub* stub) {
-  return tsb_load_acquire_u32(&stub__words(stub)->inputs_written) != 0;
+  return tsb_load_acquire_u32(&stub__control(stub)->inputs_written) != 0;
 }
 
 uint32_t tsb_stub_regions_lost(const struct tsb_stub* stub) {
-  return tsb_load_acquire_u32(&stub__words(stub)->regions_lost);
+  return tsb_load_acquire_u32(&stub__control(stub)->regions_lost);
 }
 
 int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot) {
