@@ -230,7 +230,7 @@ bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
 // time there is nothing else to do.
 static int answers__wait_awake(struct tsb_instance* instance, struct tsb_ring* ring) {
   uint64_t expected_ns = 2 * instance->recent_compute_ns;
-  bool calm = instance->hurry < TSB_HURRY_OF_CROWD && expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS;
+  bool calm = tsb_instance_is_calm(instance) && expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS;
   return tsb_ring_spin(ring) || (calm && tsb_ring_spin_calmly(ring, expected_ns));
 }
 

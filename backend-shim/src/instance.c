@@ -283,7 +283,7 @@ static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct 
   slot->batch_size = tsb_encoder_write(&instance->encoder, slot->block.base, slot->block.region, slot->block.offset,
                                        instance->model->max_batch_size > 0);
   struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE,
-                            .flags = instance->hurry < TSB_HURRY_OF_CROWD ? TSB_EXECUTE_CALM : 0,
+                            .flags = tsb_instance_is_calm(instance) ? TSB_EXECUTE_CALM : 0,
                             .batch = (uint32_t)(slot - instance->batches.slots),
                             .generation = slot->generation,
                             .place = {slot->block.region, 0, slot->block.offset, bytes}};

@@ -77,6 +77,10 @@ void tsb_instance_execute(struct tsb_instance* instance, TRITONBACKEND_Request**
 TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance);
 
 // --- Between instance.c, answers.c and supervisor.c ---
+// Whether requests come few at a time. The executing thread's to ask.
+static inline bool tsb_instance_is_calm(const struct tsb_instance* instance) {
+  return instance->hurry < TSB_HURRY_OF_CROWD;
+}
 // Starts a stub for this instance and runs the model's initialize.
 TRITONSERVER_Error* tsb_instance_start_stub(struct tsb_instance* instance, struct tsb_stub** stub);
 // Reads all answers that are there; the caller holds `reading`. Negative: the stub broke the protocol and was killed.

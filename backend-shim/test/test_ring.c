@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -187,6 +189,41 @@ static void test_spinning_calmly(void) {
   close_ring(fixture);
 }
 
+// Instead of the system's: somebody else computes on the core, and it comes back late.
+static long yield_takes_ns;
+static int yields;
+int sched_yield(void) {
+  struct timespec time = {.tv_nsec = yield_takes_ns};
+  yields++;
+  if (yield_takes_ns > 0) nanosleep(&time, NULL);
+  return 0;
+}
+
+static int calm_spins_without_a_yield(struct fixture* fixture) {
+  int count = 0;
+  for (yields = 0; count < 100000; count++) {
+    CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, 10), 0);
+    if (yields > 0) break;
+  }
+  return count;
+}
+
+static void test_a_core_that_somebody_computes_on_is_not_waited_on(void) {
+  struct fixture* fixture = open_ring();
+  yield_takes_ns = 1000000;
+  CHECK_INT(calm_spins_without_a_yield(fixture), 0);
+  int before = 0;
+  for (int i = 0; i < 8; i++) {  // each time the core was away for long, it is tried less often, up to a limit
+    int count = calm_spins_without_a_yield(fixture);
+    CHECK(i == 0 ? count == 64 : count == (before < 4096 ? 2 * before : 4096));
+    before = count;
+  }
+  yield_takes_ns = 0;
+  CHECK_INT(calm_spins_without_a_yield(fixture), 4096);
+  CHECK_INT(calm_spins_without_a_yield(fixture), 0);  // nobody does any more
+  close_ring(fixture);
+}
+
 static void test_spinning_ends(void) {
   struct fixture* fixture = open_ring();
   struct tsb_entry entry = {0}, taken;
@@ -221,6 +258,7 @@ int main(void) {
   test_the_waker_that_sleeps_is_woken();
   test_a_sleep_is_ended_once();
   test_spinning_calmly();
+  test_a_core_that_somebody_computes_on_is_not_waited_on();
   test_spinning_ends();
   return 0;
 }
