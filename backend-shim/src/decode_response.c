@@ -61,12 +61,33 @@ static TRITONSERVER_Error* decode__mismatch(const struct tsb_io* io, const struc
                        (unsigned long long)tensor->place.bytes);
 }
 
-static const uint8_t* decode__resolve(const struct tsb_response_source* source, const struct tsb_place* place) {
-  if (place->bytes == 0) return NULL;
-  if ((place->region & TSB_REGION_OF_STUB) == 0 && (place->region & TSB_REGION_OF_CLIENT) != 0) {
-    return tsb_loans_resolve(source->loans, source->request, place);
+static bool decode__is_of_client(const struct tsb_place* place) {
+  return (place->region & TSB_REGION_OF_STUB) == 0 && (place->region & TSB_REGION_OF_CLIENT) != 0;
+}
+
+static bool decode__is_readable(const struct tsb_response_source* source, const struct tsb_place* place) {
+  return decode__is_of_client(place) ? tsb_loans_hold(source->loans, source->request, place)
+                                     : tsb_stub_resolve(source->stub, place) != NULL;
+}
+
+static int decode__copy(const struct tsb_response_source* source, const struct tsb_place* place, void* buffer) {
+  int status = tsb_loans_save(source->loans, source->request, source->stub->lender.maps_fd, buffer, place->bytes);
+  if (status < 0) return status;
+  if (decode__is_of_client(place)) return tsb_loans_copy(source->loans, source->request, place, buffer);
+  const uint8_t* data = tsb_stub_resolve(source->stub, place);
+  if (data == NULL) return -ENOENT;
+  memcpy(buffer, data, place->bytes);
+  return 0;
+}
+
+static TRITONSERVER_Error* decode__copy_error(const struct tsb_io* io, int status) {
+  if (status == -ENOMEM) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while sending output '%s'.", io->name);
   }
-  return tsb_stub_resolve(source->stub, place);
+  return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                       "The input that the model answers with in output '%s' lies in a shared memory region that was cut short "
+                       "while the request was served. Keep the region at its size until it is unregistered.",
+                       io->name);
 }
 
 static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const struct tsb_response_source* source,
@@ -83,7 +104,7 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return decode__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return decode__mismatch(io, tensor);
-  if (bytes > 0 && decode__resolve(source, &tensor->place) == NULL) return decode__mismatch(io, tensor);
+  if (bytes > 0 && !decode__is_readable(source, &tensor->place)) return decode__mismatch(io, tensor);
   TRITONBACKEND_Output* output;
   void* buffer;
   TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
@@ -96,10 +117,9 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
                          "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
                          io->name);
   }
-  if (tsb_loans_save(source->loans, source->request, buffer, bytes) < 0) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while sending output '%s'.", io->name);
-  }
-  if (bytes > 0) memcpy(buffer, decode__resolve(source, &tensor->place), bytes);
+  int status = bytes > 0 ? decode__copy(source, &tensor->place, buffer) : 0;
+  if (status == -ENOENT) return decode__mismatch(io, tensor);
+  if (status < 0) return decode__copy_error(io, status);
   // Checked in Triton's buffer: the stub could change its own after a check.
   if (element_bytes == 0 && !decode__bytes_fit(buffer, bytes, elements)) return decode__mismatch(io, tensor);
   return NULL;

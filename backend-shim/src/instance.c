@@ -249,8 +249,8 @@ static int instance__lend(void* context, uint32_t request, const void* data, uin
   struct tsb_stub* stub = lending->stub;
   struct tsb_loan loan;
   pthread_mutex_lock(&stub->memory_lock);
-  tsb_lender_note_lost(&stub->lender, tsb_stub_regions_lost(stub));
-  int status = tsb_lender_lend(&stub->lender, data, bytes, &loan);
+  int status = tsb_lender_note_lost(&stub->lender, tsb_stub_regions_lost(stub));
+  if (status == 0) status = tsb_lender_lend(&stub->lender, data, bytes, &loan);
   if (status > 0) {
     loan.request = request;
     if (instance__is_lent(lending->instance, lending->slot, &loan) || tsb_loans_add(&lending->slot->loans, &loan) < 0) {

@@ -30,10 +30,18 @@ static struct tsb_client_file* lender__find(struct tsb_lender* lender, const str
   return NULL;
 }
 
+void tsb_lender_free(struct tsb_lender* lender) {
+  for (uint32_t i = 0; i < lender->count; i++) {
+    if (lender->files[i].fd >= 0) close(lender->files[i].fd);
+  }
+  lender->count = 0;
+}
+
 static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file) {
   int status = 0;
   if (file->region != 0) {
     status = tsb_channel_send(lender->channel, TSB_CONTROL_FORGET_REGION, file->region, NULL, 0, NULL, 0, SEND_TIMEOUT_MS);
+    close(file->fd);
   }
   *file = lender->files[--lender->count];
   return status;
@@ -44,11 +52,13 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
                        struct tsb_client_file** added) {
   if (lender->count == TSB_MAX_CLIENT_FILES) return 0;
   struct tsb_client_file* file = &lender->files[lender->count++];
-  *file = (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns()};
+  *file = (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns(), .fd = -1};
   *added = file;
   int fd = tsb_mapping_open(lender->maps_fd, mapping, data, &file->bytes);
   if (fd < 0) return 0;
   int status = 0;
+  // What the file lacks already is noticed in the stub, which fails the request; a copy here would end the server.
+  if (file->bytes < mapping->end) file->bytes = mapping->end;
   if (file->bytes <= MAX_FILE_BYTES && lender->next_region < TSB_REGION_OF_STUB) {
     char bytes[24];
     uint32_t region = lender->next_region++;
@@ -57,14 +67,24 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
                               SEND_TIMEOUT_MS);
     if (status == 0) file->region = region;
   }
-  close(fd);
+  if (file->region != 0) {
+    file->fd = fd;
+  } else {
+    close(fd);
+  }
   return status;
 }
 
-void tsb_lender_note_lost(struct tsb_lender* lender, uint32_t lost) {
-  if (lender->lost == lost) return;
+int tsb_lender_note_lost(struct tsb_lender* lender, uint32_t lost) {
+  if (lender->lost == lost) return 0;
   lender->lost = lost;
-  for (uint32_t i = 0; i < lender->count; i++) lender->files[i].inode = 0;  // no file's; they are idle from here on
+  for (uint32_t i = lender->count; i > 0; i--) {
+    struct tsb_client_file* file = &lender->files[i - 1];
+    file->inode = 0;  // no file's: what is still lent is not lent again, and soon idle
+    int status = file->loans > 0 ? 0 : lender__forget(lender, file);
+    if (status < 0) return status;
+  }
+  return 0;
 }
 
 int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes, struct tsb_loan* loan) {
@@ -77,8 +97,13 @@ int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes,
     int status = lender__add(lender, &mapping, data, &file);
     if (status < 0) return status;
   }
-  if (file == NULL || file->region == 0 || mapping.offset + bytes > file->bytes) return 0;
-  *loan = (struct tsb_loan){.region = file->region, .offset = mapping.offset, .bytes = bytes, .data = data};
+  if (file == NULL || file->region == 0) return 0;
+  *loan = (struct tsb_loan){.region = file->region,
+                            .fd = file->fd,
+                            .device = mapping.device,
+                            .inode = mapping.inode,
+                            .offset = mapping.offset,
+                            .bytes = bytes};
   file->loans++;
   return 1;
 }
@@ -110,7 +135,7 @@ int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns) {
 bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan) {
   for (uint32_t i = 0; i < loans->count; i++) {
     const struct tsb_loan* other = &loans->items[i];
-    if (other->region == loan->region && loan->offset < other->offset + other->bytes &&
+    if (other->inode == loan->inode && other->device == loan->device && loan->offset < other->offset + other->bytes &&
         other->offset < loan->offset + loan->bytes) {
       return true;
     }
@@ -130,28 +155,69 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
   return 0;
 }
 
-int tsb_loans_save(struct tsb_loans* loans, uint32_t request, const void* buffer, uint64_t bytes) {
-  uintptr_t begin = (uintptr_t)buffer;
-  for (uint32_t i = 0; i < loans->count; i++) {
-    struct tsb_loan* loan = &loans->items[i];
-    uintptr_t data = (uintptr_t)loan->data;
-    if (loan->request != request || data >= begin + bytes || begin >= data + loan->bytes) continue;
-    uint8_t* copy = malloc(loan->bytes);
-    if (copy == NULL) return -ENOMEM;
-    memcpy(copy, loan->data, loan->bytes);
-    loan->data = loan->saved = copy;
+// Copies a part of a loan, from `at` on.
+static int loan__copy(const struct tsb_loan* loan, uint64_t at, void* target, uint64_t bytes) {
+  if (loan->saved != NULL) {
+    memcpy(target, loan->saved + at, bytes);
+    return 0;
+  }
+  for (uint64_t done = 0; done < bytes;) {
+    ssize_t got = pread(loan->fd, (uint8_t*)target + done, bytes - done, (off_t)(loan->offset + at + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return -ENODATA;  // or EFAULT: the target is the client's, too
+    done += (uint64_t)got;
   }
   return 0;
 }
 
-const uint8_t* tsb_loans_resolve(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
+static int loan__save(struct tsb_loan* loan) {
+  uint8_t* saved = malloc(loan->bytes);
+  if (saved == NULL) return -ENOMEM;
+  int status = loan__copy(loan, 0, saved, loan->bytes);
+  if (status < 0) {
+    free(saved);
+    return status;
+  }
+  loan->saved = saved;
+  return 0;
+}
+
+int tsb_loans_save(struct tsb_loans* loans, uint32_t request, int maps_fd, const void* buffer, uint64_t bytes) {
+  struct tsb_mapping mapping;
+  bool asked = false;
+  for (uint32_t i = 0; i < loans->count; i++) {
+    struct tsb_loan* loan = &loans->items[i];
+    if (loan->request != request || loan->saved != NULL) continue;
+    // By file, not by address: a client may register a file twice.
+    if (!asked && tsb_mapping_find(maps_fd, &mapping, buffer, bytes) < 0) return 0;
+    asked = true;
+    if (loan->inode != mapping.inode || loan->device != mapping.device || loan->offset >= mapping.offset + bytes ||
+        mapping.offset >= loan->offset + loan->bytes) {
+      continue;
+    }
+    int status = loan__save(loan);
+    if (status < 0) return status;
+  }
+  return 0;
+}
+
+static const struct tsb_loan* loans__find(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
   for (uint32_t i = 0; i < loans->count; i++) {
     const struct tsb_loan* loan = &loans->items[i];
     if (loan->request != request || loan->region != place->region) continue;
     if (place->offset < loan->offset || place->offset - loan->offset > loan->bytes) continue;
-    if (place->bytes <= loan->bytes - (place->offset - loan->offset)) return loan->data + (place->offset - loan->offset);
+    if (place->bytes <= loan->bytes - (place->offset - loan->offset)) return loan;
   }
   return NULL;
+}
+
+bool tsb_loans_hold(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
+  return loans__find(loans, request, place) != NULL;
+}
+
+int tsb_loans_copy(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place, void* target) {
+  const struct tsb_loan* loan = loans__find(loans, request, place);
+  return loan == NULL ? -ENOENT : loan__copy(loan, place->offset - loan->offset, target, place->bytes);
 }
 
 void tsb_loans_free(struct tsb_loans* loans) {

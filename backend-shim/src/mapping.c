@@ -55,7 +55,8 @@ int tsb_mapping_find(int maps_fd, struct tsb_mapping* mapping, const void* data,
   if (address < query.start || address >= query.end || bytes > query.end - address) return -ENOENT;
   *mapping = (struct tsb_mapping){.device = makedev(query.device_major, query.device_minor),
                                   .inode = query.inode,
-                                  .offset = query.offset + (address - query.start)};
+                                  .offset = query.offset + (address - query.start),
+                                  .end = query.offset + (query.end - query.start)};
   return 0;
 }
 

@@ -9,6 +9,7 @@
 struct tsb_mapping {
   uint64_t device, inode;  // of the file
   uint64_t offset;         // of the first byte, in the file
+  uint64_t end;            // of the mapping, in the file, which may be shorter
 };
 
 // A descriptor to ask with, for the functions below, or negative.

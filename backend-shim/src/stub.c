@@ -268,6 +268,7 @@ void tsb_stub_destroy(struct tsb_stub* stub) {
   tsb_log_pipe_close(&stub->err, stub->name);
   if (stub->pidfd >= 0) close(stub->pidfd);
   if (stub->channel >= 0) close(stub->channel);
+  tsb_lender_free(&stub->lender);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);
   for (int i = 0; i < TSB_WAKER_COUNT; i++) {
     if (stub->wake_shim_fds[i] >= 0) close(stub->wake_shim_fds[i]);

@@ -307,7 +307,9 @@ static void test_the_batch_dimension_counts(void) {
 static void test_inputs_that_are_answered(void) {
   static const float data[] = {0.5f, 1.5f, 2.5f, 3.5f};
   enum { CLIENT = 5 | TSB_REGION_OF_CLIENT };
-  struct tsb_loan loan = {.region = CLIENT, .request = 1, .offset = 4096, .bytes = 16, .data = (const uint8_t*)data};
+  int fd = memfd_create("client", MFD_CLOEXEC);
+  CHECK_INT(pwrite(fd, data, sizeof data, 4096), sizeof data);
+  struct tsb_loan loan = {.region = CLIENT, .request = 1, .fd = fd, .offset = 4096, .bytes = 16};
   struct tsb_place where = place(sizeof(struct record));
   bool success;
   CHECK_INT(tsb_loans_add(&loans, &loan), 0);
@@ -323,6 +325,9 @@ static void test_inputs_that_are_answered(void) {
   loans.items[0].request = 0;  // another request of the batch, which may be gone
   answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "which do not fit together");
   loans.items[0].request = 1;
+  CHECK_INT(ftruncate(fd, 4100), 0);
+  answer_is_error(&where, TRITONSERVER_ERROR_INVALID_ARG, "a shared memory region that was cut short");
+  close(fd);
   // A record is never in a client's memory.
   refuse_record(&(struct tsb_place){.region = CLIENT, .offset = 4096, .bytes = 16}, "a record in a client's memory");
   tsb_loans_free(&loans);

@@ -136,7 +136,7 @@ static void test_lending(void) {
   CHECK_INT(tsb_lender_lend(&lender, client.base + 64, TSB_LEND_MIN_BYTES, &loan), 1);
   CHECK_INT(loan.offset, 64);
   CHECK_INT(loan.bytes, TSB_LEND_MIN_BYTES);
-  CHECK(loan.data == client.base + 64);
+  CHECK_INT(loan.inode, lender.files[0].inode);
   CHECK_INT(tsb_loans_add(&loans, &loan), 0);
   CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
   CHECK_INT(region, loan.region);
@@ -173,40 +173,101 @@ static void test_lending(void) {
   tsb_loans_free(&loans);
 }
 
+// A loan of 16 KiB blocks of the client's file, as tsb_lender_lend makes it.
+static struct tsb_loan blocks_of(const struct client* client, uint32_t request, uint32_t first, uint32_t count) {
+  struct stat info;
+  CHECK_INT(fstat(client->fd, &info), 0);
+  return (struct tsb_loan){.region = 7,
+                           .request = request,
+                           .fd = client->fd,
+                           .device = info.st_dev,
+                           .inode = info.st_ino,
+                           .offset = first * (uint64_t)TSB_LEND_MIN_BYTES,
+                           .bytes = count * (uint64_t)TSB_LEND_MIN_BYTES};
+}
+
+static struct tsb_place place_of(const struct tsb_loan* loan) {
+  return (struct tsb_place){.region = loan->region, .offset = loan->offset, .bytes = loan->bytes};
+}
+
 static void test_saving(void) {
-  uint8_t data[100];
-  struct tsb_loans loans = {0};
-  for (int i = 0; i < 100; i++) data[i] = (uint8_t)i;
-  for (uint32_t i = 0; i < 3; i++) {
-    struct tsb_loan loan = {.region = 7, .request = i / 2, .offset = i * 30u, .bytes = 30, .data = data + i * 30};
-    CHECK_INT(tsb_loans_add(&loans, &loan), 0);
-  }
+  enum { BLOCK = TSB_LEND_MIN_BYTES };
+  struct client client = open_client("saving");
+  static uint8_t copy[2 * BLOCK], own[BLOCK];
+  for (int i = 0; i < BYTES; i++) client.base[i] = (uint8_t)(i / BLOCK);
+  // Also under another address, as a client may register a file twice.
+  uint8_t* alias = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
+  CHECK(alias != MAP_FAILED);
+  uint8_t* const BASES[] = {client.base, alias};
   tsb_lender_init(&lender, maps_fd, sockets[0]);
-  CHECK_INT(tsb_loans_save(&loans, 0, data + 90, 10), 0);  // beside all of them
-  for (int i = 0; i < 3; i++) CHECK(loans.items[i].saved == NULL);
-  CHECK_INT(tsb_loans_save(&loans, 0, data + 29, 31), 0);  // the end of the first, and the second; the third is another request's
-  memset(data, 0xee, sizeof data);
-  CHECK(loans.items[2].saved == NULL);
-  for (uint32_t i = 0; i < 2; i++) {
-    const uint8_t* found = tsb_loans_resolve(&loans, 0, &(struct tsb_place){.region = 7, .offset = i * 30u, .bytes = 30});
-    CHECK(found != NULL && found == loans.items[i].saved);
-    CHECK_INT(found[0], i * 30);
-    CHECK_INT(found[29], i * 30 + 29);
+  for (int i = 0; i < 2; i++) {
+    struct tsb_loans loans = {0};
+    for (uint32_t j = 0; j < 3; j++) {  // the last is another request's
+      struct tsb_loan loan = blocks_of(&client, j / 2, j, 1);
+      CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+    }
+    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, own, BLOCK), 0);                      // no file
+    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, BASES[i] + 3 * BLOCK, BLOCK), 0);     // beside all of them
+    for (int j = 0; j < 3; j++) CHECK(loans.items[j].saved == NULL);
+    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, BASES[i] + BLOCK - 1, 2 * BLOCK), 0);  // touches all of them
+    CHECK(loans.items[0].saved != NULL && loans.items[1].saved != NULL && loans.items[2].saved == NULL);
+    memset(client.base, 0xee, 3 * BLOCK);
+    for (uint32_t j = 0; j < 2; j++) {
+      struct tsb_place place = place_of(&loans.items[j]);
+      CHECK_INT(tsb_loans_copy(&loans, 0, &place, copy), 0);
+      CHECK(copy[0] == j && copy[BLOCK - 1] == j);
+    }
+    tsb_lender_return(&lender, &loans);  // frees what was saved
+    tsb_loans_free(&loans);
+    for (int j = 0; j < 3 * BLOCK; j++) client.base[j] = (uint8_t)(j / BLOCK);
   }
-  tsb_lender_return(&lender, &loans);  // frees what was saved
+  munmap(alias, BYTES);
+  close_client(&client);
+}
+
+static void test_copying(void) {
+  enum { BLOCK = TSB_LEND_MIN_BYTES };
+  struct client client = open_client("copying"), other = open_client("target");
+  static uint8_t copy[4 * BLOCK];
+  struct tsb_loans loans = {0};
+  struct tsb_loan loan = blocks_of(&client, 1, 2, 4);
+  for (int i = 0; i < BYTES; i++) client.base[i] = (uint8_t)(i / BLOCK);
+  CHECK_INT(tsb_loans_add(&loans, &loan), 0);
+  struct tsb_place part = {.region = 7, .offset = 3 * BLOCK, .bytes = 2 * BLOCK};
+  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
+  CHECK(copy[0] == 3 && copy[BLOCK] == 4 && copy[2 * BLOCK] == 0);
+  CHECK_INT(tsb_loans_copy(&loans, 0, &part, copy), -ENOENT);
+  // The client cuts its file short while it is lent: through its mapping the bytes could not be read without a SIGBUS.
+  CHECK_INT(ftruncate(client.fd, 4 * BLOCK), 0);
+  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), -ENODATA);
+  CHECK_INT(tsb_loans_save(&loans, 1, maps_fd, client.base + 2 * BLOCK, BLOCK), -ENODATA);
+  CHECK(loans.items[0].saved == NULL);
+  part.bytes = BLOCK;
+  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
+  // Nor does the target have to be there.
+  CHECK_INT(ftruncate(other.fd, 0), 0);
+  CHECK_INT(tsb_loans_copy(&loans, 1, &part, other.base), -ENODATA);
   tsb_loans_free(&loans);
+  close_client(&client);
+  close_client(&other);
 }
 
 static void test_file_that_is_smaller_than_its_mapping(void) {
   struct client client = open_client("short");
   struct tsb_loan loan;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
-  CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
-  CHECK_INT(tsb_lender_lend(&lender, client.base, 2 * TSB_LEND_MIN_BYTES, &loan), 0);
-  uint32_t region;
-  int fd;
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
-  close(fd);
+  static const off_t SIZES[] = {TSB_LEND_MIN_BYTES, 0};
+  for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+    tsb_lender_init(&lender, maps_fd, sockets[0]);
+    CHECK_INT(ftruncate(client.fd, SIZES[i]), 0);
+    // It is lent all the same: the stub finds out what is missing and fails the request. A copy here would end the server.
+    CHECK_INT(tsb_lender_lend(&lender, client.base, 2 * TSB_LEND_MIN_BYTES, &loan), 1);
+    CHECK_INT(lender.files[0].bytes, BYTES);
+    uint32_t region;
+    int fd;
+    CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+    close(fd);
+    tsb_lender_free(&lender);
+  }
   close_client(&client);
 }
 
@@ -217,9 +278,12 @@ static void test_file_that_has_grown(void) {
   int fd;
   tsb_lender_init(&lender, maps_fd, sockets[0]);
   CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
-  CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &first), 1);
+  uint8_t* part = mmap(NULL, TSB_LEND_MIN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
+  CHECK(part != MAP_FAILED);
+  CHECK_INT(tsb_lender_lend(&lender, part, TSB_LEND_MIN_BYTES, &first), 1);
   CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
   close(fd);
+  munmap(part, TSB_LEND_MIN_BYTES);
   CHECK_INT(ftruncate(client.fd, BYTES), 0);
   CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &second), 1);
   CHECK(second.region != first.region);  // what the stub has mapped is too short
@@ -236,17 +300,22 @@ static void test_files_that_were_lost_are_passed_on_anew(void) {
   int fd;
   tsb_lender_init(&lender, maps_fd, sockets[0]);
   for (uint32_t lost = 0; lost < 3; lost++) {
-    tsb_lender_note_lost(&lender, lost);
+    CHECK_INT(tsb_lender_note_lost(&lender, lost), 0);
     CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &first), 1);
     CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
     CHECK_INT(region, first.region);
     close(fd);
-    tsb_lender_note_lost(&lender, lost);  // no news
+    CHECK_INT(tsb_lender_note_lost(&lender, lost), 0);  // no news
     CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &second), 1);
     CHECK_INT(second.region, first.region);
     CHECK_INT(next_frame(&region, &fd), 0);
   }
   CHECK_INT(lender.count, 3);
+  // What is not lent any more goes at once: a client that cuts its file short with every request must not fill the table.
+  for (uint32_t i = 0; i < 3; i++) lender.files[i].loans = 0;
+  CHECK_INT(tsb_lender_note_lost(&lender, 3), 0);
+  CHECK_INT(lender.count, 0);
+  for (int i = 0; i < 3; i++) CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_FORGET_REGION);
   close_client(&client);
 }
 
@@ -307,28 +376,39 @@ static void test_stub_that_is_gone(void) {
 }
 
 static void test_loans(void) {
-  static const uint8_t data[100];
   struct tsb_loans loans = {0};
-  CHECK_INT(tsb_loans_add(&loans, &(struct tsb_loan){.region = 7, .request = 1, .offset = 1000, .bytes = 100, .data = data}), 0);
+  struct tsb_loan lent = {.region = 7, .request = 1, .device = 3, .inode = 4, .offset = 1000, .bytes = 100};
+  CHECK_INT(tsb_loans_add(&loans, &lent), 0);
   static const struct {
-    uint32_t region;
-    uint64_t offset, bytes;
+    uint64_t device, inode, offset, bytes;
     bool overlaps;
-  } CASES[] = {{7, 900, 100, false}, {7, 900, 101, true}, {7, 1000, 100, true},
-               {7, 1099, 1, true},   {7, 1100, 1, false}, {8, 1000, 100, false}};
+  } CASES[] = {{3, 4, 900, 100, false}, {3, 4, 900, 101, true},  {3, 4, 1000, 100, true}, {3, 4, 1099, 1, true},
+               {3, 4, 1100, 1, false},  {3, 5, 1000, 100, false}, {4, 4, 1000, 100, false}};
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-    struct tsb_loan loan = {.region = CASES[i].region, .offset = CASES[i].offset, .bytes = CASES[i].bytes};
+    // A file that has grown has two regions.
+    struct tsb_loan loan = {.region = 8,
+                            .device = CASES[i].device,
+                            .inode = CASES[i].inode,
+                            .offset = CASES[i].offset,
+                            .bytes = CASES[i].bytes};
     if (tsb_loans_overlap(&loans, &loan) != CASES[i].overlaps) CHECK_FAIL("case %zu", i);
   }
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = 100}) == data);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1090, .bytes = 10}) == data + 90);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1090, .bytes = 11}) == NULL);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 999, .bytes = 2}) == NULL);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 2000, .bytes = 1}) == NULL);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = UINT64_MAX}) == NULL);
-  CHECK(tsb_loans_resolve(&loans, 1, &(struct tsb_place){.region = 8, .offset = 1000, .bytes = 1}) == NULL);
-  // Another request may be answered and its memory gone.
-  CHECK(tsb_loans_resolve(&loans, 0, &(struct tsb_place){.region = 7, .offset = 1000, .bytes = 1}) == NULL);
+  static const struct {
+    uint32_t request;
+    struct tsb_place place;
+    bool held;
+  } PLACES[] = {{1, {.region = 7, .offset = 1000, .bytes = 100}, true},
+                {1, {.region = 7, .offset = 1090, .bytes = 10}, true},
+                {1, {.region = 7, .offset = 1090, .bytes = 11}, false},
+                {1, {.region = 7, .offset = 999, .bytes = 2}, false},
+                {1, {.region = 7, .offset = 2000, .bytes = 1}, false},
+                {1, {.region = 7, .offset = 1000, .bytes = UINT64_MAX}, false},
+                {1, {.region = 8, .offset = 1000, .bytes = 1}, false},
+                // Another request may be answered and its memory gone.
+                {0, {.region = 7, .offset = 1000, .bytes = 1}, false}};
+  for (size_t i = 0; i < sizeof PLACES / sizeof PLACES[0]; i++) {
+    if (tsb_loans_hold(&loans, PLACES[i].request, &PLACES[i].place) != PLACES[i].held) CHECK_FAIL("place %zu", i);
+  }
   for (int i = 0; i < 20; i++) CHECK_INT(tsb_loans_add(&loans, &(struct tsb_loan){.region = 9}), 0);
   CHECK_INT(loans.count, 21);
   CHECK_INT(loans.items[0].region, 7);
@@ -340,8 +420,9 @@ int main(void) {
   CHECK(maps_fd >= 0);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   test_loans();
-  test_saving();
+  test_copying();
   need_query();
+  test_saving();
   test_mapping();
   test_opening();
   test_lending();

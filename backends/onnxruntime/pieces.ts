@@ -54,7 +54,15 @@ export async function runInPieces(
           ? null
           : onnxTensor(info.onnxType, rowsOf(whole, from, rows), [rows, ...whole.shape.slice(1)]);
     }
-    const results = await network.session.run(feeds, fetches, options);
+    const results = await network.session.run(feeds, fetches, options).catch((error: unknown) => {
+      if (from === 0) throw error;
+      throw new TritonError(
+        `Model '${modelName}': rows ${from} to ${from + rows - 1} could not be run like the rows before them: ` +
+          `${error instanceof Error ? error.message : String(error)}. If its rows depend on each other, take the parameter ` +
+          "MAX_ROWS_PER_RUN out of this model's configuration.",
+        "INTERNAL",
+      );
+    });
     if (from > 0) continue;
     for (const info of checked.outputs) {
       outputs.set(info.name, placeFirst(modelName, checked, results[info.name] as OnnxTensor, info.name, total, rows));

@@ -87,7 +87,11 @@ static napi_value JS_hold(napi_env env, napi_callback_info info) {
 
 // A region is announced before an entry that names it is written, so the frame of one that is new is in the socket.
 static int addon__learn_region(struct tsb_addon* addon, uint32_t id) {
-  return tsb_region_find(&addon->link.regions, id) == NULL ? tsb_loop_read_channel(addon) : 0;
+  if (tsb_region_find(&addon->link.regions, id) != NULL) return 0;
+  int status = tsb_loop_read_channel(addon);
+  // Others that came along are delivered from the loop, which would not know of them if a timer of the model led here.
+  if (addon->first_message != NULL) tsb_loop_wake(addon);
+  return status;
 }
 
 static napi_value JS_region(napi_env env, napi_callback_info info) {
@@ -129,10 +133,14 @@ static napi_value JS_detach(napi_env env, napi_callback_info info) {
 }
 
 static napi_value JS_forget(napi_env env, napi_callback_info info) {
-  METHOD(1);
+  METHOD(2);
   uint32_t id;
-  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok) return addon__throw(env, "forget needs an id.");
-  tsb_client_regions_forget(&addon->link, id);
+  bool is_held;
+  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok ||
+      napi_get_value_bool(env, arguments[1], &is_held) != napi_ok) {
+    return addon__throw(env, "forget needs an id and a boolean.");
+  }
+  tsb_client_regions_forget(&addon->link, id, is_held);
   return NULL;
 }
 

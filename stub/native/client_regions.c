@@ -18,8 +18,8 @@ struct client_region {
   uint32_t lost;
 };
 
-// Not part of the addon's state: the handlers of a process's signals have nothing but globals. All that they touch is
-// accessed atomically; any thread may fault.
+// Not part of the addon's state: the handlers of a process's signals have nothing but globals. Any thread may fault, so what
+// handlers change is accessed atomically, and what else they read stands before `id` does.
 static struct client_region regions[TSB_MAX_CLIENT_REGIONS];
 static uint32_t flags[TSB_CLIENT_FLAG_COUNT];
 static struct tsb_control* control;
@@ -73,7 +73,7 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
   if (region != NULL && number == SIGSEGV) {
     tsb_store_seq_u32(&region->written, 1);
     tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 1);
-    // Before the first private page is made: who is lent memory after this was seen has none of them. See lender.h.
+    // Before the first private page is made: who is lent memory after this was seen has none of them.
     tsb_store_seq_u32(&control->inputs_written, 1);
     mended = mprotect(region->base, region->bytes, PROT_READ | PROT_WRITE) == 0;
   } else if (region != NULL) {
@@ -111,7 +111,8 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   // As many bytes as the shim has seen, whatever the size is by now: what is missing is noticed when it is read. Private, so
   // that a write makes a page of this process's own.
   region.bytes = (strtoull(message->payload, NULL, 10) + page_bytes - 1) & ~(page_bytes - 1);
-  region.base = mmap(NULL, region.bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, message->descriptors[0], 0);
+  int access = unguarded ? PROT_READ | PROT_WRITE : PROT_READ;  // lent before the shim knew
+  region.base = mmap(NULL, region.bytes, access, MAP_PRIVATE | MAP_NORESERVE, message->descriptors[0], 0);
   if (region.base == MAP_FAILED) return -errno;
   status = tsb_region_add(&link->regions, &region);
   if (status < 0) {
@@ -120,23 +121,35 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   }
   slot->base = region.base;
   slot->bytes = region.bytes;
-  slot->written = slot->lost = 0;
+  slot->lost = 0;
+  slot->written = unguarded;
+  if (unguarded) tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 1);
   tsb_store_release_u32(&slot->id, id);  // pairs with the load in client_regions__at
   return 0;
 }
 
-void tsb_client_regions_forget(struct tsb_link* link, uint32_t id) {
+// Puts zeros in the place of a region; the addresses stay good. NULL: nothing was done, the caller unmaps it.
+static void* client_regions__zero(const struct tsb_region* region) {
+  void* zeros = mmap(region->base, region->bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  return zeros == MAP_FAILED ? NULL : zeros;
+}
+
+static void client_regions__bury(uint8_t* base, uint64_t bytes) {
+  if (zombies[next_zombie].base != NULL) munmap(zombies[next_zombie].base, zombies[next_zombie].bytes);
+  zombies[next_zombie].base = base;
+  zombies[next_zombie].bytes = bytes;
+  next_zombie = (next_zombie + 1) % ZOMBIE_COUNT;
+}
+
+void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held) {
   struct client_region* slot = id == 0 ? NULL : client_regions__find(id);
   struct tsb_region* region = tsb_region_find(&link->regions, id);
   if (slot == NULL || region == NULL) return;
-  void* zeros = mmap(region->base, region->bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  uint8_t* zeros = client_regions__zero(region);
   tsb_store_seq_u32(&slot->id, 0);
-  if (zeros != MAP_FAILED) {
-    if (zombies[next_zombie].base != NULL) munmap(zombies[next_zombie].base, zombies[next_zombie].bytes);
-    zombies[next_zombie].base = region->base;
-    zombies[next_zombie].bytes = region->bytes;
-    next_zombie = (next_zombie + 1) % ZOMBIE_COUNT;
+  if (zeros != NULL) {
+    if (!is_held) client_regions__bury(zeros, region->bytes);
     region->base = NULL;  // tsb_region_remove must not unmap it
   }
   tsb_region_remove(&link->regions, region);
@@ -155,15 +168,11 @@ void tsb_client_regions_unguard(struct tsb_link* link) {
 }
 
 void tsb_client_regions_restore(void) {
-  // Without a guard every batch may have written.
-  if (!unguarded) tsb_store_seq_u32(&flags[TSB_CLIENT_WRITTEN], 0);
+  // A region that was written into stays writable, and its pages are dropped after every batch until it is forgotten: a thread
+  // of the model may be writing right now, and nothing new is lent to this process any more.
   for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
     struct client_region* region = &regions[i];
     if (region->id == 0 || tsb_load_acquire_u32(&region->written) == 0) continue;
-    if (!unguarded) {
-      mprotect(region->base, region->bytes, PROT_READ);
-      tsb_store_seq_u32(&region->written, 0);
-    }
     madvise(region->base, region->bytes, MADV_DONTNEED);
   }
 }

@@ -4,6 +4,7 @@
 #ifndef TSB_IDLE_TRIM_H
 #define TSB_IDLE_TRIM_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 struct tsb_idle_trim {
@@ -11,11 +12,12 @@ struct tsb_idle_trim {
   uv_work_t work;
   uint64_t last_work_ms;
   int trimming;
-  void (*before)(void* context);  // called first: JavaScript lets go of what it does not use
+  // Called first: JavaScript lets go of what it does not use. False: the model is at work, so later.
+  bool (*before)(void* context);
   void* context;
 };
 
-int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, void (*before)(void* context), void* context);
+int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, bool (*before)(void* context), void* context);
 // The model has work. Cheap: to be called for each batch.
 void tsb_idle_trim_note_work(struct tsb_idle_trim* trim);
 

@@ -2,7 +2,9 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -58,13 +60,14 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
   }
 }
 
-static void loop__on_idle(void* context) {
+static bool loop__on_idle(void* context) {
   struct tsb_addon* addon = context;
   napi_handle_scope scope;
-  if (addon->busy) return;  // with a batch that takes long
-  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return;
+  if (addon->busy) return false;  // with a batch that takes long
+  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return true;
   loop__call(addon, addon->on_idle, 0, NULL);
   napi_close_handle_scope(addon->env, scope);
+  return true;
 }
 
 static uint32_t loop__take(struct tsb_addon* addon) {
@@ -104,8 +107,7 @@ static bool loop__wait_awake(struct tsb_addon* addon) {
   return (calm && tsb_ring_spin_calmly(ring, 2 * pace->gap_ns)) || tsb_ring_spin(ring);
 }
 
-// Comes back to loop__on_wake after the others had their turn.
-static void loop__wake(struct tsb_addon* addon) {
+void tsb_loop_wake(struct tsb_addon* addon) {
   uint64_t one = 1;
   ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
   (void)written;  // only fails when the counter is full, and then the loop comes back all the same
@@ -129,7 +131,7 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   }
   // Time is up: sleep if nothing is there, else come back after the others had their turn.
   if (tsb_ring_prepare_sleep(ring, 0)) return;
-  loop__wake(addon);
+  tsb_loop_wake(addon);
 }
 
 int tsb_loop_read_channel(struct tsb_addon* addon) {
@@ -160,7 +162,11 @@ int tsb_loop_read_channel(struct tsb_addon* addon) {
 static void loop__on_channel(uv_poll_t* handle, int status, int events) {
   struct tsb_addon* addon = handle->data;
   (void)events;
-  if (status < 0 || tsb_loop_read_channel(addon) < 0) tsb_link_end_with_server();
+  if (status == 0) status = tsb_loop_read_channel(addon);
+  if (status < 0) {
+    fprintf(stderr, "The control channel to the server is broken (%s); this process ends.\n", strerror(-status));
+    tsb_link_end_with_server();
+  }
   loop__deliver_messages(addon);
 }
 
@@ -179,7 +185,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   tsb_idle_trim_note_work(&addon->idle_trim);  // loading a model leaves garbage, too
   // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
   if (!tsb_ring_prepare_sleep(&addon->link.to_stub, 0)) {
-    loop__wake(addon);
+    tsb_loop_wake(addon);
   }
   return 0;
 }

@@ -52,5 +52,7 @@ int tsb_loop_start(struct tsb_addon* addon);
 void tsb_loop_hold(struct tsb_addon* addon, bool hold);
 // Reads frames that are there; regions are mapped, the rest is queued. 0 or negative.
 int tsb_loop_read_channel(struct tsb_addon* addon);
+// Has the loop look at what is there after the others had their turn.
+void tsb_loop_wake(struct tsb_addon* addon);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inputs in memory that a client registered with the server: the model reads them where they are.
 import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stubOf } from "./faults/bad_models.ts";
 import { inferJson, type ModelSpec, requestJson, startServer, type TestServer, until } from "./harness/index.ts";
@@ -35,7 +36,8 @@ export default class Reader {
     // One piece of output, so that another thread reads all of the input without coming back to JavaScript in between.
     if (name === "compress") brotliCompress(data, { chunkSize: 4 * data.byteLength }, () => {});
     if (name === "answer_kept") return out(this.#kept);
-    if (name === "handle") process.on("SIGSEGV", () => {});
+    if (name === "block_and_handle") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    if (name === "handle" || name === "block_and_handle") process.on("SIGSEGV", () => {});
     if (name === "sum") return out(Int32Array.of(data.reduce((sum, value) => sum + value, 0)));
     if (name === "write" || name === "handle") for (let i = 0; i < data.length; i++) data[i]! += 1;
     if (wait !== undefined) await sleep(Number(wait));
@@ -302,6 +304,66 @@ describe("a fresh process", () => {
       expect(held(region)).toEqual(ramp(1));
       expect((await send("reader", { region })).out).toEqual(ramp(1));
     }
+    await unregister(region);
+  });
+
+  test("a region that comes while a model begins to handle the signals itself", async () => {
+    await fresh("overlapping");
+    const [first, second] = [await register("before", ramp(1)), await register("meanwhile", ramp(1))];
+    await send("overlapping", { region: first });
+    const blocked = send("overlapping", { region: first }, { case: "block_and_handle" });
+    await sleep(200);
+    expect((await send("overlapping", { region: second }, { case: "write" })).out).toEqual(ramp(2));
+    expect((await blocked).out).toEqual(ramp(1));
+    expect(held(second)).toEqual(ramp(1));
+    await unregister(first);
+    await unregister(second);
+  });
+
+  test("a file that is registered twice, for an input and for the output that the model makes of it", async () => {
+    await fresh("reader");
+    for (const shift of [8, 64, 4096]) {
+      const region = await register("twice", ramp(0, 2 * COUNT));
+      const alias = `${region}_alias`;
+      const body = { key: region, offset: 0, byte_size: 2 * BYTES }; // without the slash: another name to the server
+      expect((await requestJson(`${server.url}/v2/systemsharedmemory/region/${alias}/register`, body)).status).toBe(
+        200,
+      );
+      const target = place({ region: alias, offset: shift }).parameters;
+      const { status } = await inferJson(server, "reader", {
+        inputs: [{ name: "IN", datatype: "INT32", ...place({ region }) }],
+        outputs: [{ name: "OUT", parameters: target }],
+      });
+      expect(status).toBe(200);
+      expect(held(region).subarray(shift / 4, shift / 4 + COUNT)).toEqual(ramp(0));
+      await requestJson(`${server.url}/v2/systemsharedmemory/region/${alias}/unregister`, {});
+      await unregister(region);
+    }
+  });
+
+  test("a client that cuts its file short while a model that only passes it on is busy, and sends it once more", async () => {
+    await fresh("reader");
+    const region = await register("shorter", ramp(1, 4 * COUNT));
+    const where = { region, count: 4 * COUNT };
+    const cut = () => {
+      const file = openSync(path(region), "r+");
+      ftruncateSync(file, BYTES);
+      closeSync(file);
+    };
+    const late = send("reader", where, { wait: 500 });
+    await sleep(250);
+    cut();
+    const refusal = /lies in a shared memory region that was cut short while the request was served\./;
+    for (const reply of [late, send("reader", where), send("reader", where, { case: "sum" })]) {
+      expect(await reply).toMatchObject({ status: 400, error: expect.stringMatching(refusal) });
+    }
+    await fresh("reader"); // which has never seen it whole
+    for (const name of ["sum", "plain", "sum"]) {
+      const { status, error } = await send("reader", where, { case: name });
+      expect({ status, error }).toEqual({ status: 400, error: expect.stringMatching(refusal) });
+    }
+    fill(region, ramp(1, 4 * COUNT));
+    expect((await send("reader", where)).out).toEqual(ramp(1, 4 * COUNT));
     await unregister(region);
   });
 

@@ -43,8 +43,10 @@ export interface Native {
   free(region: number, offset: number, bytes: number): void;
   /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
   send(entries: number, blocks: number): void;
-  /** Unmaps a client's region, whose buffers are detached. */
-  forget(region: number): void;
+  /**
+   * Takes a client's region away, whose buffer is detached, or held elsewhere: then zeros stay in its place for ever.
+   */
+  forget(region: number, isHeld: boolean): void;
   /** Whether the client cut its region short, so that part of it reads as zero. */
   isLost(region: number): boolean;
   /** Drops what the model wrote into clients' regions, which nobody but this process has seen. */

@@ -167,7 +167,7 @@ export class SharedMemory {
     return isOfClient(region) && this.#native.isLost(region);
   }
 
-  /** No batch is being executed: drops what the model wrote into clients' regions. Returns whether it wrote anything. */
+  /** No batch is being executed: drops what the model wrote into clients' regions. Returns whether it ever wrote anything. */
   restoreInputs(): boolean {
     if (this.#clientFlags[0] === 0) return false;
     this.#native.restore();
@@ -177,12 +177,10 @@ export class SharedMemory {
   /** No batch uses the client's region any more: views that the model has kept become empty. */
   forget(id: number): void {
     const region = this.#regions.get(id);
-    if (region !== undefined) {
-      this.#regions.delete(id);
-      // A buffer that the model transferred away may still be looked at elsewhere, so the memory must stay.
-      if (region.u8.length === 0) return;
-      this.#native.detach(region.buffer);
-    }
-    this.#native.forget(id);
+    this.#regions.delete(id);
+    // A buffer that the model transferred away may still be looked at elsewhere, so its addresses must stay good.
+    const isHeld = region?.u8.length === 0;
+    if (region !== undefined && !isHeld) this.#native.detach(region.buffer);
+    this.#native.forget(id, isHeld);
   }
 }

@@ -41,7 +41,7 @@ export class FakeNative implements Native {
   readonly clientFlags = new ArrayBuffer(8);
   /** Regions that `isLost` speaks of, and what `forget` and `restore` were called with. */
   readonly lost = new Set<number>();
-  readonly forgotten: number[] = [];
+  readonly forgotten: [region: number, isHeld: boolean][] = [];
   restored = 0;
 
   connect(): void {}
@@ -54,15 +54,14 @@ export class FakeNative implements Native {
     return this.lost.has(region);
   }
 
-  forget(region: number): void {
-    this.forgotten.push(region);
+  forget(region: number, isHeld: boolean): void {
+    this.forgotten.push([region, isHeld]);
   }
 
   unguard(): void {}
 
   restore(): void {
     this.restored++;
-    new Uint32Array(this.clientFlags)[0] = 0;
   }
 
   region(id: number): ArrayBuffer {
