@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { toolFindings } from "./doctor.ts";
+import { checkKernel, toolFindings } from "./doctor.ts";
 import { reportLines } from "./doctor_command.ts";
 import { runCli, scratchFolder } from "./testing/run_cli.ts";
 
@@ -24,6 +24,17 @@ describe("triton-ts doctor", () => {
     expect(verdicts(true)).toEqual(["note", "note"]);
     expect(verdicts(false)).toEqual(["missing", "missing"]);
     expect(toolFindings("cmake 3.25", "gcc 12", false).map(({ verdict }) => verdict)).toEqual(["ok", "ok"]);
+  });
+
+  it.each([
+    ["4.19.0", "missing", "Linux 4.19.0"],
+    ["5.2.21", "missing", "Linux 5.2.21"],
+    ["5.3.0-generic", "ok", "copied before Linux 6.11"],
+    ["6.8.0-49-generic", "ok", "copied before Linux 6.11"],
+    ["6.11.0", "ok", "PROCMAP_QUERY"],
+    ["7.0.1", "ok", "PROCMAP_QUERY"],
+  ])("knows what Linux %s has", (release, verdict, part) => {
+    expect(checkKernel(release)).toMatchObject({ verdict, found: expect.stringContaining(part) });
   });
 
   it("names what this machine has, and fails when something needed is missing", async () => {

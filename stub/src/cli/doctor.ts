@@ -161,17 +161,15 @@ function checkSharedMemory(): Finding {
   );
 }
 
-/** memfd_create came with Linux 3.17, pidfd_open with 5.3. */
-function checkKernel(): Finding {
-  const [major = 0, minor = 0] = os
-    .release()
-    .split(".")
-    .map((part) => Number.parseInt(part, 10));
-  const fits = major > 5 || (major === 5 && minor >= 3);
-  const found = `Linux ${os.release()}`;
-  return fits
-    ? ok("kernel", `${found} has memfd and pidfd`)
-    : missing("kernel", found, "Linux 5.3 or newer is needed (pidfd_open).");
+/** memfd_create came with Linux 3.17, pidfd_open with 5.3, PROCMAP_QUERY with 6.11. */
+export function checkKernel(release = os.release()): Finding {
+  const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
+  const isAtLeast = (wantedMajor: number, wantedMinor: number) =>
+    major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+  const found = `Linux ${release}`;
+  if (!isAtLeast(5, 3)) return missing("kernel", found, "Linux 5.3 or newer is needed (pidfd_open).");
+  if (isAtLeast(6, 11)) return ok("kernel", `${found} has memfd, pidfd and PROCMAP_QUERY`);
+  return ok("kernel", `${found} has memfd and pidfd; inputs in clients' shared memory are copied before Linux 6.11`);
 }
 
 function checkMemoryLimit(): Finding[] {

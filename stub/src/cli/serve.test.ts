@@ -36,13 +36,16 @@ describe("triton-ts serve with a fake server", () => {
     scratch.remove();
   });
 
-  function start(behaviour: string, ...extra: string[]): Run {
+  const start = (behaviour: string, ...extra: string[]) => startAs(undefined, behaviour, extra);
+  function startAs(as: "npx" | undefined, behaviour: string, extra: readonly string[] = []): Run {
     const ports = ["--http-port", `${port}`, "--grpc-port", `${otherPorts[0]}`, "--metrics-port", `${otherPorts[1]}`];
-    const run = runCli(["serve", repository, "--server", fakeServer, ...ports, ...extra], {
+    const env = {
       XDG_CACHE_HOME: path.join(scratch.folder, "cache"),
       FAKE_BEHAVIOUR: behaviour,
       FAKE_RECORD: path.join(scratch.folder, "record.json"),
-    });
+      npm_command: as === "npx" ? "exec" : "test",
+    };
+    const run = runCli(["serve", repository, "--server", fakeServer, ...ports, ...extra], env, as);
     runs.push(run);
     return run;
   }
@@ -90,6 +93,14 @@ describe("triton-ts serve with a fake server", () => {
     const run = start("serve", "--verbose");
     await run.shows("Ctrl-C stops the server");
     expect(run.stderr()).toContain("pinned system memory");
+  });
+
+  it("stops in order when npx is gone, which hands no signal on", async () => {
+    const run = startAs("npx", "serve");
+    await run.shows("Ctrl-C stops the server");
+    run.child.kill("SIGTERM");
+    await run.ended; // of all that write to its output
+    expect(run.stderr()).toContain("Stopping; once more ends the server at once ...");
   });
 
   it("takes two signals at once for one, and a later second one as the order to end at once", async () => {

@@ -98,6 +98,23 @@ async function printSummary(server: Server, endpoints: readonly Endpoint[], fail
 /** npm hands a Ctrl-C on that the terminal has sent us too: two within this time are one. */
 const sameSignalMs = 700;
 
+const parentCheckMs = 500;
+
+/**
+ * Calls back when the process that npx runs this command in is gone: npx and its shell end by a signal and hand it on to
+ * nobody. Others that end, such as a terminal that a server was started in the background from, mean nothing.
+ */
+function watchNpx(onEnd: () => void): () => void {
+  if (process.env["npm_command"] !== "exec") return () => undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onEnd();
+  }, parentCheckMs);
+  return () => clearInterval(timer);
+}
+
 /** Stops the server in order at the first signal, at once at the second. Gives whether a stop was asked for. */
 function superviseSignals(server: ServerProcess): { asked: () => boolean; forced: () => boolean; release: () => void } {
   let firstAt: number | undefined;
@@ -115,11 +132,13 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, onSignal);
+  const unwatch = watchNpx(() => process.kill(process.pid, "SIGTERM"));
   return {
     asked: () => firstAt !== undefined,
     forced: () => forced,
     release: () => {
       for (const signal of signals) process.removeListener(signal, onSignal);
+      unwatch();
     },
   };
 }

@@ -37,9 +37,11 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Starts triton-ts with these arguments. */
-export function runCli(args: readonly string[], env: NodeJS.ProcessEnv): Run {
-  const child = spawn(process.execPath, [main, ...args], {
+/** Starts triton-ts with these arguments; `as` npx does, in a shell that hands no signal on. */
+export function runCli(args: readonly string[], env: NodeJS.ProcessEnv, as?: "npx"): Run {
+  const command = [process.execPath, main, ...args];
+  const whole = as === "npx" ? ["sh", "-c", '"$@"; exit $?', "sh", ...command] : command;
+  const child = spawn(whole[0]!, whole.slice(1), {
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
