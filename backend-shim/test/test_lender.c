@@ -99,6 +99,9 @@ static void test_opening(void) {
   close(fd);
   mapping.inode++;
   CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
+  mapping.inode--;
+  mapping.device++;  // another file system may have the same number
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
 
   // The name is another file's by now.
   CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base, 1), 0);
@@ -120,6 +123,26 @@ static void test_opening(void) {
   unlink(path);
   close_client(&client);
   close_client(&other);
+}
+
+// The system writes " (deleted)" behind the name of a file that has none any more, and anybody may give that name to
+// something. Here it even has the file's number, as if that had been used again.
+static void test_opening_what_is_no_file(void) {
+  struct client client = open_client("fifo");
+  struct tsb_mapping mapping;
+  struct stat info;
+  uint64_t bytes;
+  char path[128];
+  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base, 1), 0);
+  shm_unlink(client.name);
+  snprintf(path, sizeof path, "/dev/shm%s (deleted)", client.name);
+  CHECK_INT(mkfifo(path, 0600), 0);
+  CHECK_INT(stat(path, &info), 0);
+  mapping.device = info.st_dev;
+  mapping.inode = info.st_ino;
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
+  unlink(path);
+  close_client(&client);
 }
 
 static void test_lending(void) {
@@ -425,6 +448,7 @@ int main(void) {
   test_saving();
   test_mapping();
   test_opening();
+  test_opening_what_is_no_file();
   test_lending();
   test_file_that_is_smaller_than_its_mapping();
   test_file_that_has_grown();

@@ -208,20 +208,27 @@ static int calm_spins_without_a_yield(struct fixture* fixture) {
   return count;
 }
 
-static void test_a_core_that_somebody_computes_on_is_not_waited_on(void) {
+// How many spins came before each yield: yields that take long at first, and two at the end that do not.
+enum { LONG_YIELDS = 9, ALL_YIELDS = LONG_YIELDS + 2 };
+static void count_spins(int counts[ALL_YIELDS]) {
   struct fixture* fixture = open_ring();
-  yield_takes_ns = 1000000;
-  CHECK_INT(calm_spins_without_a_yield(fixture), 0);
-  int before = 0;
-  for (int i = 0; i < 8; i++) {  // each time the core was away for long, it is tried less often, up to a limit
-    int count = calm_spins_without_a_yield(fixture);
-    CHECK(i == 0 ? count == 64 : count == (before < 4096 ? 2 * before : 4096));
-    before = count;
+  for (int i = 0; i < ALL_YIELDS; i++) {
+    yield_takes_ns = i < LONG_YIELDS ? 1000000 : 0;
+    counts[i] = calm_spins_without_a_yield(fixture);
   }
-  yield_takes_ns = 0;
-  CHECK_INT(calm_spins_without_a_yield(fixture), 4096);
-  CHECK_INT(calm_spins_without_a_yield(fixture), 0);  // nobody does any more
   close_ring(fixture);
+}
+
+static void test_a_core_that_somebody_computes_on_is_not_waited_on(void) {
+  // Each time the core was away for long, it is tried less often, up to a limit; and at once when nobody computes on it any more.
+  static const int EXPECTED[ALL_YIELDS] = {0, 64, 128, 256, 512, 1024, 2048, 4096, 4096, 4096, 0};
+  int counts[ALL_YIELDS];
+  // Somebody may compute on this core indeed, just when a yield is meant to be short; hardly every time.
+  for (int tries = 0; tries < 20; tries++) {
+    count_spins(counts);
+    if (memcmp(counts, EXPECTED, sizeof counts) == 0) return;
+  }
+  for (int i = 0; i < ALL_YIELDS; i++) CHECK_INT(counts[i], EXPECTED[i]);
 }
 
 static void test_spinning_ends(void) {

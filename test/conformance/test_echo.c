@@ -6,17 +6,20 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fake_client.h"
 #include "fake_host.h"
 #include "status.h"
 #include "text.h"
 
-enum { INPUTS = 32, TYPES = 14, MAX_REQUESTS = 1300, WAIT_MS = 60000, MIB = 1 << 20 };
+enum { INPUTS = 32, TYPES = 14, MAX_REQUESTS = 1300, WAIT_MS = 60000, MIB = 1 << 20, CLIENT_BYTES = 8 * MIB };
 
 static struct fake_host host;
 static int window;
 static uint64_t seed = 1234567;
 static char input_names[INPUTS][8], output_names[INPUTS][8];
 static TRITONBACKEND_Request* requests;  // MAX_REQUESTS of them
+static struct fake_client client;
+static const char* const WAYS[] = {"view", "copy", "allocate"};
 
 // Input i has datatype 1 + i % 14.
 static TRITONSERVER_DataType type_of(int index) { return (TRITONSERVER_DataType)(1 + index % TYPES); }
@@ -97,9 +100,23 @@ static void add_text(TRITONBACKEND_Request* request, const char* name, const cha
       .name = (char*)name, .type = TRITONSERVER_PARAMETER_STRING, .value.text = (char*)value};
 }
 
+static bool is_clients(const void* data) {
+  return client.base != NULL && (uintptr_t)data - (uintptr_t)client.base < client.bytes;
+}
+
+// Moves the data of an input to `offset` of the client's memory.
+static void move_to_client(TRITONBACKEND_Input* input, uint64_t offset) {
+  CHECK(offset + input->bytes <= client.bytes);
+  memcpy(client.base + offset, input->buffers[0], input->bytes);
+  free((void*)input->buffers[0]);
+  input->buffers[0] = client.base + offset;
+}
+
 static void free_request(TRITONBACKEND_Request* request) {
   fake_request_clear(request);
-  for (uint32_t i = 0; i < request->input_count; i++) free((void*)request->inputs[i].buffers[0]);
+  for (uint32_t i = 0; i < request->input_count; i++) {
+    if (!is_clients(request->inputs[i].buffers[0])) free((void*)request->inputs[i].buffers[0]);
+  }
   memset(request, 0, sizeof *request);
 }
 
@@ -138,7 +155,6 @@ static const struct fake_parameter* parameter_of(const TRITONBACKEND_Request* re
 // --- Cases ---------------------------------------------------------------------------------------------------------
 static void test_types_and_sizes(void) {
   static const int64_t SIZES[] = {0, 1, 3, 64, 1000, 30000};
-  static const char* const WAYS[] = {"view", "copy", "allocate"};
   for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
     for (int way = 0; way < 3; way++) {
       add_text(requests, "how", WAYS[way]);
@@ -271,6 +287,122 @@ static void test_batches_in_flight(void) {
   }
 }
 
+// --- Inputs in a client's memory, which the library lends where it can ------------------------------------------
+static void test_types_and_sizes_in_a_clients_memory(void) {
+  static const int64_t SIZES[] = {1, 2048, 16384, 20001};
+  fake_client_open(&client, "types", CLIENT_BYTES);
+  for (size_t i = 0; i < 2 * sizeof SIZES / sizeof SIZES[0]; i++) {
+    for (int way = 0; way < 3; way++) {
+      uint64_t offset = i % 2 == 0 ? 0 : 4;  // an array of eight-byte elements cannot begin at each of these
+      add_text(requests, "how", WAYS[way]);
+      for (int j = 0; j < TYPES; j++) {
+        add_input(requests, j, SIZES[i / 2]);
+        move_to_client(&requests->inputs[j], offset);
+        offset += (requests->inputs[j].bytes + 63) & ~UINT64_C(63);
+      }
+      send(requests, 1);
+      expect_echo(requests);
+      free_request(requests);
+    }
+  }
+  CHECK_INT(fake_client_mappings(&client), fake_client_is_lendable());
+  fake_client_close(&client);
+}
+
+// Only one of them has the bytes themselves, the others copies; all are right, and so is what comes after them.
+static void test_the_same_bytes_at_the_same_time(void) {
+  enum { ROUNDS = 30, BATCHES = 6, SIZE = 3, ELEMENTS = 20000, SHIFT = 8192 };
+  static const char* const WAITS[] = {"3", "0", "2", "1", "4", "0"};
+  fake_client_open(&client, "same", 3 * SHIFT + ELEMENTS);
+  for (int round = 0; round < ROUNDS; round++) {
+    for (uint64_t i = 0; i < client.bytes; i += 8) *(uint64_t*)(client.base + i) = check_random(&seed);
+    for (int i = 0; i < BATCHES * SIZE; i++) {
+      if (i % SIZE == 0) add_text(&requests[i], "wait", WAITS[(i / SIZE + round) % BATCHES]);
+      add_text(&requests[i], "how", WAYS[(i + round) % 3]);
+      add_input(&requests[i], 1, ELEMENTS);
+      free((void*)requests[i].inputs[0].buffers[0]);
+      requests[i].inputs[0].buffers[0] = client.base + i % 4 * SHIFT;  // the same, or it overlaps
+    }
+    for (int i = 0; i < BATCHES; i++) send(&requests[i * SIZE], SIZE);
+    for (int i = 0; i < BATCHES * SIZE; i++) {
+      expect_echo(&requests[i]);
+      free_request(&requests[i]);
+    }
+  }
+  fake_client_close(&client);
+}
+
+// A client that registers one region after the other under the same name; the server's mapping is often at the same address.
+static void test_a_region_that_is_another_one_by_now(void) {
+  for (int i = 0; i < 12; i++) {
+    fake_client_open(&client, "again", (uint64_t)(i % 3 + 1) * MIB);
+    for (int j = 0; j < 3; j++) {
+      add_text(requests, "how", WAYS[j]);
+      add_input(requests, 1, MIB);
+      move_to_client(requests->inputs, 0);
+      send(requests, 1);
+      expect_echo(requests);
+      free_request(requests);
+    }
+    fake_client_close(&client);
+  }
+}
+
+// Two outputs, each where the other one's input is, or beside it by a little: neither may be read after it was written over.
+static void test_outputs_where_inputs_are(void) {
+  enum { ELEMENTS = 100000, FIRST = 0, SECOND = 1 * MIB };
+  static const uint64_t SHIFTS[] = {0, 8, 4096, 90000};
+  fake_client_open(&client, "over", CLIENT_BYTES);
+  for (size_t i = 0; i < 3 * sizeof SHIFTS / sizeof SHIFTS[0]; i++) {
+    add_text(requests, "how", WAYS[i % 3]);
+    add_input(requests, 1, ELEMENTS);
+    add_input(requests, 1 + TYPES, ELEMENTS);  // of the same type
+    uint8_t* expected[] = {(uint8_t*)requests->inputs[0].buffers[0], (uint8_t*)requests->inputs[1].buffers[0]};
+    memcpy(client.base + FIRST, expected[0], ELEMENTS);
+    memcpy(client.base + SECOND, expected[1], ELEMENTS);
+    requests->inputs[0].buffers[0] = client.base + FIRST;
+    requests->inputs[1].buffers[0] = client.base + SECOND;
+    requests->output_memory[0] = client.base + SECOND + SHIFTS[i / 3];
+    requests->output_memory[1] = client.base + FIRST + SHIFTS[i / 3];
+    send(requests, 1);
+    CHECK(fake_request_wait(requests, WAIT_MS));
+    CHECK_INT(requests->success_count, 1);
+    for (int j = 0; j < 2; j++) {
+      CHECK_INT(memcmp(requests->output_memory[j], expected[j], ELEMENTS), 0);
+      free(expected[j]);
+    }
+    free_request(requests);
+  }
+  fake_client_close(&client);
+}
+
+// What is missing fails the request that needs it; once the file is whole again, so are the answers.
+static void test_a_region_that_is_cut_short(void) {
+  enum { ELEMENTS = 100000 };
+  if (!fake_client_is_lendable()) return;  // a copy of what is missing ends the server, whatever the backend
+  fake_client_open(&client, "short", MIB);
+  for (int i = 0; i < 6; i++) {
+    for (int whole = 1; whole >= 0; whole--) {
+      CHECK_INT(ftruncate(client.fd, MIB), 0);
+      add_text(requests, "how", WAYS[i % 3]);
+      add_input(requests, 1, ELEMENTS);
+      // Not twice the same bytes in a row: those of the last batch may be lent for a moment longer, and would be copied.
+      move_to_client(requests->inputs, whole == 1 ? 0 : MIB / 2);
+      if (whole == 0) CHECK_INT(ftruncate(client.fd, 8192), 0);
+      send(requests, 1);
+      CHECK(fake_request_wait(requests, WAIT_MS));
+      if (whole == 1) {
+        expect_echo(requests);
+      } else {
+        CHECK(requests->response->error != NULL);
+        CHECK_CONTAINS(TRITONSERVER_ErrorMessage(requests->response->error), "cut short");
+      }
+      free_request(requests);
+    }
+  }
+  fake_client_close(&client);
+}
+
 // The one child that runs main.js.
 static pid_t stub_process(void) {
   char path[64];
@@ -340,6 +472,11 @@ int main(int count, char** arguments) {
   test_batches_of_many_requests();
   test_regions_grow_on_both_sides();
   test_batches_in_flight();
+  test_types_and_sizes_in_a_clients_memory();
+  test_the_same_bytes_at_the_same_time();
+  test_a_region_that_is_another_one_by_now();
+  test_outputs_where_inputs_are();
+  test_a_region_that_is_cut_short();
   test_a_killed_process_is_replaced();
   fake_host_unload(&host);
   free(requests);

@@ -24,12 +24,14 @@ struct TRITONBACKEND_Input {
 };
 
 struct TRITONBACKEND_Output {
+  TRITONBACKEND_Request* request;
   char* name;
   TRITONSERVER_DataType datatype;
   int64_t shape[FAKE_MAX_DIMS];
   uint32_t dims_count;
   uint8_t* data;
   uint64_t bytes;
+  bool is_test_memory;  // `data` is the test's, see output_memory
 };
 
 struct fake_parameter {
@@ -62,6 +64,7 @@ struct TRITONBACKEND_Request {
   TRITONBACKEND_Input inputs[FAKE_MAX_TENSORS];
   uint32_t input_count;
   const char* outputs[FAKE_MAX_TENSORS];
+  uint8_t* output_memory[FAKE_MAX_TENSORS];  // where output i goes; NULL: into memory of the fake's own
   uint32_t output_count;
   struct fake_parameter parameters[FAKE_MAX_PARAMETERS];
   uint32_t parameter_count;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake stub: it stands in for Node and main.js, speaks the protocol with the code of the real stub's C side, echoes
-// tensors, and then does one evil thing. FAKE_STUB_EVILS lists the evil of the first process, the second, and so on;
-// processes after the end of the list are honest. FAKE_STUB_STARTS names the file that counts them.
+// tensors (clients' memory included), and then does one evil thing. FAKE_STUB_EVILS lists the evil of the first process, the
+// second, and so on; processes after the end of the list are honest. FAKE_STUB_STARTS names the file that counts them.
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "barrier.h"
+#include "client_regions.h"
 #include "layout.h"
 #include "link.h"
 
@@ -23,6 +24,7 @@ enum { CHANNEL = 3, LIFETIME_SECONDS = 120 };
 
 static struct tsb_link link_;
 static char evil[64];
+static bool jitters;
 static struct tsb_entry last_answer;
 
 static bool is(const char* name) { return strcmp(evil, name) == 0; }
@@ -51,6 +53,15 @@ static void hang(void) {
   _exit(0);
 }
 
+static void* change_words(void* argument) {
+  for (uint32_t i = 0; i < UINT32_MAX; i++) {
+    tsb_store_seq_u32(&link_.control->inputs_written, i / 4 % 2);
+    tsb_store_seq_u32(&link_.control->regions_lost, i * 7);
+    usleep(50);
+  }
+  return argument;
+}
+
 static void send_frame(uint32_t kind, const char* payload) {
   if (tsb_channel_send(CHANNEL, kind, 0, payload, strlen(payload), NULL, 0, 5000) < 0) _exit(91);
 }
@@ -77,18 +88,64 @@ static void announce(uint32_t id, int fd) {
 }
 
 // --- Answers -------------------------------------------------------------------------------------------------------
-// Writes the record that echoes the first input of a request, into memory of the stub.
-static struct tsb_place echo_record(const struct tsb_request* request) {
-  const struct tsb_tensor* input = (const struct tsb_tensor*)(request + 1);
-  const int64_t* dims = (const int64_t*)(input + 1);
-  uint64_t bytes = sizeof(struct tsb_response) + sizeof *input + input->dims_count * sizeof *dims;
+static const struct tsb_tensor* first_input(const struct tsb_request* request) {
+  return (const struct tsb_tensor*)(request + 1);
+}
+
+static struct tsb_block allocate(uint64_t bytes) {
   struct tsb_block block;
   if (tsb_link_alloc(&link_, bytes, &block) < 0) _exit(96);
+  return block;
+}
+
+static struct tsb_place error_record(const char* message) {
+  uint64_t bytes = sizeof(struct tsb_response) + strlen(message);
+  struct tsb_block block = allocate(bytes);
+  *(struct tsb_response*)block.base = (struct tsb_response){.record_bytes = (uint32_t)bytes,
+                                                            .status = 2,
+                                                            .message_offset = sizeof(struct tsb_response),
+                                                            .message_bytes = (uint32_t)strlen(message)};
+  memcpy(block.base + sizeof(struct tsb_response), message, strlen(message));
+  return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = bytes};
+}
+
+static uint8_t* data_of(const struct tsb_tensor* input) {
+  uint8_t* data = tsb_region_resolve(&link_.regions, &input->place);
+  if (data == NULL) _exit(108);
+  return data;
+}
+
+static struct tsb_place copy_data(const struct tsb_tensor* input) {
+  if (input->place.bytes == 0) return (struct tsb_place){0};
+  struct tsb_block block = allocate(input->place.bytes);
+  memcpy(block.base, data_of(input), input->place.bytes);
+  return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = input->place.bytes};
+}
+
+// Where the first request of a batch says that its output lies.
+static void lie_about_a_place(const struct tsb_request* request, struct tsb_place* place) {
+  const struct tsb_request* other = (const struct tsb_request*)((const uint8_t*)request + request->record_bytes);
+  if (is("loan_of_another_request")) *place = first_input(other)->place;
+  if (is("region_never_lent")) place->region = TSB_REGION_OF_CLIENT | 0xfffff;
+  if (is("region_that_nobody_makes")) place->region = TSB_REGION_OF_STUB | TSB_REGION_OF_CLIENT | 1;
+  if (is("behind_the_loan")) place->offset += 64;
+  if (is("before_the_loan")) place->offset -= 64;
+  if (is("loan_overflow")) place->offset = UINT64_MAX - 8;
+}
+
+// Writes the record that echoes the first input of a request, into memory of the stub. `data` is a copy of it, if any.
+static struct tsb_place echo_record(const struct tsb_request* request, const struct tsb_place* data, uint32_t index) {
+  const struct tsb_tensor* input = first_input(request);
+  const int64_t* dims = (const int64_t*)(input + 1);
+  uint64_t bytes = sizeof(struct tsb_response) + sizeof *input + input->dims_count * sizeof *dims;
+  struct tsb_block block = allocate(bytes);
   struct tsb_response* head = (struct tsb_response*)block.base;
   struct tsb_tensor* output = (struct tsb_tensor*)(head + 1);
   *head = (struct tsb_response){.record_bytes = (uint32_t)bytes, .output_count = 1};
   *output = *input;
   output->name = 0;
+  if (data->bytes > 0) output->place = *data;
+  if (index == 0) lie_about_a_place(request, &output->place);
   memcpy(output + 1, dims, input->dims_count * sizeof *dims);
   return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = bytes};
 }
@@ -233,39 +290,86 @@ static void evil_process(void) {
   }
 }
 
-// Takes a random time: none, some of a processor's, or a sleep.
-static void jitter(void) {
+static int dice(int sides) {
   static unsigned state;
   if (state == 0) state = (unsigned)getpid();
-  int what = rand_r(&state) % 10;
+  return rand_r(&state) % sides;
+}
+
+// Takes a random time: none, some of a processor's, or a sleep.
+static void jitter(void) {
+  int what = dice(10);
   if (what == 0) {
-    usleep((unsigned)rand_r(&state) % 3000);
+    usleep((unsigned)dice(3000));
   } else if (what < 4) {
-    uint64_t end = tsb_now_ns() + (uint64_t)(rand_r(&state) % 60000);
+    uint64_t end = tsb_now_ns() + (uint64_t)dice(60000);
     while (tsb_now_ns() < end) {
     }
   }
 }
 
+static const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count) {
+  const uint8_t* base = tsb_region_resolve(&link_.regions, &entry->place);
+  if (base == NULL) _exit(103);
+  *count = ((const struct tsb_batch*)base)->request_count;
+  return (const struct tsb_request*)(base + sizeof(struct tsb_batch));
+}
+
+static void answer_request(const struct tsb_entry* entry, const struct tsb_request* request, uint32_t index) {
+  const struct tsb_tensor* input = first_input(request);
+  struct tsb_place data = {0};
+  if (is("copies") || strncmp(evil, "writes", 6) == 0 || (jitters && dice(2) == 0)) data = copy_data(input);
+  // A model that writes into its input when it has seen it.
+  if (data.bytes > 0 && (is("writes_without_a_rest") || (jitters && dice(500) == 0))) data_of(input)[0] ^= 1;
+  struct tsb_place place = tsb_client_regions_is_lost(input->place.region)
+                               ? error_record("the input was cut short")
+                               : echo_record(request, &data, index);
+  if (is("record_that_changes")) keep_changing(&place);
+  struct tsb_place sent = is("region_for_each_answer")  ? record_in_new_region(&place)
+                          : is("record_in_lent_memory") ? (struct tsb_place){input->place.region, 0, input->place.offset, 128}
+                                                        : place;
+  answer(entry, index, &sent);
+  if (data.bytes > 0) tsb_link_free_later(&link_, data.region, data.offset, data.bytes);
+}
+
+static void answer_batch(const struct tsb_entry* entry) {
+  uint32_t count;
+  const struct tsb_request* request = requests_of(entry, &count);
+  for (uint32_t i = 0; i < count; i++) {
+    answer_request(entry, request, i);
+    if (is("exit_after_one_answer")) _exit(7);
+    request = (const struct tsb_request*)((const uint8_t*)request + request->record_bytes);
+  }
+}
+
+// Two batches at once: the model writes into the first input of the one, and only then looks at all others.
+static void write_into_an_input(const struct tsb_entry* entry) {
+  static struct tsb_entry first;
+  uint32_t count;
+  if (first.kind == 0) {
+    first = *entry;
+    return;
+  }
+  const struct tsb_tensor* input = first_input(requests_of(&first, &count));
+  memset(data_of(input), 0xff, input->place.bytes);
+  answer_batch(entry);
+  answer_batch(&first);
+  evil[0] = '\0';
+}
+
 static void execute(const struct tsb_entry* entry) {
-  if (getenv("FAKE_STUB_JITTER") != NULL) jitter();
+  if (jitters) jitter();
   evil_process();
   evil_regions();
   evil_channel();
   evil_rings();
-  const uint8_t* base = tsb_region_resolve(&link_.regions, &entry->place);
-  if (base == NULL) _exit(103);
-  uint32_t count = ((const struct tsb_batch*)base)->request_count;
-  const uint8_t* record = base + sizeof(struct tsb_batch);
-  for (uint32_t i = 0; i < count; i++) {
-    const struct tsb_request* request = (const struct tsb_request*)record;
-    struct tsb_place place = echo_record(request);
-    if (is("record_that_changes")) keep_changing(&place);
-    struct tsb_place sent = is("region_for_each_answer") ? record_in_new_region(&place) : place;
-    answer(entry, i, &sent);
-    if (is("exit_after_one_answer")) _exit(7);
-    record += request->record_bytes;
+  if (is("writes_into_an_input")) {
+    write_into_an_input(entry);
+  } else {
+    answer_batch(entry);
   }
+  // Where batches overlap for ever there is never one that is the last.
+  if (!is("writes_without_a_rest")) tsb_client_regions_restore();
   if (is("exit_after_answers")) _exit(7);
 }
 
@@ -305,6 +409,10 @@ static void read_channel(void) {
   if (status < 0) _exit(104);
   if (message.frame.kind == TSB_CONTROL_REGION) {
     if (tsb_link_adopt(&link_, &message) < 0) _exit(105);
+  } else if (message.frame.kind == TSB_CONTROL_CLIENT_REGION) {
+    if (tsb_client_regions_adopt(&link_, &message) < 0) _exit(109);
+  } else if (message.frame.kind == TSB_CONTROL_FORGET_REGION) {
+    tsb_client_regions_forget(&link_, message.frame.region, false);
   } else {
     step(message.frame.kind);
   }
@@ -326,9 +434,9 @@ static void serve(void) {
     if (read(link_.wake_stub_fd, &count, sizeof count) < 0) count = 0;
     while (channel_has_something()) read_channel();
     while (tsb_ring_take(&link_.to_stub, &entry) > 0) {
+      while (channel_has_something()) read_channel();  // what announces the entry's regions was sent before it
       if (!is("head_jump")) tsb_ring_release(&link_.to_stub);
       execute(&entry);
-      while (channel_has_something()) read_channel();
     }
   }
 }
@@ -363,6 +471,8 @@ static void say_hello(void) {
   if (is("exit_after_hello")) _exit(7);
   if (is("kill_after_hello")) raise(SIGKILL);
   if (is("hang_after_hello")) hang();
+  pthread_t thread;
+  if (is("words_that_change") && pthread_create(&thread, NULL, change_words, NULL) != 0) _exit(99);
   if (is("garbage_after_hello")) send_garbage();
   if (is("refuse_without_reason")) send_frame(TSB_CONTROL_REFUSED, "");
   if (is("other_answer_to_hello")) send_frame(TSB_CONTROL_INITIALIZED, "{}");
@@ -378,6 +488,7 @@ static void say_hello(void) {
 int main(void) {
   alarm(LIFETIME_SECONDS);
   choose_evil();
+  jitters = getenv("FAKE_STUB_JITTER") != NULL;
   if (is("exit_before_hello")) _exit(0);
   say_hello();
   serve();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// test_stress SECONDS WINDOW PREFETCH SEED: batches of many sizes while the stub is killed, stopped and woken at random, and
-// the model unloaded and loaded again. Each request must be answered once, and rightly unless with an error.
+// test_stress SECONDS WINDOW PREFETCH SEED: batches of many sizes, some of them in clients' memory, while the stub is killed,
+// stopped and woken at random, and the model unloaded and loaded again. Each request must be answered once, and rightly
+// unless with an error.
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,17 +13,23 @@
 
 #include "barrier.h"
 #include "check.h"
+#include "fake_client.h"
 #include "fake_host.h"
 
 enum { SLOTS = 64, MAX_REQUESTS = 3, BIG_COUNT = 300000, ROUND_MS = 1500, STUCK_MS = 20000 };
+// In clients' memory: what is large enough to be lent, and room to have an output beside it or over a part of it.
+enum { LENT_COUNT = 4096, PLACE_COUNT = 5 * LENT_COUNT, PLACE_BYTES = PLACE_COUNT * (int)sizeof(float) };
 
 struct slot {
   TRITONBACKEND_Request requests[MAX_REQUESTS];
   float* data[MAX_REQUESTS];
+  struct fake_client client;
+  float first[MAX_REQUESTS];  // element i of request j is first[j] + i
   int count;
 };
 
 static struct slot slots[SLOTS];
+static struct fake_client shared;  // element i is i; many batches have the same of its bytes at the same time
 static uint32_t stop;
 static unsigned seed;
 static long kills, rights, errors;
@@ -67,23 +74,57 @@ static void* kill_at_random(void* argument) {
   return NULL;
 }
 
+static void open_client(struct slot* slot) {
+  char label[16];
+  snprintf(label, sizeof label, "slot%d", (int)(slot - slots));
+  fake_client_open(&slot->client, label, MAX_REQUESTS * PLACE_BYTES);
+}
+
+// Where the elements of a request lie, and how many they are; in clients' memory also where its output goes.
+static float* choose_place(struct slot* slot, int index, unsigned* state, int* elements, uint8_t** output) {
+  float* place = (float*)(void*)(slot->client.base + (size_t)index * PLACE_BYTES);
+  *output = NULL;
+  switch (rand_r(state) % 4) {
+    case 0:
+      *elements = LENT_COUNT + rand_r(state) % LENT_COUNT;
+      slot->first[index] = (float)(2 * (rand_r(state) % LENT_COUNT));
+      return (float*)(void*)shared.base + (int)slot->first[index];
+    case 1:
+      *elements = LENT_COUNT + rand_r(state) % LENT_COUNT;
+      place += 2 * (rand_r(state) % LENT_COUNT);
+      if (rand_r(state) % 2 == 0) *output = (uint8_t*)(place + rand_r(state) % LENT_COUNT);
+      return place;
+    default:
+      *elements = 1 + rand_r(state) % 5000;
+      if (rand_r(state) % 50 == 0) *elements = BIG_COUNT;
+      if (rand_r(state) % 5 == 0) *elements = 0;
+      return slot->data[index];
+  }
+}
+
 static void prepare(struct slot* slot, unsigned* state) {
   slot->count = 1 + rand_r(state) % MAX_REQUESTS;
+  if (rand_r(state) % 10 == 0) {
+    fake_client_close(&slot->client);
+    open_client(slot);
+  }
   for (int i = 0; i < slot->count; i++) {
-    int elements = 1 + rand_r(state) % 5000;
-    if (rand_r(state) % 50 == 0) elements = BIG_COUNT;
-    if (rand_r(state) % 5 == 0) elements = 0;
-    float base = (float)(rand_r(state) % 100000);
-    for (int j = 0; j < elements; j++) slot->data[i][j] = base + (float)j;
+    int elements;
+    uint8_t* output;
+    slot->first[i] = (float)(rand_r(state) % 100000);
+    float* data = choose_place(slot, i, state, &elements, &output);
+    bool is_shared = (uintptr_t)data - (uintptr_t)shared.base < shared.bytes;
+    for (int j = 0; j < elements && !is_shared; j++) data[j] = slot->first[i] + (float)j;
     uint64_t bytes = (uint64_t)elements * sizeof(float);
-    slot->requests[i] = (TRITONBACKEND_Request){.id = "r", .input_count = 1, .outputs = {"OUT"}, .output_count = 1};
+    slot->requests[i] = (TRITONBACKEND_Request){
+        .id = "r", .input_count = 1, .outputs = {"OUT"}, .output_memory = {output}, .output_count = 1};
     slot->requests[i].inputs[0] = (TRITONBACKEND_Input){.name = "IN",
                                                         .datatype = TRITONSERVER_TYPE_FP32,
                                                         .shape = {elements},
                                                         .dims_count = 1,
                                                         .bytes = bytes,
                                                         .buffer_count = 1,
-                                                        .buffers = {slot->data[i]},
+                                                        .buffers = {data},
                                                         .buffer_bytes = {bytes}};
   }
 }
@@ -102,7 +143,10 @@ static void collect(struct slot* slot) {
       const TRITONBACKEND_Output* output = fake_output(request, "OUT");
       CHECK(output != NULL);
       CHECK_INT(output->bytes, request->inputs[0].bytes);
-      CHECK(output->bytes == 0 || memcmp(output->data, slot->data[i], output->bytes) == 0);
+      for (uint64_t j = 0; j < output->bytes / sizeof(float); j++) {
+        float element = ((const float*)(const void*)output->data)[j], expected = slot->first[i] + (float)j;
+        if (element != expected) CHECK_FAIL("element %d is %g, expected %g", (int)j, element, expected);
+      }
       rights++;
     }
     fake_request_clear(request);
@@ -174,7 +218,10 @@ int main(int argc, char** argv) {
   setenv("FAKE_STUB_EVILS", "", 1);
   for (int i = 0; i < SLOTS; i++) {
     for (int j = 0; j < MAX_REQUESTS; j++) CHECK((slots[i].data[j] = malloc(BIG_COUNT * sizeof(float))) != NULL);
+    open_client(&slots[i]);
   }
+  fake_client_open(&shared, "shared", PLACE_BYTES);
+  for (int i = 0; i < PLACE_COUNT; i++) ((float*)(void*)shared.base)[i] = (float)i;
   snprintf(config, sizeof config,
            "{\"name\":\"fake_model\",\"max_batch_size\":0,%s\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\","
            "\"dims\":[-1]}],\"output\":[{\"name\":\"OUT\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1]}],"
@@ -185,6 +232,8 @@ int main(int argc, char** argv) {
   CHECK(rights > 0);
   for (int i = 0; i < SLOTS; i++) {
     for (int j = 0; j < MAX_REQUESTS; j++) free(slots[i].data[j]);
+    fake_client_close(&slots[i].client);
   }
+  fake_client_close(&shared);
   return 0;
 }
