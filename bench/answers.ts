@@ -2,47 +2,26 @@
 // A backend that answers wrongly may be fast: every answer is compared with its request before anything is timed.
 
 import { randomFillSync } from "node:crypto";
-import type { Server } from "./server.ts";
+import type { HttpServer } from "./http.ts";
+import { ask } from "./wire.ts";
 
-export type HttpServer = Pick<Server, "httpUrl">;
-
-const HEADER_LENGTH = "Inference-Header-Content-Length";
-
-interface InferReply {
-  outputs: { name: string; datatype: string; shape: number[] }[];
-}
-
-/** Sends `bytes` random bytes as FP32 to `model` and returns the output's bytes. */
-async function identity(server: HttpServer, model: string, input: Buffer<ArrayBuffer>): Promise<Buffer> {
+/** Sends `input` as FP32 to `model` and returns the output's bytes. */
+async function identity(server: HttpServer, model: string, input: Buffer): Promise<Uint8Array> {
   const shape = [input.length / 4];
-  const header = Buffer.from(
-    JSON.stringify({
-      inputs: [{ name: "INPUT", datatype: "FP32", shape, parameters: { binary_data_size: input.length } }],
-      outputs: [{ name: "OUTPUT", parameters: { binary_data: true } }],
-    }),
-  );
-  const reply = await fetch(`${server.httpUrl}/v2/models/${model}/infer`, {
-    method: "POST",
-    headers: { [HEADER_LENGTH]: String(header.length) },
-    body: Buffer.concat([header, input]),
-  });
-  const body = Buffer.from(await reply.arrayBuffer());
-  if (!reply.ok) throw new Error(`The model ${model} answered with status ${reply.status}: ${body.toString()}`);
-  const headerBytes = Number(reply.headers.get(HEADER_LENGTH) ?? body.length);
-  const output = (JSON.parse(body.subarray(0, headerBytes).toString()) as InferReply).outputs[0];
-  if (output?.name !== "OUTPUT" || output.datatype !== "FP32" || output.shape.join() !== shape.join()) {
+  const [output] = await ask(server, model, [{ name: "INPUT", datatype: "FP32", shape, data: input }], ["OUTPUT"]);
+  if (output!.datatype !== "FP32" || output!.shape.join() !== shape.join()) {
     throw new Error(
-      `The model ${model} must answer OUTPUT as FP32 of shape [${shape}], but answered ${JSON.stringify(output)}.`,
+      `The model ${model} must answer OUTPUT as FP32 of shape [${shape}], but answered ${output!.datatype} of [${output!.shape}].`,
     );
   }
-  return body.subarray(headerBytes);
+  return output!.data;
 }
 
 /** Throws unless `model` returns exactly the bytes that it gets. */
 export async function checkAnswers(server: HttpServer, model: string, bytes: number): Promise<void> {
   const input = randomFillSync(Buffer.alloc(bytes));
   const output = await identity(server, model, input);
-  if (!output.equals(input)) {
+  if (!input.equals(output)) {
     throw new Error(
       `The model ${model} must return its input of ${bytes} bytes unchanged, but returned ${output.length} bytes that differ. Its timing would mean nothing.`,
     );

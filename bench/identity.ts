@@ -1,46 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// The identity cells: every subject in turn, in every cell, in every round. About ten minutes.
+// The identity cells: every subject in turn, in every cell, in every round. About seven minutes.
 
 import { checkAnswers } from "./answers.ts";
 import { charts } from "./chart.ts";
 import { identityVerdicts } from "./identity_aims.ts";
 import { type Cell, type IdentityFigures, label, type Sample } from "./identity_cells.ts";
 import { identitySections } from "./identity_sections.ts";
+import { measureLoad } from "./measured_load.ts";
 import { figure } from "./numbers.ts";
 import type { Part, PartContext } from "./part.ts";
-import { drive } from "./perf_analyzer.ts";
-import { cpuMicroseconds } from "./proc.ts";
 import type { Server } from "./server.ts";
 import { checkSharedAnswers } from "./shared_answers.ts";
-import type { Subject } from "./subjects.ts";
+import { JUDGED, type Subject } from "./subjects.ts";
+import { turnOf } from "./turn.ts";
 
 /** Sizes that are also measured with the tensors inside the messages. */
 const IN_MESSAGES: readonly string[] = ["64KiB", "1MiB"];
 
+/** The references decide with those that the aims speak of. */
+const isJudged = ({ name }: Subject) => JUDGED.includes(name) || name === "floor" || name === "python";
+
 async function measure(context: PartContext, server: Server, subject: Subject, cell: Cell): Promise<Sample> {
-  const pids = [server.pid, ...server.children()];
-  const before = await server.totals(subject.name);
-  const cpuBefore = cpuMicroseconds(pids);
-  const client = await drive(context.bench, server, {
+  const { throughput, p50Us, p99Us, backendUs, cpuUs } = await measureLoad(context.bench, server, {
     model: subject.name,
     bytes: cell.size.bytes,
     concurrency: cell.concurrency,
     memory: cell.memory,
     windowMs: context.windowMs,
   });
-  const cpuUs = cpuMicroseconds(pids) - cpuBefore;
-  const after = await server.totals(subject.name);
-  const requests = after.requests - before.requests;
-  if (requests <= 0 || after.failures > before.failures) {
-    throw new Error(
-      `${subject.title} answered ${requests} requests and failed ${after.failures - before.failures} in the cell ${label(cell)}; a cell counts only without failures.`,
-    );
-  }
-  return {
-    ...client,
-    backendUs: (after.backendNs - before.backendNs) / requests / 1000,
-    cpuUs: cpuUs / requests,
-  };
+  return { throughput, p50Us, p99Us, backendUs, cpuUs };
 }
 
 function emptyCells({ sizes, concurrencies }: PartContext): Cell[] {
@@ -65,9 +53,7 @@ async function run(context: PartContext, server: Server): Promise<IdentityFigure
   const cells = emptyCells(context);
   for (let round = 0; round < rounds; round++) {
     for (const cell of cells) {
-      // Another one begins in each round, so that none always follows the same neighbour.
-      const turn = subjects.map((_, i) => subjects[(i + round) % subjects.length]!);
-      for (const subject of turn) {
+      for (const subject of turnOf(subjects, round, isJudged)) {
         const sample = await measure(context, server, subject, cell);
         const samples = cell.samples[subject.name] ?? [];
         cell.samples[subject.name] = samples;

@@ -7,6 +7,7 @@ import {
   type Cell,
   figures,
   findings,
+  processorTimeOver,
   type Sample,
   throughputOver,
 } from "./identity_cells.ts";
@@ -42,10 +43,35 @@ describe("the ratios of a cell", () => {
     expect(throughputOver(measured, "typescript", "python")).toEqual({ median: 2, min: 2, max: 2 });
   });
 
-  it("gives nothing where a side was not measured or the reference is no slower than the floor", () => {
+  it("counts every round, also one in which the reference is no slower than the floor", () => {
+    const noise = cell({
+      floor: [sample(10, 1), sample(10, 1), sample(10, 1)],
+      python: [sample(110, 1), sample(10, 1), sample(9, 1)],
+      typescript: [sample(20, 1), sample(12, 1), sample(12, 1)],
+    });
+    expect(aboveFloor(noise, "typescript")).toEqual({
+      median: Number.POSITIVE_INFINITY,
+      min: 0.1,
+      max: Number.POSITIVE_INFINITY,
+    });
+    expect(findings([noise], ["typescript"], aboveFloor)).toHaveLength(1);
+  });
+
+  it("has nothing against ours in such a round where ours is no slower than the floor, either", () => {
+    const level = cell({ floor: [sample(10, 1)], python: [sample(9, 1)], typescript: [sample(10, 1)] });
+    expect(aboveFloor(level, "typescript")?.median).toBe(0);
+  });
+
+  it("compares processor time round by round", () => {
+    const costs = cell({
+      python: [{ ...sample(1, 1), cpuUs: 100 }],
+      typescript: [{ ...sample(1, 1), cpuUs: 120 }],
+    });
+    expect(processorTimeOver(costs, "typescript", "python")?.median).toBeCloseTo(1.2);
+  });
+
+  it("gives nothing where a side was not measured", () => {
     expect(aboveFloor(measured, "typescript_allocate")).toBeUndefined();
-    const noise = cell({ floor: [sample(10, 1)], python: [sample(9, 1)], typescript: [sample(12, 1)] });
-    expect(aboveFloor(noise, "typescript")).toBeUndefined();
     expect(figures(measured, "typescript_allocate", "p50Us")).toBeUndefined();
     expect(findings([measured], ["typescript_allocate"], aboveFloor)).toEqual([]);
   });

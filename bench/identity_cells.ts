@@ -49,16 +49,20 @@ function perRound(
   const series = names.map((name) => cell.samples[name] ?? []);
   const rounds = Math.min(...series.map((samples) => samples.length));
   const values = Array.from({ length: rounds }, (_, round) => ratio(...series.map((samples) => samples[round]!)));
-  const finite = values.filter(Number.isFinite);
-  return finite.length > 0 ? spread(finite) : undefined;
+  return values.length > 0 ? spread(values) : undefined;
+}
+
+/** A reference that takes nothing is matched by what takes nothing, either; whatever else there is, is endlessly more. */
+function shareOf(ours: number, reference: number): number {
+  if (reference > 0) return ours / reference;
+  return ours <= 0 ? 0 : Number.POSITIVE_INFINITY;
 }
 
 /** Backend time above the floor, as a share of python_backend's above the floor. Below 1 is faster. */
 export function aboveFloor(cell: Cell, name: SubjectName): Spread | undefined {
-  return perRound(cell, [name, "python", "floor"], (ours, python, floor) => {
-    const reference = python!.backendUs - floor!.backendUs;
-    return reference > 0 ? (ours!.backendUs - floor!.backendUs) / reference : Number.NaN;
-  });
+  return perRound(cell, [name, "python", "floor"], (ours, python, floor) =>
+    shareOf(ours!.backendUs - floor!.backendUs, python!.backendUs - floor!.backendUs),
+  );
 }
 
 /** Backend time as a multiple of the floor's. */
@@ -69,6 +73,11 @@ export function backendTimeOverFloor(cell: Cell, name: SubjectName): Spread | un
 /** Throughput as a multiple of another subject's. Above 1 is more. */
 export function throughputOver(cell: Cell, name: SubjectName, other: SubjectName): Spread | undefined {
   return perRound(cell, [name, other], (ours, reference) => ours!.throughput / reference!.throughput);
+}
+
+/** Processor time of a request as a multiple of another subject's. Below 1 is less. */
+export function processorTimeOver(cell: Cell, name: SubjectName, other: SubjectName): Spread | undefined {
+  return perRound(cell, [name, other], (ours, reference) => ours!.cpuUs / reference!.cpuUs);
 }
 
 /** The median of a ratio in each cell, for each of `names` that was measured there. */

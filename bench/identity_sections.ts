@@ -8,6 +8,7 @@ import {
   figures,
   type IdentityFigures,
   label,
+  processorTimeOver,
   type Sample,
   throughputOver,
 } from "./identity_cells.ts";
@@ -62,7 +63,8 @@ typescript backend reads an input where it lies; below, the copy costs less than
 Microseconds a request spends in the backend, as the server's statistics state it (compute input, infer and output).
 A wait behind another request counts as time in the queue. For typescript that includes waits inside the backend, where
 short requests are handed over ahead of time; throughput and the client's latency below have all of it.
-The shares subtract the floor on both sides: 0.5 means half of python_backend's cost. The last columns are plain ratios.`;
+The shares subtract the floor on both sides: 0.5 means half of python_backend's cost. A round in which python_backend takes
+no longer than the floor counts as ∞, or as 0 where typescript takes no longer, either. The last columns are plain ratios.`;
 
 export function identitySections(all: IdentityFigures): Section[] {
   return [
@@ -90,7 +92,10 @@ export function identitySections(all: IdentityFigures): Section[] {
     {
       heading: "Identity: processor time",
       text: "Microseconds of processor time per request, server and stubs together (the other stubs are idle).",
-      body: cellTable(all, "cpuUs"),
+      body: cellTable(all, "cpuUs", [
+        { head: (name) => `${title(name)} / python`, value: (cell, name) => processorTimeOver(cell, name, "python") },
+        { head: (name) => `${title(name)} / floor`, value: (cell, name) => processorTimeOver(cell, name, "floor") },
+      ]),
     },
   ];
 }

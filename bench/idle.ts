@@ -20,7 +20,10 @@ export interface IdleFigures {
   serverThreads: Activity;
 }
 
-/** After a load and a first request something is compiled, kept on disk and freed for a while. */
+/**
+ * After a load and a first request something is compiled, kept on disk and freed for a while. A stub that has had nothing to
+ * do for ten seconds collects what it no longer needs: that is over by then, too, and not in the figures.
+ */
 const SETTLE_MS = 20_000;
 /** Long enough for what comes seldom: V8's look at its heap every eight seconds begins half a minute after a load. */
 const WATCH_MS = 30_000;
@@ -37,10 +40,11 @@ async function loadAll(server: Server, subjects: readonly Subject[]): Promise<Lo
   const all: Loaded[] = [];
   let children = server.children();
   let threads = readThreads([server.pid]);
-  for (const { name } of subjects) {
+  for (const { name, source } of subjects) {
     await server.load(name);
     await checkAnswers(server, name, 64);
     const stubs = server.children().filter((pid) => !children.includes(pid));
+    if (source !== undefined && stubs.length === 0) throw new Error(`The model ${name} has no process to be watched.`);
     const now = readThreads([server.pid]);
     const serverThreads = new Set([...now.keys()].filter((place) => !threads.has(place)));
     all.push({ subject: name, stubs, serverThreads });
@@ -100,14 +104,15 @@ export const idle: Part<IdleFigures[]> = {
   sections: (entries) => [
     {
       heading: "Idle instances",
-      text: `One loaded instance of each backend, after one small request and a pause, over ${WATCH_MS / 1000} seconds without requests:
+      text: `One loaded instance of each backend, after one small request and a pause of ${SETTLE_MS / 1000} s, long enough for the one collection that
+a stub makes after ten idle seconds to be over, over ${WATCH_MS / 1000} seconds without requests:
 microseconds of processor time in each second, and how often a thread gave up its processor in all of that time. Threads in
 the server are those that it has gained with the model, Triton's own for the instance among them.`,
       body: idleTable(entries),
     },
   ],
 
-  verdicts: (entries) =>
+  verdicts: (entries) => [
     verdict(
       "an idle instance uses no processor time",
       entries
@@ -115,4 +120,5 @@ the server are those that it has gained with the model, Triton's own for the ins
         .map((entry) => ({ value: perSecond(entry), place: SUBJECTS[entry.subject].title })),
       { atMost: 0, unit: " us in each second" },
     ),
+  ],
 };

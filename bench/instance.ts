@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkAnswers } from "./answers.ts";
 import { withEmptyCache } from "./empty_cache.ts";
+import { IDLE_MB, megabytes } from "./idle_memory.ts";
 import { table } from "./markdown.ts";
 import { mebibytes, type Spread, spread, withSpread } from "./numbers.ts";
 import type { Part, PartContext } from "./part.ts";
@@ -24,8 +25,6 @@ export interface InstanceFigures {
   serverThreads: number;
 }
 
-/** Megabytes, as the aim has it. */
-const IDLE_MB = 60;
 const LOAD_MS = 1000;
 
 /**
@@ -98,7 +97,7 @@ export const instance: Part<InstanceFigures[]> = {
   sections: (entries) => [
     {
       heading: "An instance",
-      text: "Time from the load call to a ready model, and what its processes hold one second after one small request. The\nproportional figure divides shared pages among the processes that map them, the benchmark's own Node among them. Memory\nis that of a first load, which finds nothing that an earlier one has compiled; the time is that of later loads.",
+      text: 'Time from the load call to a ready model, and what its processes hold one second after one small request. The\nproportional figure divides shared pages among the processes that map them, the benchmark\'s own Node among them. Memory\nis that of a first load, which finds nothing that an earlier one has compiled; the time is that of later loads. What an\ninstance holds when it rests after work stands under "Memory over many requests".',
       body: instanceTable(entries),
     },
   ],
@@ -107,12 +106,12 @@ export const instance: Part<InstanceFigures[]> = {
     const judged = entries.filter((entry) => JUDGED.includes(entry.subject));
     const place = (entry: InstanceFigures) => SUBJECTS[entry.subject].title;
     return [
-      ...verdict(
-        `an idle instance at most ${IDLE_MB} MB resident`,
-        judged.map((entry) => ({ value: (entry.idle.rssKib * 1024) / 1e6, place: place(entry) })),
+      verdict(
+        `a new idle instance at most ${IDLE_MB} MB resident`,
+        judged.map((entry) => ({ value: megabytes(entry.idle.rssKib), place: place(entry) })),
         { atMost: IDLE_MB, unit: " MB" },
       ),
-      ...verdict(
+      verdict(
         `a model loads in at most ${LOAD_MS / 1000} s`,
         judged.map((entry) => ({ value: entry.loadMs.median, place: place(entry) })),
         { atMost: LOAD_MS, unit: " ms" },

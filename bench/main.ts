@@ -10,7 +10,7 @@ import { takeTurn } from "./lock.ts";
 import { type Options, parseOptions } from "./options.ts";
 import type { Part, PartContext } from "./part.ts";
 import { PARTS } from "./parts.ts";
-import { page } from "./report.ts";
+import { page, worst } from "./report.ts";
 import { type Reading, type Results, read } from "./results.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { BENCH_DIR, ROOT, setUp, type Workbench } from "./setup.ts";
@@ -73,7 +73,9 @@ async function measure(parts: readonly Part<unknown>[], options: Options, say: S
   say(`${results.conditions.triton} works; its log is build/bench/tritonserver.log`);
   for (const part of parts) {
     say(`${part.name}: ${part.about}`);
+    const began = performance.now();
     results.figures[part.name] = await part.measure(context);
+    say(`${part.name} took ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
   return results;
 }
@@ -82,11 +84,11 @@ function print({ sections, verdicts }: Reading): void {
   for (const { heading, body } of sections) console.log(`\n${heading}\n${body}`);
   console.log();
   for (const entry of verdicts) {
-    console.log(`${entry.met ? "met   " : "MISSED"}  ${entry.aim}; worst: ${entry.worst}`);
+    console.log(`${entry.met ? "met   " : "MISSED"}  ${entry.aim}; worst: ${worst(entry)}`);
   }
 }
 
-/** What people have to say about the figures: the budget of a request, what was tried, why an aim is missed. */
+/** What people have to say about the figures of a complete run: the budget of a request, what was tried, why an aim is missed. */
 function notes(): string {
   const file = path.join(ROOT, "bench", "notes.md");
   return existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -100,7 +102,7 @@ function write(results: Results, reading: Reading): void {
   const target = path.join(dir, "performance.md");
   mkdirSync(path.join(dir, "images"), { recursive: true });
   for (const picture of reading.pictures) writeFileSync(path.join(dir, "images", picture.file), picture.svg);
-  writeFileSync(target, page(results, reading, notes()));
+  writeFileSync(target, page(results, reading, results.complete ? notes() : ""));
   console.log(`\nWritten: build/bench/results.json and ${path.relative(ROOT, target)}`);
 }
 
@@ -117,7 +119,7 @@ async function main(): Promise<void> {
 
   if (!options.page) await takeTurn(() => say("waiting for another benchmark on this machine to end"));
   const results = options.page ? lastResults() : await measure(parts, options, say);
-  const reading = read(PARTS, results.figures);
+  const reading = read(PARTS, results.figures, results.complete);
   results.verdicts = reading.verdicts;
   print(reading);
   write(results, reading);

@@ -10,19 +10,18 @@ import { table } from "./markdown.ts";
 import { figure, mebibytes, spread, withSpread } from "./numbers.ts";
 import { disagreements } from "./ocr_agreement.ts";
 import { Reference, type Timing, type Way } from "./ocr_reference.ts";
+import { best, type Concurrency, keptRows, type OcrRow, ratios, throughputs, WAYS_KEPT } from "./ocr_rows.ts";
 import type { Part, PartContext, Section, Verdict } from "./part.ts";
 import { cpuMicroseconds, memory } from "./proc.ts";
 import type { Server } from "./server.ts";
 import { ROOT } from "./setup.ts";
+import { turnOf } from "./turn.ts";
 import { verdict } from "./verdict.ts";
 
-const CONCURRENCIES = [1, 4] as const;
-type Concurrency = (typeof CONCURRENCIES)[number];
+const CONCURRENCIES: readonly Concurrency[] = [1, 4];
 const AIMS: Readonly<Record<Concurrency, number>> = { 1: 1, 4: 1.3 };
 /** How often the set of pictures is read in a measurement. */
 const PASSES: Readonly<Record<Concurrency, number>> = { 1: 1, 4: 2 };
-/** So many of the reference's ways stay after the first round. */
-const WAYS_KEPT = 2;
 
 /** The reference may be called in any of these ways; the fastest counts. */
 function waysOf(cores: number, concurrency: Concurrency): Way[] {
@@ -34,21 +33,6 @@ function waysOf(cores: number, concurrency: Concurrency): Way[] {
     { title: `${concurrency} objects of one thread`, objects: concurrency, threads: 1, shared: false },
     { title: `${cores} objects of one thread, lent in turn`, objects: cores, threads: 1, shared: false },
   ];
-}
-
-interface Sample extends Timing {
-  /** Pictures a second. */
-  throughput: number;
-  /** Milliseconds of processor time a picture, of the server and its stubs or of the reference's process. */
-  cpuMs: number;
-}
-
-export interface OcrRow {
-  concurrency: Concurrency;
-  title: string;
-  ours: boolean;
-  /** By round; a way that was given up has fewer. */
-  samples: Sample[];
 }
 
 export interface OcrFigures {
@@ -112,8 +96,7 @@ interface Contestant {
 async function runRounds(context: PartContext, contestants: Contestant[], count: number): Promise<void> {
   let taking = contestants;
   for (let round = 0; round < context.rounds; round++) {
-    for (let i = 0; i < taking.length; i++) {
-      const { row, time } = taking[(i + round) % taking.length]!;
+    for (const { row, time } of turnOf(taking, round)) {
       const timing = await time();
       const throughput = count / timing.seconds;
       row.samples.push({ ...timing, throughput, cpuMs: (timing.cpu_seconds * 1000) / count });
@@ -122,9 +105,8 @@ async function runRounds(context: PartContext, contestants: Contestant[], count:
       );
     }
     if (round > 0) continue;
-    const ways = taking.filter(({ row }) => !row.ours);
-    const kept = ways.sort((a, b) => b.row.samples[0]!.throughput - a.row.samples[0]!.throughput).slice(0, WAYS_KEPT);
-    taking = taking.filter((one) => one.row.ours || kept.includes(one));
+    const kept = keptRows(taking.map(({ row }) => row));
+    taking = taking.filter(({ row }) => kept.includes(row));
   }
 }
 
@@ -182,29 +164,13 @@ async function measure(context: PartContext): Promise<OcrFigures> {
   }
 }
 
-const throughputs = (row: OcrRow) => row.samples.map((sample) => sample.throughput);
-const median = (row: OcrRow) => spread(throughputs(row)).median;
-
-/** The fastest way of the reference, of those that took part in all rounds. */
-function best(figures: OcrFigures, concurrency: number): OcrRow | undefined {
-  const ways = figures.rows.filter((row) => row.concurrency === concurrency && !row.ours);
-  const rounds = Math.max(...ways.map((row) => row.samples.length));
-  return ways.filter((row) => row.samples.length === rounds).sort((a, b) => median(b) - median(a))[0];
-}
-
-/** Throughput of the ensemble as a multiple of a way's, round by round. */
-function ratios(figures: OcrFigures, way: OcrRow): number[] {
-  const ours = figures.rows.find((row) => row.ours && row.concurrency === way.concurrency);
-  return way.samples.map((sample, round) => (ours?.samples[round]?.throughput ?? Number.NaN) / sample.throughput);
-}
-
 function body(figures: OcrFigures): string {
   const rows = figures.rows.map((row) => [
     row.title,
     String(row.concurrency),
     withSpread(spread(throughputs(row))),
     withSpread(spread(row.samples.map((sample) => sample.cpuMs))),
-    row.ours ? "" : withSpread(spread(ratios(figures, row))),
+    row.ours ? "" : withSpread(spread(ratios(figures.rows, row))),
   ]);
   return table(["", "callers", "pictures/s", "CPU a picture, ms", "ensemble / this"], rows);
 }
@@ -235,9 +201,9 @@ function sections(figures: OcrFigures): Section[] {
 }
 
 function verdicts(figures: OcrFigures): Verdict[] {
-  return CONCURRENCIES.flatMap((concurrency) => {
-    const way = best(figures, concurrency);
-    const findings = way ? [{ value: spread(ratios(figures, way)).median, place: way.title }] : [];
+  return CONCURRENCIES.map((concurrency) => {
+    const way = best(figures.rows, concurrency);
+    const findings = way ? [{ value: spread(ratios(figures.rows, way)).median, place: way.title }] : [];
     const aim = `ocr, ${concurrency} at a time: at least ${AIMS[concurrency]} times the pictures a second of rapidocr-onnxruntime`;
     return verdict(aim, findings, { atLeast: AIMS[concurrency] });
   });

@@ -5,10 +5,11 @@
 
 Takes one JSON object a line on stdin and answers each with one on stdout:
   {"do": "versions"}                                      -> {"onnxruntime": "1.30.0", ...}
-  {"do": "read", "picture": NAME}                         -> {"lines": [{"text", "confidence", "box"}, ...]}
-  {"do": "warm", "objects": N, "threads": T}              -> {}: makes the objects and lets each read every picture
-  {"do": "run", "objects": N, "threads": T, "callers": C, "pictures": [NAME, ...], "count": K}
-                                                          -> {"seconds", "cpu_seconds"} for K pictures
+  {"do": "read", "picture": NAME, "threads": T}           -> {"lines": [{"text", "confidence", "box"}, ...]}
+  {"do": "warm", "objects": N, "threads": T, "pictures": [NAME, ...]}
+                                                          -> {}: makes the objects and lets each read the pictures
+  {"do": "run", "objects": N, "threads": T, "shared": BOOL, "callers": C, "pictures": [NAME, ...], "count": K}
+                                                          -> {"seconds", "cpu_seconds"} for K pictures, taken in turn
 `threads` is what each network of an object gets. Callers are threads; they wait for each other only where there are more
 callers than objects and `shared` is false.
 """

@@ -47,8 +47,8 @@ export interface Picture {
 export interface Verdict {
   aim: string;
   met: boolean;
-  /** The worst figure and where it was taken. */
-  worst: string;
+  /** The worst figure and where it was taken; nothing when none was taken at all. */
+  worst?: string;
 }
 
 /** `Figures` is plain data: it goes into build/bench/results.json as it is. */

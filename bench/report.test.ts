@@ -39,6 +39,12 @@ describe("the table of verdicts", () => {
     expect(text).toContain("1 of 2 aims are missed.");
   });
 
+  it("shows an aim that nothing was measured for as missed", () => {
+    const text = verdictsTable([met, { aim: "seen", met: false }]);
+    expect(text).toContain("| seen | **missed** | not measured |");
+    expect(text).toContain("1 of 2 aims are missed.");
+  });
+
   it("says when all are met, and does not say so when nothing was judged", () => {
     expect(verdictsTable([met])).toContain("All aims are met.");
     expect(verdictsTable([])).not.toContain("aims are met");
@@ -64,6 +70,15 @@ describe("the page", () => {
     const found = places.map((place) => text.indexOf(place));
     expect(found).not.toContain(-1);
     expect(found).toEqual([...found].sort((a, b) => a - b));
+  });
+
+  it("says what it is a page of, unless that is everything", () => {
+    expect(page(results, reading)).not.toContain("not a run of everything");
+    const part = { ...results, complete: false, figures: { idle: [], scale: {} } };
+    part.conditions = { ...part.conditions, command: "npm run bench -- scale idle" };
+    const text = page(part, reading);
+    expect(text).toMatch(/^# Performance of idle, scale$/m);
+    expect(text).toContain("not a run of everything, but `npm run bench -- scale idle`");
   });
 
   it("leaves no gap where there are no notes and no pictures", () => {

@@ -6,6 +6,7 @@ import { table } from "./markdown.ts";
 import { figure } from "./numbers.ts";
 import type { Section, Verdict } from "./part.ts";
 import type { Reading, Results } from "./results.ts";
+import { SHOWN_ROUNDS } from "./turn.ts";
 
 function conditionsTable(c: Conditions, rounds: number, windowMs: number): string {
   return table(
@@ -22,16 +23,18 @@ function conditionsTable(c: Conditions, rounds: number, windowMs: number): strin
       ["python_backend", `of the same server, Python ${c.python}, numpy ${c.numpy}`],
       [
         "rounds",
-        `${rounds} (scale and start: at most 3; idle and memory: one reading), each measurement of \`perf_analyzer\` three windows of ${windowMs} ms`,
+        `${rounds} (at most ${SHOWN_ROUNDS} for what stands beside the aims and decides none; idle and memory: one reading), each measurement of \`perf_analyzer\` three windows of ${windowMs} ms`,
       ],
     ],
     "left",
   );
 }
 
+export const worst = (entry: Verdict): string => entry.worst ?? "not measured";
+
 export function verdictsTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return "This run measured nothing that an aim is set for.";
-  const rows = verdicts.map((entry) => [entry.aim, entry.met ? "met" : "**missed**", entry.worst]);
+  const rows = verdicts.map((entry) => [entry.aim, entry.met ? "met" : "**missed**", worst(entry)]);
   const missed = verdicts.filter((entry) => !entry.met).length;
   const summary = missed === 0 ? "All aims are met." : `${missed} of ${verdicts.length} aims are missed.`;
   return `${table(["aim", "result", "worst median"], rows, "left")}\n\n${summary}`;
@@ -57,12 +60,19 @@ function section({ heading, text, body }: Section): string {
   return [`## ${heading}`, text, body].filter((block) => block !== "").join("\n\n");
 }
 
+/** Title and origin. Only a run of everything may stand there without saying what it is. */
+function opening({ complete, conditions, figures }: Results): string[] {
+  const origin = "This page is written by `npm run bench`; do not edit it by hand.";
+  if (complete) return ["# Performance", origin];
+  const part = `This is not a run of everything, but \`${conditions.command}\`: it does not speak for the project.`;
+  return [`# Performance of ${Object.keys(figures).join(", ")}`, part, origin];
+}
+
 /** The whole page: `notes` are added as they are. */
 export function page(results: Results, reading: Reading, notes = ""): string {
   const aims = "The aims of the project against the worst figure of this run.";
   const blocks = [
-    "# Performance",
-    "This page is written by `npm run bench`; do not edit it by hand.",
+    ...opening(results),
     section({ heading: "Result", text: aims, body: verdictsTable(reading.verdicts) }),
     ...reading.pictures.map((picture) => `![${picture.alt}](images/${picture.file})`),
     section({

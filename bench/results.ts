@@ -23,11 +23,17 @@ export interface Reading {
   verdicts: Verdict[];
 }
 
-export function read(parts: readonly Part<unknown>[], figures: Readonly<Record<string, unknown>>): Reading {
+/** In a complete run an aim that nothing was measured for is missed; in any other one it is nobody's concern. */
+export function read(
+  parts: readonly Part<unknown>[],
+  figures: Readonly<Record<string, unknown>>,
+  complete: boolean,
+): Reading {
   const measured = parts.filter((part) => part.name in figures);
+  const verdicts = measured.flatMap((part) => part.verdicts(figures[part.name]));
   return {
     sections: measured.flatMap((part) => part.sections(figures[part.name])),
     pictures: measured.flatMap((part) => part.pictures?.(figures[part.name]) ?? []),
-    verdicts: measured.flatMap((part) => part.verdicts(figures[part.name])),
+    verdicts: verdicts.filter(({ worst }) => complete || worst !== undefined),
   };
 }

@@ -7,6 +7,7 @@ import { figure } from "./numbers.ts";
 import type { PartContext } from "./part.ts";
 import { drive } from "./perf_analyzer.ts";
 import type { Server } from "./server.ts";
+import { turnOf } from "./turn.ts";
 import { type Variant, withVariants } from "./variant.ts";
 
 const STRANGER = fileURLToPath(new URL("stranger.ts", import.meta.url));
@@ -41,6 +42,9 @@ export const SETTINGS: readonly Setting[] = [
   { slow: "python" },
   { slow: "python", fast: "python" },
 ];
+
+/** The three that the verdict speaks of, and with which it compares: see scale_report.ts. */
+const isJudged = ({ slow, fast }: Setting) => slow !== undefined && fast !== undefined && slow !== "python";
 
 export interface PairSample {
   /** Requests per second of each; nothing for the one that did not run, or that takes no requests. */
@@ -119,8 +123,7 @@ export async function measurePairs(
       });
     }
     for (let round = 0; round < rounds; round++) {
-      for (let i = 0; i < cells.length; i++) {
-        const cell = cells[(i + round) % cells.length]!;
+      for (const cell of turnOf(cells, round, ({ setting }) => isJudged(setting))) {
         const sample = await measure(context, server, cell.setting, windowMs);
         cell.samples.push(sample);
         context.say(

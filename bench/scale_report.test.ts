@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
 import type { ScaleFigures, StepSample, SweepFigures } from "./scale.ts";
-import { kept, keptBesideFloor, pairShare, verdicts } from "./scale_report.ts";
+import { grown, grownBesideFloor, kept, keptBesideFloor, pairShare, sections, verdicts } from "./scale_report.ts";
 
 const at = (...rounds: number[]): StepSample[] => rounds.map((throughput) => ({ throughput, backendUs: 1, cpuUs: 1 }));
 
@@ -9,6 +9,16 @@ function sweepOf(typescript: number[], floor?: number[]): SweepFigures {
   const steps = typescript.map((value, i) => ({
     size: i + 1,
     samples: { typescript: at(value), ...(floor ? { floor: at(floor[i]!) } : {}) },
+  }));
+  return { name: "clients", steps };
+}
+
+/** Steps of one throughput that cost so much. */
+function costing(typescript: number[], floor?: number[]): SweepFigures {
+  const cost = (cpuUs: number) => [{ throughput: 1, backendUs: 1, cpuUs }];
+  const steps = typescript.map((value, i) => ({
+    size: i + 1,
+    samples: { typescript: cost(value), ...(floor ? { floor: cost(floor[i]!) } : {}) },
   }));
   return { name: "clients", steps };
 }
@@ -67,5 +77,43 @@ test("two models side by side are compared with strangers on the same cores, rou
   const figures = figuresOf(sweepOf([1, 1]), pairs);
   const both = { slow: "typescript", fast: "typescript" } as const;
   expect(pairShare(figures, "fast", both, { slow: "stranger", fast: "typescript" })?.median).toBeCloseTo(0.95);
-  expect(verdicts(figures)[1]).toMatchObject({ met: false, worst: "0.65 (the slow one)" });
+  expect(verdicts(figures)[2]).toMatchObject({ met: false, worst: "0.65 (the slow one)" });
+});
+
+test("a round counts where both were measured in it", () => {
+  const pairs: ScaleFigures["pairs"] = [
+    { setting: { fast: "typescript" }, samples: [{ fast: 100 }] },
+    { setting: { slow: "stranger", fast: "typescript" }, samples: [{ fast: 0 }, { fast: 50 }] },
+  ];
+  const [alone, beside] = pairs.map(({ setting }) => setting);
+  expect(pairShare(figuresOf(sweepOf([1]), pairs), "fast", beside!, alone!)).toEqual({ median: 0, min: 0, max: 0 });
+  expect(pairShare(figuresOf(sweepOf([1]), pairs), "slow", beside!, alone!)).toBeUndefined();
+});
+
+test("a step's cost is held against the cheapest of those below it, not only the last", () => {
+  expect(grown(costing([200, 100, 150, 120]), "typescript")).toEqual([Number.NaN, 0.5, 1.5, 1.2]);
+});
+
+test("a growth that the floor shows too is not held against the backend, and a fall of the floor does not ask for more", () => {
+  expect(grownBesideFloor(costing([100, 180], [100, 150]))[1]).toBeCloseTo(1.2);
+  expect(grownBesideFloor(costing([100, 110], [100, 50]))[1]).toBeCloseTo(1.1);
+  expect(grownBesideFloor(costing([100, 110]))[1]).toBeCloseTo(1.1);
+});
+
+test("the verdict on cost names the step that grows most", () => {
+  const cost = (sweep: SweepFigures) => verdicts(figuresOf(sweep))[1];
+  expect(cost(costing([100, 117]))).toMatchObject({ met: true });
+  expect(cost(costing([100, 119, 90]))).toMatchObject({ met: false, worst: "1.19 (clients, one instance: 2)" });
+});
+
+test("the table says by what the cost has grown", () => {
+  expect(sections(figuresOf(costing([100, 120])))[0]!.body).toContain("| 1 / 120 (x 1.2) |");
+});
+
+test("where ours took no part there is no verdict on it, and a step without it is missed", () => {
+  const floor: SweepFigures = { name: "clients", steps: [{ size: 1, samples: { floor: at(1) } }] };
+  expect(verdicts(figuresOf(floor)).map(({ worst }) => worst)).toEqual([undefined, undefined, undefined]);
+  const sweep = sweepOf([100, 100]);
+  sweep.steps[1]!.samples = {};
+  expect(verdicts(figuresOf(sweep))[0]).toMatchObject({ met: false, worst: "- (clients, one instance: 2)" });
 });

@@ -6,26 +6,9 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "./http.ts";
 import { descendants } from "./proc.ts";
 import { BENCH_DIR, type Workbench } from "./setup.ts";
-
-/** Sums since the model was loaded: successful requests, and nanoseconds spent in its backend. */
-export interface BackendTotals {
-  requests: number;
-  failures: number;
-  backendNs: number;
-}
-
-interface Duration {
-  count: number;
-  ns: number;
-}
-
-interface StatisticsReply {
-  model_stats: {
-    inference_stats: Record<"success" | "fail" | "compute_input" | "compute_infer" | "compute_output", Duration>;
-  }[];
-}
 
 /** Who measures must not be answered by somebody else's server. */
 async function refuseTaken(port: number): Promise<void> {
@@ -112,7 +95,9 @@ export class Server {
       child.once("spawn", resolve);
       child.once("error", (error) => reject(new Error(`${bench.server} could not be started: ${error.message}`)));
     });
-    process.once("exit", () => child.kill("SIGTERM"));
+    const end = () => child.kill("SIGTERM");
+    process.once("exit", end);
+    child.once("close", () => process.off("exit", end));
     const server = new Server(child, http, grpc, log);
     await server.#untilReady();
     server.readyMs = performance.now() - began;
@@ -122,7 +107,7 @@ export class Server {
   async #untilReady(): Promise<void> {
     const deadline = Date.now() + 60_000;
     while (this.ending() === undefined && Date.now() < deadline) {
-      const reply = await fetch(`${this.httpUrl}/v2/health/ready`).catch(() => undefined);
+      const reply = await request(this, "/v2/health/ready").catch(() => undefined);
       if (reply?.ok) return;
       await sleep(10);
     }
@@ -132,7 +117,7 @@ export class Server {
   }
 
   async #post(url: string): Promise<void> {
-    const reply = await fetch(`${this.httpUrl}${url}`, { method: "POST" });
+    const reply = await request(this, url, { method: "POST" });
     const text = await reply.text();
     if (!reply.ok) throw new Error(`POST ${url} was answered with status ${reply.status}: ${text}. See ${this.#log}.`);
   }
@@ -149,7 +134,7 @@ export class Server {
     await this.#post(`/v2/repository/models/${model}/unload`);
     const deadline = Date.now() + 30_000;
     while (Date.now() < deadline) {
-      const reply = await fetch(`${this.httpUrl}/v2/models/${model}/ready`);
+      const reply = await request(this, `/v2/models/${model}/ready`);
       await reply.arrayBuffer();
       if (!reply.ok) return;
       await sleep(20);
@@ -162,20 +147,9 @@ export class Server {
     return descendants(this.pid);
   }
 
-  async totals(model: string): Promise<BackendTotals> {
-    const reply = await fetch(`${this.httpUrl}/v2/models/${model}/stats`);
-    const stats = ((await reply.json()) as StatisticsReply).model_stats[0]?.inference_stats;
-    if (!stats) throw new Error(`The server reports no statistics for the model ${model}.`);
-    return {
-      requests: stats.success.count,
-      failures: stats.fail.count,
-      backendNs: stats.compute_input.ns + stats.compute_infer.ns + stats.compute_output.ns,
-    };
-  }
-
   /** Name and version, as the server states them. */
   async version(): Promise<string> {
-    const reply = await fetch(`${this.httpUrl}/v2`);
+    const reply = await request(this, "/v2");
     const { name, version } = (await reply.json()) as { name: string; version: string };
     return `${name} ${version}`;
   }

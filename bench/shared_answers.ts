@@ -3,10 +3,10 @@
 
 import { randomFillSync } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { HttpServer } from "./answers.ts";
+import { type HttpServer, request } from "./http.ts";
 
 async function post(server: HttpServer, url: string, body: object): Promise<void> {
-  const reply = await fetch(`${server.httpUrl}${url}`, { method: "POST", body: JSON.stringify(body) });
+  const reply = await request(server, url, { method: "POST", body: JSON.stringify(body) });
   const text = await reply.text();
   if (!reply.ok) throw new Error(`POST ${url} was answered with status ${reply.status}: ${text}.`);
 }

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { batchTotals, checkVariant, tensorNames, variantConfig } from "./variant.ts";
+import { checkVariant, tensorNames, variantConfig } from "./variant.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -93,22 +93,4 @@ test("a decoupled model is asked at its own place", async () => {
   await expect(checkVariant(await fakeServer(() => ({ OUTPUT: [1] })), decoupled)).rejects.toThrow(
     "must answer OUTPUT",
   );
-});
-
-test("a batch counts once, its elements each", async () => {
-  const times = (ns: number, count: number) => ({ ns, count });
-  const entry = (size: number, count: number) => ({
-    batch_size: size,
-    compute_input: times(1, count),
-    compute_infer: times(10, count),
-    compute_output: times(100, count),
-  });
-  const stats = {
-    inference_count: 9,
-    inference_stats: { fail: times(0, 2) },
-    batch_stats: [entry(1, 1), entry(4, 2)],
-  };
-  const server = await fakeServer(() => ({ model_stats: [stats] }));
-  expect(await batchTotals(server, "any")).toEqual({ elements: 9, failures: 2, batches: 3, backendNs: 222 });
-  await expect(batchTotals(await fakeServer(() => ({ model_stats: [] })), "any")).rejects.toThrow("no statistics");
 });

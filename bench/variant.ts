@@ -4,7 +4,7 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { HttpServer } from "./answers.ts";
+import { type HttpServer, request } from "./http.ts";
 import type { Server } from "./server.ts";
 import { type Workbench, writeModel } from "./setup.ts";
 
@@ -73,7 +73,7 @@ interface JsonTensor {
 /** A decoupled model answers HTTP at one place only: /generate, with plain arrays instead of tensors. */
 async function checkDecoupled(server: HttpServer, variant: Variant): Promise<void> {
   const values = [0.5, 1.5, 2.5, 3.5];
-  const reply = await fetch(`${server.httpUrl}/v2/models/${variant.name}/generate`, {
+  const reply = await request(server, `/v2/models/${variant.name}/generate`, {
     method: "POST",
     body: JSON.stringify({ INPUT: values }),
   });
@@ -96,7 +96,7 @@ export async function checkVariant(server: HttpServer, variant: Variant): Promis
     shape,
     data: Array.from({ length: count }, (_, j) => 1000 * i + j + 0.5),
   }));
-  const reply = await fetch(`${server.httpUrl}/v2/models/${variant.name}/infer`, {
+  const reply = await request(server, `/v2/models/${variant.name}/infer`, {
     method: "POST",
     body: JSON.stringify({ inputs }),
   });
@@ -127,47 +127,4 @@ export async function withVariants<T>(
   const result = await use();
   for (const variant of variants) await server.unload(variant.name);
   return result;
-}
-
-interface Duration {
-  ns: number;
-}
-
-interface StatisticsReply {
-  model_stats: {
-    inference_count: number;
-    inference_stats: { fail: { count: number } };
-    batch_stats: (Record<"compute_input" | "compute_infer" | "compute_output", Duration & { count: number }> & {
-      batch_size: number;
-    })[];
-  }[];
-}
-
-/** Sums since the model was loaded. */
-export interface BatchTotals {
-  /** Requests, times their rows for a model that takes batches. */
-  elements: number;
-  failures: number;
-  /** Batches that were executed. */
-  batches: number;
-  /** Nanoseconds that they spent in the backend; a batch counts once, however many requests are in it. */
-  backendNs: number;
-}
-
-/** What the server's statistics say about the batches of a model. */
-export async function batchTotals(server: HttpServer, model: string): Promise<BatchTotals> {
-  const reply = await fetch(`${server.httpUrl}/v2/models/${model}/stats`);
-  const stats = ((await reply.json()) as StatisticsReply).model_stats[0];
-  if (!stats) throw new Error(`The server reports no statistics for the model ${model}.`);
-  const totals: BatchTotals = {
-    elements: stats.inference_count,
-    failures: stats.inference_stats.fail.count,
-    batches: 0,
-    backendNs: 0,
-  };
-  for (const entry of stats.batch_stats) {
-    totals.batches += entry.compute_infer.count;
-    totals.backendNs += entry.compute_input.ns + entry.compute_infer.ns + entry.compute_output.ns;
-  }
-  return totals;
 }

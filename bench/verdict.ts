@@ -18,13 +18,13 @@ export interface Limit {
   unit?: string;
 }
 
-/** One verdict, or none when nothing was measured. A figure that is not a number misses every aim. */
-export function verdict(aim: string, findings: readonly Finding[], limit: Limit): Verdict[] {
+/** What was not measured meets no aim, and neither does a figure that is not a number. */
+export function verdict(aim: string, findings: readonly Finding[], limit: Limit): Verdict {
   const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY, unit = "" } = limit;
   // Above zero: by how much the limit is missed.
   const excess = (value: number) =>
     Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.max(value - atMost, atLeast - value);
   const worst = [...findings].sort((a, b) => excess(b.value) - excess(a.value))[0];
-  if (!worst) return [];
-  return [{ aim, met: excess(worst.value) <= 0, worst: `${figure(worst.value)}${unit} (${worst.place})` }];
+  if (!worst) return { aim, met: false };
+  return { aim, met: excess(worst.value) <= 0, worst: `${figure(worst.value)}${unit} (${worst.place})` };
 }

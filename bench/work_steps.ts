@@ -5,7 +5,8 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { serializeBytes } from "../stub/src/api/index.ts";
 import { writeModel } from "./setup.ts";
-import type { Tolerance, WireTensor } from "./work_answers.ts";
+import type { WireTensor } from "./wire.ts";
+import type { Tolerance } from "./work_answers.ts";
 import { detections, logits, picture, text, vocabulary } from "./work_inputs.ts";
 
 export const CONTESTANT_NAMES = ["python", "typescript", "inFlight"] as const;
