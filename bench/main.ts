@@ -10,13 +10,12 @@ import { takeTurn } from "./lock.ts";
 import { type Options, parseOptions } from "./options.ts";
 import type { Part, PartContext } from "./part.ts";
 import { PARTS } from "./parts.ts";
-import { page, worst } from "./report.ts";
+import { page, resultOf, worst } from "./report.ts";
 import { type Reading, type Results, read } from "./results.ts";
+import { lastResults, saveResults } from "./results_file.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { BENCH_DIR, ROOT, setUp, type Workbench } from "./setup.ts";
 import { SIZES, SUBJECTS } from "./subjects.ts";
-
-const RESULTS = path.join(BENCH_DIR, "results.json");
 
 type Say = (text: string) => void;
 
@@ -66,7 +65,8 @@ async function measure(parts: readonly Part<unknown>[], options: Options, say: S
     conditions: await context.withServer((server) => conditions(bench, server, typed())),
     rounds: options.rounds,
     windowMs: options.window,
-    complete: options.complete,
+    complete: false,
+    quick: options.quick,
     figures: {},
     verdicts: [],
   };
@@ -74,17 +74,25 @@ async function measure(parts: readonly Part<unknown>[], options: Options, say: S
   for (const part of parts) {
     say(`${part.name}: ${part.about}`);
     const began = performance.now();
-    results.figures[part.name] = await part.measure(context);
+    results.figures[part.name] = await part.measure(context).catch((error: unknown) => {
+      const kept = Object.keys(results.figures).join(", ");
+      const rest = kept === "" ? "" : ` What was measured before (${kept}) is kept: --page shows it.`;
+      throw new Error(`${part.name}: ${error instanceof Error ? error.message : String(error)}${rest}`, {
+        cause: error,
+      });
+    });
+    saveResults(BENCH_DIR, results); // half an hour is too much to lose
     say(`${part.name} took ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
-  return results;
+  return { ...results, complete: options.complete };
 }
 
-function print({ sections, verdicts }: Reading): void {
+function print({ quick }: Results, { sections, verdicts }: Reading): void {
   for (const { heading, body } of sections) console.log(`\n${heading}\n${body}`);
   console.log();
+  if (quick) console.log("This was a quick run: it shows that everything works, and its figures are not judged.");
   for (const entry of verdicts) {
-    console.log(`${entry.met ? "met   " : "MISSED"}  ${entry.aim}; worst: ${worst(entry)}`);
+    console.log(`${resultOf(entry, quick).toUpperCase().padEnd(10)}  ${entry.aim}; worst: ${worst(entry)}`);
   }
 }
 
@@ -96,19 +104,13 @@ function notes(): string {
 
 /** Only a run of everything may speak for the project; any other one stays below build/. */
 function write(results: Results, reading: Reading): void {
-  mkdirSync(BENCH_DIR, { recursive: true });
-  writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+  const file = saveResults(BENCH_DIR, results);
   const dir = results.complete ? path.join(ROOT, "docs") : BENCH_DIR;
   const target = path.join(dir, "performance.md");
   mkdirSync(path.join(dir, "images"), { recursive: true });
   for (const picture of reading.pictures) writeFileSync(path.join(dir, "images", picture.file), picture.svg);
   writeFileSync(target, page(results, reading, results.complete ? notes() : ""));
-  console.log(`\nWritten: build/bench/results.json and ${path.relative(ROOT, target)}`);
-}
-
-function lastResults(): Results {
-  if (!existsSync(RESULTS)) throw new Error("There are no figures yet: run the benchmark without --page first.");
-  return JSON.parse(readFileSync(RESULTS, "utf8")) as Results;
+  console.log(`\nWritten: build/bench/${file} and ${path.relative(ROOT, target)}`);
 }
 
 async function main(): Promise<void> {
@@ -118,10 +120,10 @@ async function main(): Promise<void> {
   const say: Say = (text) => console.log(`[${((Date.now() - began) / 1000).toFixed(0).padStart(4)} s] ${text}`);
 
   if (!options.page) await takeTurn(() => say("waiting for another benchmark on this machine to end"));
-  const results = options.page ? lastResults() : await measure(parts, options, say);
+  const results = options.page ? lastResults(BENCH_DIR) : await measure(parts, options, say);
   const reading = read(PARTS, results.figures, results.complete);
   results.verdicts = reading.verdicts;
-  print(reading);
+  print(results, reading);
   write(results, reading);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseOptions } from "./options.ts";
 
 const parts = [
@@ -31,6 +31,22 @@ describe("the command line", () => {
     ["it is a quick one", ["--quick"]],
   ])("does not call a run complete when %s", (_, argv) => {
     expect(parse(...argv).complete).toBe(false);
+  });
+
+  it.each([
+    [["one", "--page"], "--page measures nothing and so takes no parts"],
+    [["one", "--only", "64B"], "--only is for identity"],
+    [["one", "--requests", "5"], "--requests is for flatness"],
+    [["two", "--backends", "floor"], "--backends is for identity, instance, flatness"],
+  ])("refuses options that would do nothing: %s", (argv, part) => {
+    const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
+    });
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    expect(() => parse(...argv)).toThrow("exit 1");
+    expect(write.mock.calls.join("")).toContain(part);
+    exit.mockRestore();
+    write.mockRestore();
   });
 
   it("keeps the order of the backends, however they are given", () => {

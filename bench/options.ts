@@ -47,6 +47,7 @@ function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Comma
   const labels = SIZES.map((size) => size.label);
   const width = Math.max(...parts.map((part) => part.name.length));
   return new Command("bench")
+    .usage("[parts...] [options]")
     .description("Compares the typescript backend with python_backend and a native floor, on a real server.")
     .addArgument(new Argument("[parts...]", "what to measure (default: all)").choices(parts.map((part) => part.name)))
     .addOption(
@@ -81,6 +82,26 @@ function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Comma
 
 type Given = Omit<Options, "parts" | "complete">;
 
+/** Options that would do nothing, and so are mistakes: what they are for does not run. */
+function refuseIdle(program: Command, partCount: number): void {
+  const isGiven = (option: string) => program.getOptionValueSource(option) === "cli";
+  const isWhole = program.args.length === 0 || new Set(program.args).size === partCount;
+  const runs = (...names: string[]) => isWhole || names.some((name) => program.args.includes(name));
+  if (isGiven("page") && program.args.length > 0) {
+    program.error("error: --page measures nothing and so takes no parts: it shows all that the last run measured.");
+  }
+  for (const [option, ...names] of [
+    ["only", "identity"],
+    ["concurrency", "identity"],
+    ["requests", "flatness"],
+    ["backends", "identity", "instance", "flatness"],
+  ] as const) {
+    if (isGiven(option) && !runs(...names)) {
+      program.error(`error: --${option} is for ${names.join(", ")}, and none of them is to run.`);
+    }
+  }
+}
+
 /** Reads the command line; ends the process where it is wrong or asks for help. */
 export function parseOptions(
   parts: readonly Pick<Part<unknown>, "name" | "about">[],
@@ -88,6 +109,7 @@ export function parseOptions(
 ): Options {
   const program = command(parts).parse(argv, { from: "user" });
   const given = program.opts<Partial<Given> & Omit<Given, "concurrency" | "port" | "quick" | "page">>();
+  refuseIdle(program, parts.length);
   const named = program.args.length > 0 ? program.args : parts.map((part) => part.name);
   const quick = given.quick ?? false;
   const concurrency = given.concurrency ?? [...CONCURRENCIES];

@@ -51,7 +51,7 @@ export interface Verdict {
   worst?: string;
 }
 
-/** `Figures` is plain data: it goes into build/bench/results.json as it is. */
+/** `Figures` is plain data: it is written as JSON as it is. */
 export interface Part<Figures> {
   /** As it is named on the command line. */
   name: string;

@@ -25,6 +25,7 @@ const results: Results = {
   rounds: 5,
   windowMs: 500,
   complete: true,
+  quick: false,
   figures: {},
   verdicts: [],
 };
@@ -47,6 +48,7 @@ describe("the table of verdicts", () => {
 
   it("says when all are met, and does not say so when nothing was judged", () => {
     expect(verdictsTable([met])).toContain("All aims are met.");
+    expect(verdictsTable([met, missed], true)).toMatch(/not judged.*not judged.*A quick run is not judged\.$/s);
     expect(verdictsTable([])).not.toContain("aims are met");
   });
 });

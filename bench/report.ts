@@ -32,11 +32,20 @@ function conditionsTable(c: Conditions, rounds: number, windowMs: number): strin
 
 export const worst = (entry: Verdict): string => entry.worst ?? "not measured";
 
-export function verdictsTable(verdicts: readonly Verdict[]): string {
+const emphasised = (result: string): string => (result === "missed" ? `**${result}**` : result);
+
+export const resultOf = (entry: Verdict, quick: boolean): string =>
+  quick ? "not judged" : entry.met ? "met" : "missed";
+
+export function verdictsTable(verdicts: readonly Verdict[], quick = false): string {
   if (verdicts.length === 0) return "This run measured nothing that an aim is set for.";
-  const rows = verdicts.map((entry) => [entry.aim, entry.met ? "met" : "**missed**", worst(entry)]);
+  const rows = verdicts.map((entry) => [entry.aim, emphasised(resultOf(entry, quick)), worst(entry)]);
   const missed = verdicts.filter((entry) => !entry.met).length;
-  const summary = missed === 0 ? "All aims are met." : `${missed} of ${verdicts.length} aims are missed.`;
+  const summary = quick
+    ? "A quick run is not judged."
+    : missed === 0
+      ? "All aims are met."
+      : `${missed} of ${verdicts.length} aims are missed.`;
   return `${table(["aim", "result", "worst median"], rows, "left")}\n\n${summary}`;
 }
 
@@ -73,7 +82,7 @@ export function page(results: Results, reading: Reading, notes = ""): string {
   const aims = "The aims of the project against the worst figure of this run.";
   const blocks = [
     ...opening(results),
-    section({ heading: "Result", text: aims, body: verdictsTable(reading.verdicts) }),
+    section({ heading: "Result", text: aims, body: verdictsTable(reading.verdicts, results.quick) }),
     ...reading.pictures.map((picture) => `![${picture.alt}](images/${picture.file})`),
     section({
       heading: "How it is measured",

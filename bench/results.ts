@@ -11,6 +11,8 @@ export interface Results {
   windowMs: number;
   /** Everything was measured, and often enough to speak for the project. */
   complete: boolean;
+  /** One short round that shows that everything works: its figures are not judged. */
+  quick: boolean;
   /** By name of the part; only those that were measured. */
   figures: Record<string, unknown>;
   verdicts: Verdict[];

@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { guarded } from "../stub/src/cli/server_process.ts";
 import { request } from "./http.ts";
 import { descendants } from "./proc.ts";
 import { BENCH_DIR, type Workbench } from "./setup.ts";
@@ -89,7 +90,8 @@ export class Server {
       ...moreEnv,
     };
     const began = performance.now();
-    const child = spawn(bench.server, args, { env, stdio: ["ignore", out, out] });
+    const [command, ...whole] = guarded(bench.server, args, env);
+    const child = spawn(command, whole, { env, stdio: ["ignore", out, out] });
     closeSync(out);
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);

@@ -23,7 +23,7 @@ export interface ServerEnd {
   signal: NodeJS.Signals | null;
 }
 
-/** setpriv (util-linux) asks the kernel to end the server when this process dies, even of SIGKILL. */
+/** setpriv (util-linux) asks the kernel to end a server when this process dies, even of SIGKILL. */
 function parentDeathGuard(env: NodeJS.ProcessEnv): string | undefined {
   for (const folder of (env["PATH"] ?? "").split(path.delimiter)) {
     const candidate = path.join(folder, "setpriv");
@@ -37,6 +37,12 @@ export function diesWithUs(env: NodeJS.ProcessEnv = process.env): boolean {
   return parentDeathGuard(env) !== undefined;
 }
 
+/** A command that ends together with this process, where setpriv is there to see to it. */
+export function guarded(binary: string, args: readonly string[], env: NodeJS.ProcessEnv): [string, ...string[]] {
+  const guard = parentDeathGuard(env);
+  return guard === undefined ? [binary, ...args] : [guard, "--pdeathsig", "TERM", "--", binary, ...args];
+}
+
 /** A running tritonserver, its log on the way to the user. */
 export class ServerProcess {
   readonly ended: Promise<ServerEnd>;
@@ -47,9 +53,7 @@ export class ServerProcess {
   #child: ChildProcess;
 
   constructor(options: LaunchOptions) {
-    const guard = parentDeathGuard(options.env);
-    const command = guard ?? options.binary;
-    const args = guard ? ["--pdeathsig", "TERM", "--", options.binary, ...options.args] : [...options.args];
+    const [command, ...args] = guarded(options.binary, options.args, options.env);
     // A session of its own: Ctrl-C reaches us only, and we stop the server in order.
     this.#child = spawn(command, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     this.#follow(this.#child.stdout, options);
