@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "barrier.h"
@@ -103,7 +104,8 @@ int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes,
                             .device = mapping.device,
                             .inode = mapping.inode,
                             .offset = mapping.offset,
-                            .bytes = bytes};
+                            .bytes = bytes,
+                            .data = data};
   file->loans++;
   return 1;
 }
@@ -155,18 +157,16 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
   return 0;
 }
 
-// Copies a part of a loan, from `at` on.
+// Copies a part of a loan, from `at` on. What is cut short right now still ends the server, as it does with any backend that
+// copies; reading the file instead takes twice as long.
 static int loan__copy(const struct tsb_loan* loan, uint64_t at, void* target, uint64_t bytes) {
+  struct stat info;
   if (loan->saved != NULL) {
     memcpy(target, loan->saved + at, bytes);
     return 0;
   }
-  for (uint64_t done = 0; done < bytes;) {
-    ssize_t got = pread(loan->fd, (uint8_t*)target + done, bytes - done, (off_t)(loan->offset + at + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return -ENODATA;  // or EFAULT: the target is the client's, too
-    done += (uint64_t)got;
-  }
+  if (fstat(loan->fd, &info) != 0 || loan->offset + at + bytes > (uint64_t)info.st_size) return -ENODATA;
+  memcpy(target, loan->data + at, bytes);
   return 0;
 }
 

@@ -23,8 +23,8 @@ struct tsb_client_file {
   uint64_t used_ns;  // when the last loan ended or was made
 };
 
-// Part of a client's file that is an input of one request. It is read through `fd`: the client may cut the file short at any
-// time, and a pointer into it would then end the server.
+// Part of a client's file that is an input of one request. The client may cut the file short while the model executes, and reading
+// it would then end the server: before it is read, `fd` tells its size.
 struct tsb_loan {
   uint32_t region;
   uint32_t request;  // index in the batch
@@ -32,6 +32,7 @@ struct tsb_loan {
   uint64_t device, inode;
   uint64_t offset;   // in the file
   uint64_t bytes;
+  const uint8_t* data;  // in this process; the server's until the request is released
   uint8_t* saved;    // NULL, or what was there before an output was written over it
 };
 

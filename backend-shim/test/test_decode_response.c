@@ -309,7 +309,8 @@ static void test_inputs_that_are_answered(void) {
   enum { CLIENT = 5 | TSB_REGION_OF_CLIENT };
   int fd = memfd_create("client", MFD_CLOEXEC);
   CHECK_INT(pwrite(fd, data, sizeof data, 4096), sizeof data);
-  struct tsb_loan loan = {.region = CLIENT, .request = 1, .fd = fd, .offset = 4096, .bytes = 16};
+  struct tsb_loan loan = {
+      .region = CLIENT, .request = 1, .fd = fd, .offset = 4096, .bytes = 16, .data = (const uint8_t*)data};
   struct tsb_place where = place(sizeof(struct record));
   bool success;
   CHECK_INT(tsb_loans_add(&loans, &loan), 0);

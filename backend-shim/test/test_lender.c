@@ -206,7 +206,8 @@ static struct tsb_loan blocks_of(const struct client* client, uint32_t request, 
                            .device = info.st_dev,
                            .inode = info.st_ino,
                            .offset = first * (uint64_t)TSB_LEND_MIN_BYTES,
-                           .bytes = count * (uint64_t)TSB_LEND_MIN_BYTES};
+                           .bytes = count * (uint64_t)TSB_LEND_MIN_BYTES,
+                           .data = client->base + first * (uint64_t)TSB_LEND_MIN_BYTES};
 }
 
 static struct tsb_place place_of(const struct tsb_loan* loan) {
@@ -250,7 +251,7 @@ static void test_saving(void) {
 
 static void test_copying(void) {
   enum { BLOCK = TSB_LEND_MIN_BYTES };
-  struct client client = open_client("copying"), other = open_client("target");
+  struct client client = open_client("copying");
   static uint8_t copy[4 * BLOCK];
   struct tsb_loans loans = {0};
   struct tsb_loan loan = blocks_of(&client, 1, 2, 4);
@@ -260,19 +261,15 @@ static void test_copying(void) {
   CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
   CHECK(copy[0] == 3 && copy[BLOCK] == 4 && copy[2 * BLOCK] == 0);
   CHECK_INT(tsb_loans_copy(&loans, 0, &part, copy), -ENOENT);
-  // The client cuts its file short while it is lent: through its mapping the bytes could not be read without a SIGBUS.
+  // The client cuts its file short while it is lent: a copy would end in a SIGBUS.
   CHECK_INT(ftruncate(client.fd, 4 * BLOCK), 0);
   CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), -ENODATA);
   CHECK_INT(tsb_loans_save(&loans, 1, maps_fd, client.base + 2 * BLOCK, BLOCK), -ENODATA);
   CHECK(loans.items[0].saved == NULL);
   part.bytes = BLOCK;
   CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
-  // Nor does the target have to be there.
-  CHECK_INT(ftruncate(other.fd, 0), 0);
-  CHECK_INT(tsb_loans_copy(&loans, 1, &part, other.base), -ENODATA);
   tsb_loans_free(&loans);
   close_client(&client);
-  close_client(&other);
 }
 
 static void test_file_that_is_smaller_than_its_mapping(void) {
