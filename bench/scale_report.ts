@@ -20,40 +20,41 @@ function medianOf(samples: readonly StepSample[] | undefined, key: keyof StepSam
 }
 
 /**
- * Throughput of each step as a share of the best of those below it; nothing for the first. Of medians: the best of several
- * noisy figures is higher than each of them would be again, and in one round alone more so.
+ * Each step's figure as a multiple of the best of those below it; nothing for the first. Of medians: the best of several
+ * noisy figures is better than each of them would be again, and in one round alone more so.
  */
-export function kept(sweep: SweepFigures, swept: Swept): number[] {
-  const medians = sweep.steps.map((step) => medianOf(step.samples[swept], "throughput"));
-  return medians.map((value, i) => (i === 0 ? Number.NaN : value / Math.max(...medians.slice(0, i))));
+function besideBest(
+  sweep: SweepFigures,
+  swept: Swept,
+  figure: "throughput" | "cpuUs",
+  best: (...values: number[]) => number,
+): number[] {
+  const medians = sweep.steps.map((step) => medianOf(step.samples[swept], figure));
+  return medians.map((value, i) => (i === 0 ? Number.NaN : value / best(...medians.slice(0, i))));
 }
 
-/**
- * What our backend keeps, held against the floor where that one loses, too: a fall that a backend in C shows as well comes
- * from the server and the machine.
- */
-export function keptBesideFloor(sweep: SweepFigures): number[] {
-  const floor = kept(sweep, "floor");
-  return kept(sweep, "typescript").map((value, i) => {
-    const whole = Number.isNaN(floor[i]!) ? 1 : Math.min(1, floor[i]!);
-    return value / whole;
-  });
+/** Ours, divided by the floor's where that one is worse than the best below it, too: then server and machine are the cause. */
+function besideFloor(
+  ours: readonly number[],
+  floor: readonly number[],
+  worse: (...values: number[]) => number,
+): number[] {
+  return ours.map((value, i) => value / (Number.isNaN(floor[i]!) ? 1 : worse(1, floor[i]!)));
 }
 
-/** Processor time of each step as a multiple of the least of those below it; nothing for the first. Of medians, too. */
-export function grown(sweep: SweepFigures, swept: Swept): number[] {
-  const medians = sweep.steps.map((step) => medianOf(step.samples[swept], "cpuUs"));
-  return medians.map((value, i) => (i === 0 ? Number.NaN : value / Math.min(...medians.slice(0, i))));
-}
+/** Throughput of each step as a share of the best of those below it. */
+export const kept = (sweep: SweepFigures, swept: Swept): number[] => besideBest(sweep, swept, "throughput", Math.max);
+
+/** What our backend keeps, held against the floor where that one loses, too. */
+export const keptBesideFloor = (sweep: SweepFigures): number[] =>
+  besideFloor(kept(sweep, "typescript"), kept(sweep, "floor"), Math.min);
+
+/** Processor time of each step as a multiple of the least of those below it. */
+export const grown = (sweep: SweepFigures, swept: Swept): number[] => besideBest(sweep, swept, "cpuUs", Math.min);
 
 /** By what the cost of our backend grows, held against the floor where that one's grows, too. */
-export function grownBesideFloor(sweep: SweepFigures): number[] {
-  const floor = grown(sweep, "floor");
-  return grown(sweep, "typescript").map((value, i) => {
-    const whole = Number.isNaN(floor[i]!) ? 1 : Math.max(1, floor[i]!);
-    return value / whole;
-  });
-}
+export const grownBesideFloor = (sweep: SweepFigures): number[] =>
+  besideFloor(grown(sweep, "typescript"), grown(sweep, "floor"), Math.max);
 
 /** Backend time, processor time, and by what the latter has grown. */
 function costs(sweep: SweepFigures, swept: Swept): string[] {

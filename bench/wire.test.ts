@@ -3,20 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { serializeBytes } from "../stub/src/api/index.ts";
+import { floats, integers } from "./testing/tensors.ts";
 import { ask, type WireTensor } from "./wire.ts";
-
-const floats = (values: number[], shape = [values.length]): WireTensor => ({
-  name: "OUT",
-  datatype: "FP32",
-  shape,
-  data: new Uint8Array(Float32Array.from(values).buffer),
-});
-const integers = (values: bigint[]): WireTensor => ({
-  name: "OUT",
-  datatype: "INT64",
-  shape: [values.length],
-  data: new Uint8Array(BigInt64Array.from(values).buffer),
-});
 
 let fake: Server | undefined;
 afterEach(() => fake?.close());

@@ -1,20 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import type { WireTensor } from "./wire.ts";
+import { floats, integers } from "./testing/tensors.ts";
 import { difference } from "./work_answers.ts";
-
-const floats = (values: number[], shape = [values.length]): WireTensor => ({
-  name: "OUT",
-  datatype: "FP32",
-  shape,
-  data: new Uint8Array(Float32Array.from(values).buffer),
-});
-const integers = (values: bigint[]): WireTensor => ({
-  name: "OUT",
-  datatype: "INT64",
-  shape: [values.length],
-  data: new Uint8Array(BigInt64Array.from(values).buffer),
-});
 
 test("equal answers are alike", () => {
   expect(difference(floats([1, 2]), floats([1, 2]), {})).toBeUndefined();

@@ -12,6 +12,7 @@
 
 #include "channel.h"
 #include "check.h"
+#include "fake_client.h"
 #include "mapping.h"
 
 enum { BYTES = 8 * TSB_LEND_MIN_BYTES };
@@ -19,35 +20,18 @@ enum { BYTES = 8 * TSB_LEND_MIN_BYTES };
 static int maps_fd, sockets[2];
 static struct tsb_lender lender;
 
-struct client {
-  char name[64];
-  int fd;
-  uint8_t* base;
-};
-
-static struct client open_client(const char* label) {
-  struct client client;
-  snprintf(client.name, sizeof client.name, "/test_lender_%d_%s", (int)getpid(), label);
-  client.fd = shm_open(client.name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  CHECK(client.fd >= 0);
-  CHECK_INT(ftruncate(client.fd, BYTES), 0);
-  client.base = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
-  CHECK(client.base != MAP_FAILED);
+static struct fake_client open_client(const char* label) {
+  struct fake_client client;
+  fake_client_open(&client, label, BYTES);
   return client;
-}
-
-static void close_client(struct client* client) {
-  shm_unlink(client->name);
-  munmap(client->base, BYTES);
-  close(client->fd);
 }
 
 // Skips, with its reason, on a system that cannot say what is mapped.
 static void need_query(void) {
-  struct client client = open_client("query");
+  struct fake_client client = open_client("query");
   struct tsb_mapping mapping;
   int status = tsb_mapping_find(maps_fd, &mapping, client.base, 1);
-  close_client(&client);
+  fake_client_close(&client);
   if (status != -ENOTTY) return;
   printf("skipped: this system has no PROCMAP_QUERY (Linux 6.11)\n");
   _Exit(CHECK_SKIPPED);
@@ -66,7 +50,7 @@ static uint32_t next_frame(uint32_t* region, int* fd) {
 }
 
 static void test_mapping(void) {
-  struct client client = open_client("mapping");
+  struct fake_client client = open_client("mapping");
   struct tsb_mapping mapping;
   struct stat info;
   CHECK_INT(fstat(client.fd, &info), 0);
@@ -84,11 +68,11 @@ static void test_mapping(void) {
   munmap(private, BYTES);
   CHECK_INT(tsb_mapping_find(maps_fd, &mapping, private, 1), -ENOENT);
   CHECK(tsb_mapping_find(-1, &mapping, client.base, 1) < 0);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_opening(void) {
-  struct client client = open_client("opening"), other = open_client("other");
+  struct fake_client client = open_client("opening"), other = open_client("other");
   struct tsb_mapping mapping;
   uint64_t bytes;
   CHECK_INT(tsb_mapping_find(maps_fd, &mapping, client.base, 1), 0);
@@ -121,14 +105,14 @@ static void test_opening(void) {
   munmap(base, BYTES);
   close(fd);
   unlink(path);
-  close_client(&client);
-  close_client(&other);
+  fake_client_close(&client);
+  fake_client_close(&other);
 }
 
 // The system writes " (deleted)" behind the name of a file that has none any more, and anybody may give that name to
 // something. Here it even has the file's number, as if that had been used again.
 static void test_opening_what_is_no_file(void) {
-  struct client client = open_client("fifo");
+  struct fake_client client = open_client("fifo");
   struct tsb_mapping mapping;
   struct stat info;
   uint64_t bytes;
@@ -142,11 +126,11 @@ static void test_opening_what_is_no_file(void) {
   mapping.inode = info.st_ino;
   CHECK_INT(tsb_mapping_open(maps_fd, &mapping, client.base, &bytes), -ENOENT);
   unlink(path);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_lending(void) {
-  struct client client = open_client("lending");
+  struct fake_client client = open_client("lending");
   struct tsb_loans loans = {0};
   struct tsb_loan loan;
   uint32_t region;
@@ -192,12 +176,12 @@ static void test_lending(void) {
   CHECK(loan.region != region);
   CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
   close(fd);
-  close_client(&client);
+  fake_client_close(&client);
   tsb_loans_free(&loans);
 }
 
 // A loan of 16 KiB blocks of the client's file, as tsb_lender_lend makes it.
-static struct tsb_loan blocks_of(const struct client* client, uint32_t request, uint32_t first, uint32_t count) {
+static struct tsb_loan blocks_of(const struct fake_client* client, uint32_t request, uint32_t first, uint32_t count) {
   struct stat info;
   CHECK_INT(fstat(client->fd, &info), 0);
   return (struct tsb_loan){.region = 7,
@@ -216,7 +200,7 @@ static struct tsb_place place_of(const struct tsb_loan* loan) {
 
 static void test_saving(void) {
   enum { BLOCK = TSB_LEND_MIN_BYTES };
-  struct client client = open_client("saving");
+  struct fake_client client = open_client("saving");
   static uint8_t copy[2 * BLOCK], own[BLOCK];
   for (int i = 0; i < BYTES; i++) client.base[i] = (uint8_t)(i / BLOCK);
   // Also under another address, as a client may register a file twice.
@@ -246,12 +230,12 @@ static void test_saving(void) {
     for (int j = 0; j < 3 * BLOCK; j++) client.base[j] = (uint8_t)(j / BLOCK);
   }
   munmap(alias, BYTES);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_copying(void) {
   enum { BLOCK = TSB_LEND_MIN_BYTES };
-  struct client client = open_client("copying");
+  struct fake_client client = open_client("copying");
   static uint8_t copy[4 * BLOCK];
   struct tsb_loans loans = {0};
   struct tsb_loan loan = blocks_of(&client, 1, 2, 4);
@@ -269,11 +253,11 @@ static void test_copying(void) {
   part.bytes = BLOCK;
   CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
   tsb_loans_free(&loans);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_file_that_is_smaller_than_its_mapping(void) {
-  struct client client = open_client("short");
+  struct fake_client client = open_client("short");
   struct tsb_loan loan;
   static const off_t SIZES[] = {TSB_LEND_MIN_BYTES, 0};
   for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
@@ -288,11 +272,11 @@ static void test_file_that_is_smaller_than_its_mapping(void) {
     close(fd);
     tsb_lender_free(&lender);
   }
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_file_that_has_grown(void) {
-  struct client client = open_client("grown");
+  struct fake_client client = open_client("grown");
   struct tsb_loan first, second;
   uint32_t region;
   int fd;
@@ -310,11 +294,11 @@ static void test_file_that_has_grown(void) {
   CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
   CHECK_INT(region, second.region);
   close(fd);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_files_that_were_lost_are_passed_on_anew(void) {
-  struct client client = open_client("lost");
+  struct fake_client client = open_client("lost");
   struct tsb_loan first, second;
   uint32_t region;
   int fd;
@@ -336,11 +320,11 @@ static void test_files_that_were_lost_are_passed_on_anew(void) {
   CHECK_INT(tsb_lender_note_lost(&lender, 3), 0);
   CHECK_INT(lender.count, 0);
   for (int i = 0; i < 3; i++) CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_FORGET_REGION);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_file_that_no_array_holds(void) {
-  struct client client = open_client("huge");
+  struct fake_client client = open_client("huge");
   struct tsb_loan loan;
   uint32_t region;
   int fd;
@@ -348,11 +332,11 @@ static void test_file_that_no_array_holds(void) {
   CHECK_INT(ftruncate(client.fd, INT64_C(1) << 40), 0);  // takes no memory
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 0);
   CHECK_INT(next_frame(&region, &fd), 0);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_file_without_a_name(void) {
-  struct client client = open_client("nameless");
+  struct fake_client client = open_client("nameless");
   struct tsb_loan loan;
   uint32_t region;
   int fd;
@@ -363,11 +347,11 @@ static void test_file_without_a_name(void) {
   CHECK_INT(next_frame(&region, &fd), 0);
   CHECK_INT(tsb_lender_drop_idle(&lender, UINT64_C(1) << 62), 0);
   CHECK_INT(next_frame(&region, &fd), 0);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_many_files(void) {
-  static struct client clients[TSB_MAX_CLIENT_FILES + 1];
+  static struct fake_client clients[TSB_MAX_CLIENT_FILES + 1];
   struct tsb_loan loan;
   tsb_lender_init(&lender, maps_fd, sockets[0]);
   for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) {
@@ -380,11 +364,11 @@ static void test_many_files(void) {
     int fd;
     if (next_frame(&region, &fd) != 0) close(fd);
   }
-  for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) close_client(&clients[i]);
+  for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) fake_client_close(&clients[i]);
 }
 
 static void test_stub_that_is_gone(void) {
-  struct client client = open_client("gone");
+  struct fake_client client = open_client("gone");
   struct tsb_loan loan;
   int pair[2];
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -392,7 +376,7 @@ static void test_stub_that_is_gone(void) {
   tsb_lender_init(&lender, maps_fd, pair[0]);
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), -EPIPE);
   close(pair[0]);
-  close_client(&client);
+  fake_client_close(&client);
 }
 
 static void test_loans(void) {

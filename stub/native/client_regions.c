@@ -53,6 +53,12 @@ static struct client_region* client_regions__find(uint32_t id) {
   return NULL;
 }
 
+// Puts zeros where a file was; the addresses stay good.
+static bool client_regions__zero(uint8_t* base, uint64_t bytes) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  return mmap(base, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
+}
+
 // Not ours: as if this handler had never been.
 static void client_regions__pass_on(int number, siginfo_t* info, void* context) {
   const struct sigaction* before = number == SIGBUS ? &before_bus : &before_segv;
@@ -83,7 +89,7 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
     tsb_store_seq_u32(&region->lost, 1);
     tsb_store_seq_u32(&flags[TSB_CLIENT_LOST], 1);
     tsb_store_seq_u32(&control->regions_lost, tsb_load_seq_u32(&control->regions_lost) + 1);
-    mended = mmap(page, rest, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+    mended = client_regions__zero(page, rest);
   }
   errno = kept;
   if (!mended) client_regions__pass_on(number, info, context);
@@ -128,13 +134,6 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   return 0;
 }
 
-// Puts zeros in the place of a region; the addresses stay good. NULL: nothing was done, the caller unmaps it.
-static void* client_regions__zero(const struct tsb_region* region) {
-  void* zeros = mmap(region->base, region->bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  return zeros == MAP_FAILED ? NULL : zeros;
-}
-
 static void client_regions__bury(uint8_t* base, uint64_t bytes) {
   if (zombies[next_zombie].base != NULL) munmap(zombies[next_zombie].base, zombies[next_zombie].bytes);
   zombies[next_zombie].base = base;
@@ -146,10 +145,10 @@ void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held)
   struct client_region* slot = id == 0 ? NULL : client_regions__find(id);
   struct tsb_region* region = tsb_region_find(&link->regions, id);
   if (slot == NULL || region == NULL) return;
-  uint8_t* zeros = client_regions__zero(region);
+  bool zeroed = client_regions__zero(region->base, region->bytes);
   tsb_store_seq_u32(&slot->id, 0);
-  if (zeros != NULL) {
-    if (!is_held) client_regions__bury(zeros, region->bytes);
+  if (zeroed) {
+    if (!is_held) client_regions__bury(region->base, region->bytes);
     region->base = NULL;  // tsb_region_remove must not unmap it
   }
   tsb_region_remove(&link->regions, region);

@@ -61,6 +61,8 @@ void fake_host_unload(struct fake_host* host);
 // says what is; NULL: nothing.
 const char* fake_host_leftover(const struct fake_host* host);
 
+// Bytes of a file, 0 without one.
+long fake_host_file_bytes(const char* path);
 int fake_open_descriptors(void);
 bool fake_has_children(void);
 // Ids of the child processes; returns how many there are.

@@ -53,14 +53,7 @@ static void end(void) {
   CHECK_INT(fake_live_responses(), 0);
 }
 
-static long starts(void) {
-  FILE* file = fopen(starts_file, "r");
-  if (file == NULL) return 0;
-  fseek(file, 0, SEEK_END);
-  long count = ftell(file);
-  fclose(file);
-  return count;
-}
+static long starts(void) { return fake_host_file_bytes(starts_file); }
 
 static TRITONBACKEND_Request* set_request(int batch, int index, const void* data, uint64_t bytes) {
   TRITONBACKEND_Request* request = &requests[batch][index];
