@@ -15,7 +15,7 @@ struct tsb_arena_region {
   uint32_t id;
   uint64_t bytes;
   uint64_t used_bytes;
-  uint64_t touched_bytes;    // end of the highest block since the last discard: at most this much is resident
+  uint64_t touched_bytes;           // end of the highest block since the last discard: at most this much is resident
   struct tsb_extent* free_extents;  // ascending, never adjacent
   uint32_t free_count;
   uint32_t free_capacity;

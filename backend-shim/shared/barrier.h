@@ -11,28 +11,20 @@
 static inline void tsb_store_release_u64(uint64_t* word, uint64_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
-static inline uint64_t tsb_load_acquire_u64(const uint64_t* word) {
-  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
+static inline uint64_t tsb_load_acquire_u64(const uint64_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline void tsb_store_release_u32(uint32_t* word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
-static inline uint32_t tsb_load_acquire_u32(const uint32_t* word) {
-  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
+static inline uint32_t tsb_load_acquire_u32(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 // "Write mine, then read yours" on both sides (tail / consumer_sleeps) needs one order of all four accesses.
 static inline void tsb_store_seq_u64(uint64_t* word, uint64_t value) {
   __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
-static inline uint64_t tsb_load_seq_u64(const uint64_t* word) {
-  return __atomic_load_n(word, __ATOMIC_SEQ_CST);
-}
+static inline uint64_t tsb_load_seq_u64(const uint64_t* word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void tsb_store_seq_u32(uint32_t* word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
-static inline uint32_t tsb_load_seq_u32(const uint32_t* word) {
-  return __atomic_load_n(word, __ATOMIC_SEQ_CST);
-}
+static inline uint32_t tsb_load_seq_u32(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 
 // Orders a store before a later load where one of the two is not an access of this file (a lock that was tried).
 static inline void tsb_fence_seq(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

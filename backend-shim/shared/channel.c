@@ -43,10 +43,8 @@ static int channel__send_all(int socket, const void* data, uint64_t bytes, int t
 int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* payload, uint64_t payload_bytes,
                      const int* descriptors, uint32_t descriptor_count, int timeout_ms) {
   if (payload_bytes > TSB_MAX_CONTROL_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) return -EMSGSIZE;
-  struct tsb_frame frame = {.kind = kind,
-                            .payload_bytes = (uint32_t)payload_bytes,
-                            .region = region,
-                            .descriptor_count = descriptor_count};
+  struct tsb_frame frame = {
+      .kind = kind, .payload_bytes = (uint32_t)payload_bytes, .region = region, .descriptor_count = descriptor_count};
   union {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
@@ -94,8 +92,8 @@ static int channel__collect(struct msghdr* head, struct tsb_message* message, ui
   return (head->msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : status;
 }
 
-// How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer that
-// sends a byte now and then cannot hold its reader.
+// How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer
+// that sends a byte now and then cannot hold its reader.
 static int channel__receive_wait(int socket, uint64_t* deadline_ns, int timeout_ms) {
   if (*deadline_ns == 0) return channel__wait(socket, POLLIN, timeout_ms);
   uint64_t now = tsb_now_ns();
@@ -142,8 +140,8 @@ int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms)
   uint64_t deadline_ns = 0;  // 0: nothing came yet
   memset(message, 0, sizeof *message);
   for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
-  int status = channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, &deadline_ns,
-                                    timeout_ms);
+  int status =
+      channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, &deadline_ns, timeout_ms);
   if (status <= 0) goto err;
   status = -EPROTO;
   uint64_t bytes = message->frame.payload_bytes;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Regions: sealed anonymous memory files (memfd), mapped by both processes, known to both by an id.
-// Their size never changes and a mapping never moves, so a pointer or a view into one stays good until the end. (The files of
-// clients, which stand in a stub's table beside them, come and go: see client_regions.h.)
+// Their size never changes and a mapping never moves, so a pointer or a view into one stays good until the end. (The
+// files of clients, which stand in a stub's table beside them, come and go: see client_regions.h.)
 #ifndef TSB_REGION_H
 #define TSB_REGION_H
 

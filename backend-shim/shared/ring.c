@@ -14,8 +14,8 @@ enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
 enum { LONG_YIELD_NS = 500000, CALM_PENALTY = 64, CALM_PENALTY_CAP = 4096 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
-  *ring = (struct tsb_ring){
-      .shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
+  *ring =
+      (struct tsb_ring){.shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
 }
 
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {
@@ -105,7 +105,8 @@ int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
       if (ring->calm_penalty > 0) ring->calm_penalty--;
       return 1;
     }
-    // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at once.
+    // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at
+    // once.
     uint64_t before = tsb_now_ns();
     sched_yield();
     now = tsb_now_ns();

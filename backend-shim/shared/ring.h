@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // One end of a single-producer single-consumer ring of entries, with sleep and wake.
-// Each end keeps its own position in private memory: what the other process writes is only ever compared, never trusted.
+// Each end keeps its own position in private memory: what the other process writes is only ever compared, never
+// trusted.
 #ifndef TSB_RING_H
 #define TSB_RING_H
 
 #include "tsb_protocol.h"
 
-// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when the
-// answer is near.
+// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when
+// the answer is near.
 enum { TSB_SPIN_NS = 20000 };
 
 struct tsb_ring {
@@ -17,8 +18,9 @@ struct tsb_ring {
   int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
                       // turns as the consumer (the shim's side)
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
-  uint64_t sleeps;      // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
-  uint32_t spin_skip;   // consumer: waits left that do not spin at all
+  // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
+  uint64_t sleeps;
+  uint32_t spin_skip;     // consumer: waits left that do not spin at all
   uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
   uint32_t calm_skip;     // consumer: calm spins left that do not happen
   uint32_t calm_penalty;  // consumer: how many calm spins it costs to have given the core away for long
@@ -41,12 +43,12 @@ int tsb_ring_is_empty(const struct tsb_ring* ring);
 
 // Consumer: spins a bounded, adaptive time. Returns 1 when there is something to take.
 int tsb_ring_spin(struct tsb_ring* ring);
-// Consumer: spins for so long, and gives the core away meanwhile to whoever wants it: for one that has nothing else to do than to
-// wait. Where somebody wants the core for long it is better to sleep, as one that is woken up comes before one that spins; then
-// most calls return at once. Returns as above.
+// Consumer: spins for so long, and gives the core away meanwhile to whoever wants it: for one that has nothing else to
+// do than to wait. Where somebody wants the core for long it is better to sleep, as one that is woken up comes before
+// one that spins; then most calls return at once. Returns as above.
 int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns);
-// Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the meantime
-// (then do not sleep).
+// Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the
+// meantime (then do not sleep).
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);
 void tsb_ring_awake(struct tsb_ring* ring);
 // Consumer: takes the count of its eventfd. Never blocks, whatever the other process made of the descriptor's flags.

@@ -15,13 +15,13 @@
 #define TSB_PROTOCOL_MAGIC 0x31425354u  // "TSB1"
 #define TSB_PROTOCOL_VERSION 1u
 
-#define TSB_RING_CAPACITY 1024u     // entries in each ring, a power of two
-#define TSB_MAX_REGIONS 256u        // regions of one stub, both directions together
-#define TSB_MAX_DIMS 32u            // dimensions of one tensor
-#define TSB_MAX_MESSAGE_BYTES 65536u // text of one error that reaches a client
-#define TSB_MAX_RECORD_BYTES (1u << 20)  // one response record (not its tensors' data)
+#define TSB_RING_CAPACITY 1024u            // entries in each ring, a power of two
+#define TSB_MAX_REGIONS 256u               // regions of one stub, both directions together
+#define TSB_MAX_DIMS 32u                   // dimensions of one tensor
+#define TSB_MAX_MESSAGE_BYTES 65536u       // text of one error that reaches a client
+#define TSB_MAX_RECORD_BYTES (1u << 20)    // one response record (not its tensors' data)
 #define TSB_MAX_CONTROL_BYTES (64u << 20)  // payload of one control frame
-#define TSB_DATA_ALIGNMENT 64u      // of every tensor's data, bytes
+#define TSB_DATA_ALIGNMENT 64u             // of every tensor's data, bytes
 
 // --- Rings ---------------------------------------------------------------------------------------------------
 //
@@ -32,25 +32,26 @@
 //
 // The two processes never write the same cache line.
 struct tsb_ring_shared {
-  uint64_t tail;             // entries ever published; written by the producer (release), read by the consumer
+  uint64_t tail;  // entries ever published; written by the producer (release), read by the consumer
   uint8_t reserved0[56];
-  uint64_t head;             // entries ever consumed; written by the consumer (release), read by the producer.
-                             // What an entry points at belongs to its producer again once head has passed it.
-  uint64_t consumer_sleeps;  // 0: awake; else it needs a write to an eventfd, see TSB_SLEEP_WAKER; written by the consumer only
+  uint64_t head;  // entries ever consumed; written by the consumer (release), read by the producer.
+                  // What an entry points at belongs to its producer again once head has passed it.
+  // 0: awake; else it needs a write to an eventfd, see TSB_SLEEP_WAKER; written by the consumer only
+  uint64_t consumer_sleeps;
   uint8_t reserved1[48];
 };
 static_assert(sizeof(struct tsb_ring_shared) == 128, "ring header size");
 static_assert(offsetof(struct tsb_ring_shared, head) == 64, "the consumer's words have their own cache line");
 
-// consumer_sleeps: the low bits are the number of the eventfd, from 1; the others change with each sleep, so that a producer
-// knows for which one it has written already.
+// consumer_sleeps: the low bits are the number of the eventfd, from 1; the others change with each sleep, so that a
+// producer knows for which one it has written already.
 #define TSB_SLEEP_WAKER UINT64_C(0xff)
 
 struct tsb_place {
-  uint32_t region;    // id of a region announced before; 0 (the control region) never holds tensors
+  uint32_t region;  // id of a region announced before; 0 (the control region) never holds tensors
   uint32_t reserved;
-  uint64_t offset;    // bytes from the start of the region
-  uint64_t bytes;     // 0: nothing there, region and offset mean nothing
+  uint64_t offset;  // bytes from the start of the region
+  uint64_t bytes;   // 0: nothing there, region and offset mean nothing
 };
 static_assert(sizeof(struct tsb_place) == 24, "place size");
 
@@ -59,17 +60,18 @@ static_assert(sizeof(struct tsb_place) == 24, "place size");
 #define TSB_ENTRY_RESPONSE 2u  // place = struct tsb_response for request `request` of batch `batch`
 
 #define TSB_RESPONSE_FINAL 1u  // entry.flags of RESPONSE: no more responses for this request
-#define TSB_EXECUTE_CALM 1u    // entry.flags of EXECUTE: few requests at a time, so that it pays to wait for the next one awake
+#define TSB_EXECUTE_CALM \
+  1u  // entry.flags of EXECUTE: few requests at a time, so that it pays to wait for the next one awake
 
 struct tsb_entry {
-  uint32_t kind;         // TSB_ENTRY_*
-  uint32_t flags;        // by kind
-  uint32_t batch;        // index in the shim's table of batches in flight
-  uint32_t generation;   // of that index; an answer with an old generation is refused
-  uint32_t request;      // index in the batch; 0 for EXECUTE
+  uint32_t kind;        // TSB_ENTRY_*
+  uint32_t flags;       // by kind
+  uint32_t batch;       // index in the shim's table of batches in flight
+  uint32_t generation;  // of that index; an answer with an old generation is refused
+  uint32_t request;     // index in the batch; 0 for EXECUTE
   uint32_t reserved0;
   struct tsb_place place;
-  uint64_t sent_ns;      // CLOCK_MONOTONIC of RESPONSE: when the answer was written, from where on the model is free
+  uint64_t sent_ns;  // CLOCK_MONOTONIC of RESPONSE: when the answer was written, from where on the model is free
   uint64_t reserved1;
 };
 static_assert(sizeof(struct tsb_entry) == 64, "entry size");
@@ -82,15 +84,17 @@ struct tsb_control {
   uint64_t fingerprint;  // of the layout, see layout.c
   uint32_t ring_capacity;
   uint32_t reserved0;
-  uint64_t max_bytes;    // cap of the stub's own (outbound) regions together; the shim has the same cap for its own
+  uint64_t max_bytes;      // cap of the stub's own (outbound) regions together; the shim has the same cap for its own
   uint64_t initial_bytes;  // size of the first region of an arena
   uint64_t growth_bytes;   // size of further regions, at least
   uint64_t warm_bytes;     // freed memory kept resident, per region
   uint64_t reserved1[1];
-  uint32_t inputs_written; // by the stub: 1 once the model wrote into an input that was a client's memory. A hint: the shim
-                           // then copies inputs, as a private page would hide what the client writes next.
-  uint32_t regions_lost;   // by the stub: grows when a client cut a region short. A hint: the shim then lends files under new ids,
-                           // so that one that is whole again is mapped again.
+  // By the stub: 1 once the model wrote into an input that was a client's memory. A hint: the shim
+  // then copies inputs, as a private page would hide what the client writes next.
+  uint32_t inputs_written;
+  // By the stub: grows when a client cut a region short. A hint: the shim then lends files under new ids,
+  // so that one that is whole again is mapped again.
+  uint32_t regions_lost;
   uint32_t reserved2[14];
   struct tsb_ring_shared to_stub;  // EXECUTE ...: the shim produces
   struct tsb_ring_shared to_shim;  // RESPONSE ...: the stub produces
@@ -132,10 +136,10 @@ static_assert(sizeof(struct tsb_parameter) == 24, "parameter size");
 
 // One request; offsets are bytes from its own start. `inputs` (tsb_tensor + dims, one after the other) follow at once.
 struct tsb_request {
-  uint32_t record_bytes;      // the next request of the batch begins here; a multiple of 8
-  uint32_t flags;             // TRITONSERVER_REQUEST_FLAG_*
-  uint64_t correlation_id;    // 0 when none or when it is a string
-  uint64_t timeout_us;        // 0 when none
+  uint32_t record_bytes;    // the next request of the batch begins here; a multiple of 8
+  uint32_t flags;           // TRITONSERVER_REQUEST_FLAG_*
+  uint64_t correlation_id;  // 0 when none or when it is a string
+  uint64_t timeout_us;      // 0 when none
   uint32_t id_offset;
   uint32_t id_bytes;
   uint32_t correlation_offset;  // the correlation id when it is a string
@@ -181,8 +185,10 @@ static_assert(sizeof(struct tsb_response) == 32, "response size");
 #define TSB_CONTROL_FINALIZE 8u     // to stub: run finalize and leave
 #define TSB_CONTROL_FINALIZED 9u    // to shim: nothing, or an error
 #define TSB_CONTROL_REFUSED 10u     // to shim: the handshake failed, with the reason
-#define TSB_CONTROL_CLIENT_REGION 11u  // to stub: a client's file, which may change its size; region = id; payload: bytes to map
-#define TSB_CONTROL_FORGET_REGION 12u  // to stub: the client's region that no batch uses any more; its id is never used again
+#define TSB_CONTROL_CLIENT_REGION \
+  11u  // to stub: a client's file, which may change its size; region = id; payload: bytes to map
+#define TSB_CONTROL_FORGET_REGION \
+  12u  // to stub: the client's region that no batch uses any more; its id is never used again
 struct tsb_frame {
   uint32_t kind;
   uint32_t payload_bytes;  // <= TSB_MAX_CONTROL_BYTES
@@ -192,9 +198,9 @@ struct tsb_frame {
 static_assert(sizeof(struct tsb_frame) == 16, "frame size");
 
 #define TSB_REGION_OF_STUB 0x80000000u  // this bit of a region's id says who made it and writes into it
-// This one says that it is a client's: a file that the client registered with the server as system shared memory. Offsets
-// are those of the file. The stub maps it privately and for reading only, and an answer may name a part of it only if that
-// part is an input of the same request.
+// This one says that it is a client's: a file that the client registered with the server as system shared memory.
+// Offsets are those of the file. The stub maps it privately and for reading only, and an answer may name a part of it
+// only if that part is an input of the same request.
 #define TSB_REGION_OF_CLIENT 0x40000000u
 
 // --- The stub's process ---------------------------------------------------------------------------------------------

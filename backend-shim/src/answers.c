@@ -11,8 +11,8 @@
 
 enum {
   LONG_RUN_MS = 60000,
-  // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that waits
-  // there cannot go to another instance any more, nor be overtaken by one of a higher priority.
+  // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that
+  // waits there cannot go to another instance any more, nor be overtaken by one of a higher priority.
   PREFETCH_NS = 250000,
   HURRIED_NS = 20000,
   MAX_SPIN_NS = 150000,
@@ -25,10 +25,10 @@ struct answers_times {
 
 static void answers__release(struct tsb_instance* instance, TRITONBACKEND_Request* request, bool success,
                              const struct answers_times* times) {
-  tsb_error_log(TRITONBACKEND_ModelInstanceReportStatistics(instance->triton, request, success, times->exec_start_ns,
-                                                            times->compute_start_ns, times->compute_end_ns,
-                                                            tsb_now_ns()),
-                "Reporting request statistics");
+  tsb_error_log(
+      TRITONBACKEND_ModelInstanceReportStatistics(instance->triton, request, success, times->exec_start_ns,
+                                                  times->compute_start_ns, times->compute_end_ns, tsb_now_ns()),
+      "Reporting request statistics");
   tsb_error_log(TRITONBACKEND_RequestRelease(request, TRITONSERVER_REQUEST_RELEASE_ALL), "Releasing a request");
 }
 
@@ -44,21 +44,23 @@ void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Reque
 static void answers__finish_batch(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot,
                                   const struct answers_times* times) {
   uint64_t batch_size = slot->batch_size;
-  if (tsb_stub_free_batch(stub, slot) < 0) TSB_LOG(ERROR, "Internal error: a block of '%s' was freed twice.", instance->name);
+  if (tsb_stub_free_batch(stub, slot) < 0)
+    TSB_LOG(ERROR, "Internal error: a block of '%s' was freed twice.", instance->name);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_release(&instance->batches, slot);
   pthread_cond_broadcast(&instance->changed);
   pthread_mutex_unlock(&instance->lock);
   if (batch_size == 0) return;
-  tsb_error_log(TRITONBACKEND_ModelInstanceReportBatchStatistics(instance->triton, batch_size, times->exec_start_ns,
-                                                                 times->compute_start_ns, times->compute_end_ns,
-                                                                 tsb_now_ns()),
-                "Reporting batch statistics");
+  tsb_error_log(
+      TRITONBACKEND_ModelInstanceReportBatchStatistics(instance->triton, batch_size, times->exec_start_ns,
+                                                       times->compute_start_ns, times->compute_end_ns, tsb_now_ns()),
+      "Reporting batch statistics");
 }
 
-// The times of a request, without its waits in the stub and in the ring: while the model was at the batch before, and while
-// the reader was at that batch's answers. Triton then counts these waits as time in the queue, which they are. What is
-// left is what the request itself took, wake-ups included. `sent_ns` is the stub's word, so it is held to what can be true.
+// The times of a request, without its waits in the stub and in the ring: while the model was at the batch before, and
+// while the reader was at that batch's answers. Triton then counts these waits as time in the queue, which they are.
+// What is left is what the request itself took, wake-ups included. `sent_ns` is the stub's word, so it is held to what
+// can be true.
 static void answers__set_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot, uint64_t sent_ns,
                                struct answers_times* times) {
   uint64_t waited_ns = 0;
@@ -175,8 +177,9 @@ void tsb_answers_check_time(struct tsb_instance* instance, struct tsb_stub* stub
       tsb_stub_kill(stub);
     } else if (!slot->warned && now - slot->exec_start_ns > UINT64_C(1000000) * LONG_RUN_MS + waited_ns) {
       slot->warned = true;
-      TSB_LOG(WARN, "The model's execute in '%s' has not answered for %d seconds. Set the model parameter "
-                    "EXECUTE_TIMEOUT_SECONDS to give such a batch up.",
+      TSB_LOG(WARN,
+              "The model's execute in '%s' has not answered for %d seconds. Set the model parameter "
+              "EXECUTE_TIMEOUT_SECONDS to give such a batch up.",
               instance->name, LONG_RUN_MS / 1000);
     }
   }
@@ -206,7 +209,8 @@ static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub)
 
 // Batches in flight below which Execute may leave.
 static uint64_t answers__limit(const struct tsb_instance* instance) {
-  bool known = instance->recent_compute_ns > 0;  // nothing is handed over early to a model that has not shown how fast it is
+  bool known =
+      instance->recent_compute_ns > 0;  // nothing is handed over early to a model that has not shown how fast it is
   uint64_t waiting = instance->prefetches && known ? PREFETCH_NS / instance->recent_compute_ns : 0;
   if (waiting > TSB_MAX_PREFETCH) waiting = TSB_MAX_PREFETCH;
   return instance->concurrency + waiting;
@@ -226,8 +230,8 @@ bool tsb_answers_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
   return true;
 }
 
-// An answer that is expected soon is worth waiting for awake: waking up takes as long as computing it. When requests are few at a
-// time there is nothing else to do.
+// An answer that is expected soon is worth waiting for awake: waking up takes as long as computing it. When requests
+// are few at a time there is nothing else to do.
 static int answers__wait_awake(struct tsb_instance* instance, struct tsb_ring* ring) {
   uint64_t expected_ns = 2 * instance->recent_compute_ns;
   bool calm = tsb_instance_is_calm(instance) && expected_ns > TSB_SPIN_NS && expected_ns <= MAX_SPIN_NS;
@@ -243,8 +247,9 @@ static void answers__look_as_reader(struct tsb_instance* instance, struct tsb_st
   }
 }
 
-// An answer may come after the reader has asked for the supervisor to be woken and before it has let go: the supervisor is
-// woken, finds the lock taken, and goes back to sleep. It says so in look_wanted, and whoever let go looks once more.
+// An answer may come after the reader has asked for the supervisor to be woken and before it has let go: the supervisor
+// is woken, finds the lock taken, and goes back to sleep. It says so in look_wanted, and whoever let go looks once
+// more.
 static void answers__let_go(struct tsb_instance* instance, struct tsb_stub* stub) {
   for (;;) {
     pthread_mutex_unlock(&instance->reading);

@@ -106,19 +106,21 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
   TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
   char* runtime = backend__find_runtime();
   if (runtime == NULL) {
-    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
-                         "The runtime of the TypeScript backend (dist/runtime/main.js) was found neither beside the library nor "
-                         "two levels above it. Set TRITON_TYPESCRIPT_RUNTIME to the folder of the npm package "
-                         "'triton-typescript'.");
+    return tsb_error_new(
+        TRITONSERVER_ERROR_NOT_FOUND,
+        "The runtime of the TypeScript backend (dist/runtime/main.js) was found neither beside the library nor "
+        "two levels above it. Set TRITON_TYPESCRIPT_RUNTIME to the folder of the npm package "
+        "'triton-typescript'.");
   }
   backend->entry = backend__join(runtime, "dist/runtime/main.js");
   backend->node = backend__find_node(&backend->settings, runtime);
   free(runtime);
   if (backend->entry == NULL || access(backend->entry, R_OK) != 0) {
-    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
-                         "The runtime of the TypeScript backend, '%s', cannot be read. Set TRITON_TYPESCRIPT_RUNTIME to the "
-                         "folder of the npm package 'triton-typescript' (in a checkout: build it first).",
-                         backend->entry == NULL ? "dist/runtime/main.js" : backend->entry);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_NOT_FOUND,
+        "The runtime of the TypeScript backend, '%s', cannot be read. Set TRITON_TYPESCRIPT_RUNTIME to the "
+        "folder of the npm package 'triton-typescript' (in a checkout: build it first).",
+        backend->entry == NULL ? "dist/runtime/main.js" : backend->entry);
   }
   if (backend->node == NULL) {
     return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
@@ -132,7 +134,8 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
 
 TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_Backend* triton) {
   struct tsb_backend* backend = calloc(1, sizeof *backend);
-  if (backend == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  if (backend == NULL)
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
   backend->maps_fd = tsb_mapping_open_maps();
   TRITONSERVER_Error* error = backend__fill(backend, triton);
   if (error != NULL) {

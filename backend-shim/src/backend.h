@@ -8,11 +8,11 @@
 
 struct tsb_backend {
   char* name;
-  char* directory;    // with model.ts for a TypeScript-based backend
-  char* options_json; // the "cmdline" object of the backend configuration
-  char* entry;        // the stub's main.js
-  char* node;         // the Node binary, unless a model names its own
-  int maps_fd;        // see mapping.h; negative: nothing is lent
+  char* directory;           // with model.ts for a TypeScript-based backend
+  char* options_json;        // the "cmdline" object of the backend configuration
+  char* entry;               // the stub's main.js
+  char* node;                // the Node binary, unless a model names its own
+  int maps_fd;               // see mapping.h; negative: nothing is lent
   bool is_typescript_based;  // another name than "typescript": `directory` holds the model file
   struct tsb_settings settings;
 };

@@ -7,10 +7,11 @@ TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
   struct tsb_backend* state;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ApiVersion(&major, &minor));
   if (major != TSB_TRITON_BACKEND_API_MAJOR || minor < TSB_TRITON_BACKEND_API_MINOR) {
-    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                         "The TypeScript backend needs Triton's backend API %d.%d or a newer minor version, but this server "
-                         "has %u.%u. Use Triton 24.10 or newer.",
-                         TSB_TRITON_BACKEND_API_MAJOR, TSB_TRITON_BACKEND_API_MINOR, major, minor);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_UNSUPPORTED,
+        "The TypeScript backend needs Triton's backend API %d.%d or a newer minor version, but this server "
+        "has %u.%u. Use Triton 24.10 or newer.",
+        TSB_TRITON_BACKEND_API_MAJOR, TSB_TRITON_BACKEND_API_MINOR, major, minor);
   }
   TSB_RETURN_IF_ERROR(tsb_backend_new(&state, backend));
   TRITONSERVER_Error* error = TRITONBACKEND_BackendSetState(backend, state);

@@ -15,14 +15,14 @@ struct tsb_batch_slot {
   uint32_t request_count;
   uint32_t request_capacity;
   uint32_t unanswered;
-  struct tsb_block block;      // records and inputs, in the shim's regions
+  struct tsb_block block;  // records and inputs, in the shim's regions
   uint64_t block_bytes;
-  struct tsb_loans loans;      // inputs that were not copied
-  uint64_t exec_start_ns;      // Execute was entered
-  uint64_t compute_start_ns;   // inputs are in shared memory
-  uint64_t deadline_ns;        // 0: none
-  uint64_t batch_size;         // sum of first dimensions; request count for a model that does not batch
-  bool warned;                 // of its long run
+  struct tsb_loans loans;     // inputs that were not copied
+  uint64_t exec_start_ns;     // Execute was entered
+  uint64_t compute_start_ns;  // inputs are in shared memory
+  uint64_t deadline_ns;       // 0: none
+  uint64_t batch_size;        // sum of first dimensions; request count for a model that does not batch
+  bool warned;                // of its long run
 };
 
 struct tsb_batch_table {

@@ -54,11 +54,12 @@ static bool decode__bytes_fit(const uint8_t* data, uint64_t bytes, int64_t eleme
 }
 
 static TRITONSERVER_Error* decode__mismatch(const struct tsb_io* io, const struct tsb_tensor* tensor) {
-  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
-                       "The model answered output '%s' (%s in its configuration) with %s, a shape of %u dimensions and %llu "
-                       "bytes, which do not fit together.",
-                       io->name, tsb_dtype_name(io->datatype), tsb_dtype_name(tensor->datatype), tensor->dims_count,
-                       (unsigned long long)tensor->place.bytes);
+  return tsb_error_new(
+      TRITONSERVER_ERROR_INTERNAL,
+      "The model answered output '%s' (%s in its configuration) with %s, a shape of %u dimensions and %llu "
+      "bytes, which do not fit together.",
+      io->name, tsb_dtype_name(io->datatype), tsb_dtype_name(tensor->datatype), tensor->dims_count,
+      (unsigned long long)tensor->place.bytes);
 }
 
 static bool decode__is_of_client(const struct tsb_place* place) {
@@ -84,10 +85,11 @@ static TRITONSERVER_Error* decode__copy_error(const struct tsb_io* io, int statu
   if (status == -ENOMEM) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while sending output '%s'.", io->name);
   }
-  return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
-                       "The input that the model answers with in output '%s' lies in a shared memory region that was cut short "
-                       "while the request was served. Keep the region at its size until it is unregistered.",
-                       io->name);
+  return tsb_error_new(
+      TRITONSERVER_ERROR_INVALID_ARG,
+      "The input that the model answers with in output '%s' lies in a shared memory region that was cut short "
+      "while the request was served. Keep the region at its size until it is unregistered.",
+      io->name);
 }
 
 static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const struct tsb_response_source* source,
@@ -113,9 +115,10 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
                                                    dims, tensor->dims_count));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_OutputBuffer(output, &buffer, bytes, &type, &type_id));
   if (type == TRITONSERVER_MEMORY_GPU) {
-    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                         "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
-                         io->name);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_UNSUPPORTED,
+        "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
+        io->name);
   }
   int status = bytes > 0 ? decode__copy(source, &tensor->place, buffer) : 0;
   if (status == -ENOENT) return decode__mismatch(io, tensor);
@@ -125,8 +128,9 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
   return NULL;
 }
 
-static int decode__outputs(const struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Response* response,
-                           const struct decode_record* record, TRITONSERVER_Error** error) {
+static int decode__outputs(const struct tsb_model* model, const struct tsb_response_source* source,
+                           TRITONBACKEND_Response* response, const struct decode_record* record,
+                           TRITONSERVER_Error** error) {
   uint64_t at = sizeof record->head;
   if (record->head.output_count > model->outputs.count) return -EPROTO;
   for (uint32_t i = 0; i < record->head.output_count; i++) {
@@ -203,8 +207,8 @@ static void decode__keep_out_of_cache(const struct tsb_model* model, TRITONBACKE
                 "Keeping an error out of the response cache");
 }
 
-static int decode__send(struct tsb_model* model, const struct tsb_response_source* source, TRITONBACKEND_Request* request,
-                        const struct decode_record* record, bool* success) {
+static int decode__send(struct tsb_model* model, const struct tsb_response_source* source,
+                        TRITONBACKEND_Request* request, const struct decode_record* record, bool* success) {
   TRITONBACKEND_Response* response = NULL;
   TRITONSERVER_Error* error = TRITONBACKEND_ResponseNew(&response, request);
   if (error != NULL) {

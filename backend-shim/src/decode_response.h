@@ -9,7 +9,7 @@
 struct tsb_response_source {
   struct tsb_stub* stub;
   struct tsb_loans* loans;  // of the batch; a response may name those of its own request
-  uint32_t request;               // index in the batch
+  uint32_t request;         // index in the batch
 };
 
 // Sends the response that the record at `place` describes, as the request's final one. Everything that the stub wrote

@@ -70,9 +70,9 @@ static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input
     int64_t id = 0;
     TSB_RETURN_IF_ERROR(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id));
     if (type == TRITONSERVER_MEMORY_GPU) {
-      return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                           "Input '%s' is in GPU memory, which the TypeScript backend cannot read. Send it in CPU memory.",
-                           input->name);
+      return tsb_error_new(
+          TRITONSERVER_ERROR_UNSUPPORTED,
+          "Input '%s' is in GPU memory, which the TypeScript backend cannot read. Send it in CPU memory.", input->name);
     }
     if (i == 0) input->buffer = buffer;
     if (elements) tsb_bytes_walk_buffer(&walk, buffer, bytes);
@@ -83,8 +83,8 @@ static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input
                        input->name, (unsigned long long)input->bytes, (unsigned long long)total);
 }
 
-static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request, uint32_t index,
-                                             uint64_t* record_bytes, uint64_t* data_bytes) {
+static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request,
+                                             uint32_t index, uint64_t* record_bytes, uint64_t* data_bytes) {
   TRITONSERVER_DataType datatype;
   if (!encode__reserve((void**)&encoder->inputs, &encoder->input_capacity, encoder->input_count + 1,
                        sizeof *encoder->inputs)) {
@@ -217,7 +217,8 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
     TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
     int64_t id = 0;
     // Was asked before, in encode__check_buffers, with the same answer.
-    tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id), "TRITONBACKEND_InputBuffer");
+    tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id),
+                  "TRITONBACKEND_InputBuffer");
     if (bytes > left) bytes = left;
     if (bytes > 0) memcpy(target, buffer, bytes);  // an empty buffer may have no address
     target += bytes;
@@ -297,7 +298,8 @@ static uint64_t encode__batch_size(const struct tsb_encoder_input* inputs, uint3
   return batching && count > 0 && inputs[0].dims_count > 0 ? (uint64_t)inputs[0].shape[0] : 1;
 }
 
-uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset, bool batching) {
+uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset,
+                           bool batching) {
   uint64_t batch_size = 0;
   uint64_t data = encode__align(encoder->record_bytes, TSB_DATA_ALIGNMENT);
   uint8_t* record = base + sizeof(struct tsb_batch);

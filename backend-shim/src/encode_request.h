@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model, unless it is
-// lent.
+// Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model, unless it
+// is lent.
 #ifndef TSB_ENCODE_REQUEST_H
 #define TSB_ENCODE_REQUEST_H
 
@@ -11,9 +11,9 @@ struct tsb_encoder_input {
   TRITONBACKEND_Input* handle;
   const char* name;
   const int64_t* shape;
-  const void* buffer;     // the only one, when buffer_count is 1
+  const void* buffer;  // the only one, when buffer_count is 1
   uint64_t bytes;
-  uint32_t index;         // in the model's table of inputs, or TSB_NAME_INLINE
+  uint32_t index;  // in the model's table of inputs, or TSB_NAME_INLINE
   uint32_t datatype;
   uint32_t dims_count;
   uint32_t buffer_count;
@@ -52,8 +52,8 @@ void tsb_encoder_free(struct tsb_encoder* encoder);
 void tsb_encoder_begin(struct tsb_encoder* encoder);
 // Looks at one request and makes room for it. After an error the request is not part of the batch.
 TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request);
-// Asks whether an input in one buffer, of request `request` of the batch, can be lent instead of copied; *place is where it
-// is then. Negative ends the batch.
+// Asks whether an input in one buffer, of request `request` of the batch, can be lent instead of copied; *place is
+// where it is then. Negative ends the batch.
 typedef int (*tsb_encoder_lend)(void* context, uint32_t request, const void* data, uint64_t bytes,
                                 struct tsb_place* place);
 // Lends what can be lent of all that was added. 0 or what `lend` returned.

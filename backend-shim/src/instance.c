@@ -75,8 +75,8 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
   instance->stop_fd = eventfd(0, EFD_CLOEXEC);
   instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_MAX_PREFETCH) < 0 || instance->name == NULL ||
-      instance->stop_fd < 0 || instance->timer_fd < 0 ||
+  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_MAX_PREFETCH) < 0 ||
+      instance->name == NULL || instance->stop_fd < 0 || instance->timer_fd < 0 ||
       (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory or descriptors while creating a model instance.");
   }
@@ -91,7 +91,8 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
 
 TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND_ModelInstance* triton) {
   struct tsb_instance* instance = calloc(1, sizeof *instance);
-  if (instance == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
+  if (instance == NULL)
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
   instance->triton = triton;
   instance->stop_fd = instance->timer_fd = -1;
   pthread_mutex_init(&instance->reading, NULL);
@@ -150,8 +151,8 @@ TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance) {
   return error;
 }
 
-// Waits for a running stub with room for one more batch, and for one that is being restarted no longer than a short while:
-// a model whose initialize takes minutes must not hold its requests, and with them its unloading, for as long.
+// Waits for a running stub with room for one more batch, and for one that is being restarted no longer than a short
+// while: a model whose initialize takes minutes must not hold its requests, and with them its unloading, for as long.
 // NULL: the stub is down, *error says why.
 static struct tsb_stub* instance__enter(struct tsb_instance* instance, TRITONSERVER_Error** error) {
   struct tsb_stub* stub = NULL;
@@ -186,7 +187,8 @@ static void instance__leave(struct tsb_instance* instance) {
   pthread_mutex_unlock(&instance->lock);
 }
 
-// The supervisor stops the timer when it ticks and nothing is in flight: at most one start a tick, however many batches.
+// The supervisor stops the timer when it ticks and nothing is in flight: at most one start a tick, however many
+// batches.
 static void instance__start_ticking(struct tsb_instance* instance) {
   struct timespec tick = {.tv_sec = TSB_CHECK_TIME_MS / 1000, .tv_nsec = TSB_CHECK_TIME_MS % 1000 * 1000000};
   timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){.it_interval = tick, .it_value = tick}, NULL);
@@ -213,11 +215,11 @@ static TRITONSERVER_Error* instance__memory_error(const struct tsb_instance* ins
     return tsb_instance_unhealthy(instance, "It closed its connection to the server.");
   }
   if (status == -ENOMEM) {
-    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
-                         "Failed to increase the shared memory pool size of '%s': a batch of %llu bytes does not fit into the "
-                         "limit of %llu bytes. Raise --backend-config=typescript,shm-max-byte-size or send smaller requests.",
-                         instance->name, (unsigned long long)bytes,
-                         (unsigned long long)instance->model->settings.shm_max_bytes);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_UNAVAILABLE,
+        "Failed to increase the shared memory pool size of '%s': a batch of %llu bytes does not fit into the "
+        "limit of %llu bytes. Raise --backend-config=typescript,shm-max-byte-size or send smaller requests.",
+        instance->name, (unsigned long long)bytes, (unsigned long long)instance->model->settings.shm_max_bytes);
   }
   return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Failed to increase the shared memory pool size of '%s': %s.",
                        instance->name, strerror(-status));
@@ -229,7 +231,8 @@ struct instance__lending {
   struct tsb_batch_slot* slot;
 };
 
-// Whether a batch that the model executes at the same time has the bytes, too. The caller holds memory_lock: no loan ends.
+// Whether a batch that the model executes at the same time has the bytes, too. The caller holds memory_lock: no loan
+// ends.
 static bool instance__is_lent(struct tsb_instance* instance, const struct tsb_batch_slot* slot,
                               const struct tsb_loan* loan) {
   if (tsb_loans_overlap(&slot->loans, loan)) return true;

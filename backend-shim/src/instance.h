@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One model instance: its one stub, its batches in flight, and the thread that looks after the stub.
 //
-//   Execute (Triton's thread)    encodes a batch, wakes the stub, and reads answers until there is room for one more batch
-//   supervisor (one thread)      logs what the stub prints, notices its death, restarts it; reads the answers that come
+//   Execute (Triton's thread)    encodes a batch, wakes the stub, and reads answers until there is room for one more
+//   batch supervisor (one thread)      logs what the stub prints, notices its death, restarts it; reads the answers
+//   that come
 //                                while Execute is not there
 //
 // The two take turns as the reader of answers: `reading` is held by who reads, and the ring's consumer_sleeps names the
@@ -40,8 +41,8 @@ struct tsb_instance {
   const char* kind;
   char device_id[16];
   char* visible_devices;
-  // How many batches the model may execute at once, and whether more may wait in the stub: handed over while the model is
-  // busy, so that neither process sleeps between two short batches.
+  // How many batches the model may execute at once, and whether more may wait in the stub: handed over while the model
+  // is busy, so that neither process sleeps between two short batches.
   uint32_t concurrency;
   bool prefetches;
   struct tsb_encoder encoder;  // of the executing thread
@@ -50,10 +51,10 @@ struct tsb_instance {
   int stop_fd;
   int timer_fd;  // ticks while batches are in flight, so that an idle instance never wakes up
 
-  pthread_mutex_t reading;     // held by the thread that reads answers; taken before `lock`
-  uint32_t look_wanted;        // the supervisor was woken for an answer but found `reading` taken; atomic
-  uint32_t hurry;              // share of the last calls of Execute that followed at once on the one before, of TSB_HURRY_ALL
-  uint64_t left_ns;            // when Execute left last
+  pthread_mutex_t reading;  // held by the thread that reads answers; taken before `lock`
+  uint32_t look_wanted;     // the supervisor was woken for an answer but found `reading` taken; atomic
+  uint32_t hurry;    // share of the last calls of Execute that followed at once on the one before, of TSB_HURRY_ALL
+  uint64_t left_ns;  // when Execute left last
   uint64_t model_free_ns;      // when the stub wrote the last answer of the batch answered last
   uint64_t reader_free_ns;     // when the reader was done with it
   uint64_t last_answer_ns;     // of the batch answered last; written by the reader, as the next, but under `lock`
@@ -62,12 +63,12 @@ struct tsb_instance {
   pthread_mutex_t lock;    // of all below; process-local
   pthread_cond_t changed;  // state, users or in_flight
   enum tsb_instance_state state;
-  struct tsb_stub* stub;   // NULL unless RUNNING (or dying)
-  uint32_t users;          // threads between enter and leave: the stub must not be freed
-  bool ticking;            // timer_fd is armed
+  struct tsb_stub* stub;  // NULL unless RUNNING (or dying)
+  uint32_t users;         // threads between enter and leave: the stub must not be freed
+  bool ticking;           // timer_fd is armed
   struct tsb_batch_table batches;
-  bool timed_out;          // the stub was killed because a batch took too long
-  char reason[1024];       // why the stub is not healthy
+  bool timed_out;     // the stub was killed because a batch took too long
+  char reason[1024];  // why the stub is not healthy
 };
 
 TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** instance, TRITONBACKEND_ModelInstance* triton);

@@ -10,8 +10,8 @@
 struct tsb_io {
   char* name;
   uint32_t datatype;
-  uint32_t dims_count;          // without the batch dimension; as the model sees them (reshape applied)
-  int64_t dims[TSB_MAX_DIMS];   // -1: any
+  uint32_t dims_count;         // without the batch dimension; as the model sees them (reshape applied)
+  int64_t dims[TSB_MAX_DIMS];  // -1: any
 };
 
 struct tsb_io_table {

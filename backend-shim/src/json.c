@@ -186,8 +186,7 @@ static bool json__value(struct json_reader* reader, struct tsb_json* node) {
       node->type = TSB_JSON_NULL;
       good = json__word(reader, "null");
       break;
-    default:
-      good = json__number(reader, node);
+    default: good = json__number(reader, node);
   }
   node->raw_length = (size_t)(reader->at - node->raw);
   return good;

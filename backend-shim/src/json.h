@@ -21,7 +21,7 @@ struct tsb_json {
   const char* key;     // in an object, decoded; else NULL
   const char* string;  // STRING, decoded; NUMBER, as written
   bool boolean;
-  const char* raw;     // the value as it stands in the source
+  const char* raw;  // the value as it stands in the source
   size_t raw_length;
   struct tsb_json* first;  // ARRAY, OBJECT: children
   struct tsb_json* next;

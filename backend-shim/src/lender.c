@@ -20,7 +20,8 @@ void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel) {
   *lender = (struct tsb_lender){.maps_fd = maps_fd, .channel = channel, .next_region = TSB_REGION_OF_CLIENT};
 }
 
-static struct tsb_client_file* lender__find(struct tsb_lender* lender, const struct tsb_mapping* mapping, uint64_t end) {
+static struct tsb_client_file* lender__find(struct tsb_lender* lender, const struct tsb_mapping* mapping,
+                                            uint64_t end) {
   for (uint32_t i = 0; i < lender->count; i++) {
     struct tsb_client_file* file = &lender->files[i];
     // A file that has grown since is another one here; the old one will be idle.
@@ -41,7 +42,8 @@ void tsb_lender_free(struct tsb_lender* lender) {
 static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file) {
   int status = 0;
   if (file->region != 0) {
-    status = tsb_channel_send(lender->channel, TSB_CONTROL_FORGET_REGION, file->region, NULL, 0, NULL, 0, SEND_TIMEOUT_MS);
+    status =
+        tsb_channel_send(lender->channel, TSB_CONTROL_FORGET_REGION, file->region, NULL, 0, NULL, 0, SEND_TIMEOUT_MS);
     close(file->fd);
   }
   *file = lender->files[--lender->count];
@@ -53,7 +55,8 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
                        struct tsb_client_file** added) {
   if (lender->count == TSB_MAX_CLIENT_FILES) return 0;
   struct tsb_client_file* file = &lender->files[lender->count++];
-  *file = (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns(), .fd = -1};
+  *file =
+      (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns(), .fd = -1};
   *added = file;
   int fd = tsb_mapping_open(lender->maps_fd, mapping, data, &file->bytes);
   if (fd < 0) return 0;
@@ -157,8 +160,8 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
   return 0;
 }
 
-// Copies a part of a loan, from `at` on. What is cut short right now still ends the server, as it does with any backend that
-// copies; reading the file instead takes twice as long.
+// Copies a part of a loan, from `at` on. What is cut short right now still ends the server, as it does with any backend
+// that copies; reading the file instead takes twice as long.
 static int loan__copy(const struct tsb_loan* loan, uint64_t at, void* target, uint64_t bytes) {
   struct stat info;
   if (loan->saved != NULL) {
@@ -201,7 +204,8 @@ int tsb_loans_save(struct tsb_loans* loans, uint32_t request, int maps_fd, const
   return 0;
 }
 
-static const struct tsb_loan* loans__find(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
+static const struct tsb_loan* loans__find(const struct tsb_loans* loans, uint32_t request,
+                                          const struct tsb_place* place) {
   for (uint32_t i = 0; i < loans->count; i++) {
     const struct tsb_loan* loan = &loans->items[i];
     if (loan->request != request || loan->region != place->region) continue;

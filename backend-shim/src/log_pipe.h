@@ -5,8 +5,8 @@
 
 #include "status.h"
 
-// A line that begins with TSB_LOG_MARK was written by the stub's console (stub/src/runtime/logging.ts) and names its own
-// level; any other line has the pipe's level.
+// A line that begins with TSB_LOG_MARK was written by the stub's console (stub/src/runtime/logging.ts) and names its
+// own level; any other line has the pipe's level.
 enum { TSB_LOG_LINE_BYTES = 4096 };
 
 struct tsb_log_pipe {

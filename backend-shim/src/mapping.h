@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in this process's address space a file lies that another process can map, too. The kernel is asked each time, so
-// that a mapping that is gone is never trusted: one ioctl, 0.2 microseconds (PROCMAP_QUERY, Linux 6.11 and newer).
+// Where in this process's address space a file lies that another process can map, too. The kernel is asked each time,
+// so that a mapping that is gone is never trusted: one ioctl, 0.2 microseconds (PROCMAP_QUERY, Linux 6.11 and newer).
 #ifndef TSB_MAPPING_H
 #define TSB_MAPPING_H
 

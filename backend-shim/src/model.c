@@ -23,10 +23,11 @@ static TRITONSERVER_Error* model__refuse_unsupported(const struct tsb_model* mod
   }
   const struct tsb_json* sequences = tsb_json_member(config, "sequence_batching");
   if (tsb_json_length(tsb_json_member(sequences, "state")) > 0) {
-    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                         "Model '%s' asks for 'sequence_batching { state }', but the TypeScript backend does not keep state in "
-                         "the server. Remove the setting and keep the state in the model, by request.correlationId.",
-                         model->name);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_UNSUPPORTED,
+        "Model '%s' asks for 'sequence_batching { state }', but the TypeScript backend does not keep state in "
+        "the server. Remove the setting and keep the state in the model, by request.correlationId.",
+        model->name);
   }
   return NULL;
 }
@@ -44,7 +45,8 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   if (error != NULL) return error;
   if (model->config_json == NULL) return model__out_of_memory();
   if (!tsb_json_parse(&document, model->config_json, length)) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The server's configuration of model '%s' is not JSON.", model->name);
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The server's configuration of model '%s' is not JSON.",
+                         model->name);
   }
   const struct tsb_json* config = document.root;
   tsb_settings_free(&model->settings);
@@ -60,15 +62,16 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   if (error == NULL && status < 0) {
     error = status == -ENOMEM ? model__out_of_memory()
                               : tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
-                                              "An input or output of model '%s' has more than %u dimensions.", model->name,
-                                              TSB_MAX_DIMS - 1);
+                                              "An input or output of model '%s' has more than %u dimensions.",
+                                              model->name, TSB_MAX_DIMS - 1);
   }
   if (error == NULL) error = model__refuse_unsupported(model, config);
   tsb_json_free(&document);
   return error;
 }
 
-static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bool auto_complete, struct tsb_text* text) {
+static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bool auto_complete,
+                                               struct tsb_text* text) {
   tsb_text_printf(text, "{\"autoComplete\":%s,\"typescriptBased\":%s,\"modelVersion\":\"%llu\",\"modelName\":",
                   auto_complete ? "true" : "false", model->backend->is_typescript_based ? "true" : "false",
                   (unsigned long long)model->version);
@@ -84,12 +87,13 @@ static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bo
 static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const char* name, const char* visible_devices,
                                              bool auto_complete, int stop_fd, struct tsb_stub** stub,
                                              struct tsb_message* answer) {
-  struct tsb_stub_plan plan = {.name = name,
-                               .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
-                               .entry = model->backend->entry,
-                               .settings = &model->settings,
-                               .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
-                               .visible_devices = visible_devices};
+  struct tsb_stub_plan plan = {
+      .name = name,
+      .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
+      .entry = model->backend->entry,
+      .settings = &model->settings,
+      .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
+      .visible_devices = visible_devices};
   struct tsb_text payload = {0};
   TSB_RETURN_IF_ERROR(tsb_stub_start(stub, &plan));
   TRITONSERVER_Error* error = model__load_payload(model, auto_complete, &payload);

@@ -129,9 +129,10 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
     const char* text = tsb_json_string(value, NULL);
     if (text == NULL) continue;
     if (row->kind == SETTING_TEXT && !backend->allow_node_path) {
-      return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
-                           "The model parameter 'NODE_PATH' is not allowed on this server, because it names a program to "
-                           "run. Start the server with --backend-config=typescript,allow-node-path=true to allow it.");
+      return tsb_error_new(
+          TRITONSERVER_ERROR_INVALID_ARG,
+          "The model parameter 'NODE_PATH' is not allowed on this server, because it names a program to "
+          "run. Start the server with --backend-config=typescript,allow-node-path=true to allow it.");
     }
     TSB_RETURN_IF_ERROR(settings__set(settings, row, text, "The model parameter"));
   }

@@ -26,12 +26,10 @@ TRITONSERVER_Error* tsb_error_new(TRITONSERVER_Error_Code code, const char* form
 TRITONSERVER_Error_Code tsb_status_code(uint32_t status) {
   switch (status) {
 #define TSB_STATUS(name, number, suffix) \
-  case number:                           \
-    return TRITONSERVER_ERROR_##suffix;
+  case number: return TRITONSERVER_ERROR_##suffix;
 #include "tsb_status.def"
 #undef TSB_STATUS
-    default:
-      return TRITONSERVER_ERROR_INTERNAL;
+    default: return TRITONSERVER_ERROR_INTERNAL;
   }
 }
 
@@ -46,24 +44,20 @@ TRITONSERVER_Error_Code tsb_status_code_by_name(const char* name) {
 int64_t tsb_dtype_bytes(uint32_t datatype) {
   switch (datatype) {
 #define TSB_DTYPE(name, number, bytes, array) \
-  case number:                                \
-    return bytes;
+  case number: return bytes;
 #include "tsb_dtype.def"
 #undef TSB_DTYPE
-    default:
-      return -1;
+    default: return -1;
   }
 }
 
 const char* tsb_dtype_name(uint32_t datatype) {
   switch (datatype) {
 #define TSB_DTYPE(name, number, bytes, array) \
-  case number:                                \
-    return #name;
+  case number: return #name;
 #include "tsb_dtype.def"
 #undef TSB_DTYPE
-    default:
-      return "an unknown datatype";
+    default: return "an unknown datatype";
   }
 }
 

@@ -30,10 +30,10 @@ void tsb_log(TRITONSERVER_LogLevel level, const char* file, int line, const char
 void tsb_error_log(TRITONSERVER_Error* error, const char* what);
 
 // Returns from the calling function with the error, if there is one.
-#define TSB_RETURN_IF_ERROR(call)                       \
-  do {                                                  \
-    TRITONSERVER_Error* tsb_error_ = (call);            \
-    if (tsb_error_ != NULL) return tsb_error_;          \
+#define TSB_RETURN_IF_ERROR(call)              \
+  do {                                         \
+    TRITONSERVER_Error* tsb_error_ = (call);   \
+    if (tsb_error_ != NULL) return tsb_error_; \
   } while (0)
 
 #endif

@@ -81,7 +81,8 @@ static int stub__spawn(struct tsb_stub* stub, const struct tsb_stub_plan* plan, 
   int count = 0;
   arguments[count++] = (char*)plan->node;
   arguments[count++] = "--enable-source-maps";
-  // V8 would look every eight seconds whether an idle process should collect its garbage; the stub does it once, see garbage.ts.
+  // V8 would look every eight seconds whether an idle process should collect its garbage; the stub does it once, see
+  // garbage.ts.
   arguments[count++] = "--no-memory-reducer";
   if (plan->settings->heap_limit_mb > 0) {
     snprintf(heap, sizeof heap, "--max-old-space-size=%lld", (long long)plan->settings->heap_limit_mb);
@@ -162,8 +163,8 @@ static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, const struct tsb_s
   struct tsb_message answer;
   // Failure shows in the call below, together with the reason.
   tsb_channel_send(stub->channel, TSB_CONTROL_HELLO, 0, NULL, 0, descriptors, 4, HELLO_TIMEOUT_MS);
-  TSB_RETURN_IF_ERROR(tsb_stub_call(stub, TSB_CONTROL_HELLO, NULL, 0, TSB_CONTROL_HELLO_ACK, settings->stub_timeout_ms,
-                                    -1, &answer));
+  TSB_RETURN_IF_ERROR(
+      tsb_stub_call(stub, TSB_CONTROL_HELLO, NULL, 0, TSB_CONTROL_HELLO_ACK, settings->stub_timeout_ms, -1, &answer));
   tsb_message_free(&answer);
   return NULL;
 }
@@ -192,10 +193,11 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   if (status == 0) status = stub__launch(stub, plan);
   if (status < 0) {
     tsb_stub_destroy(stub);
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
-                         "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment variable "
-                         "TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
-                         plan->node, plan->name, strerror(-status));
+    return tsb_error_new(
+        TRITONSERVER_ERROR_INTERNAL,
+        "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment variable "
+        "TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
+        plan->node, plan->name, strerror(-status));
   }
   TRITONSERVER_Error* error = stub__hello(stub, plan->settings);
   if (error != NULL) {
@@ -233,8 +235,8 @@ bool tsb_stub_is_dead(const struct tsb_stub* stub) {
 void tsb_stub_kill(struct tsb_stub* stub) {
   siginfo_t info;
   if (stub->pid <= 0) return;
-  // The number is this stub's only as long as the process is this one's child, a zombie included: where SIGCHLD is ignored
-  // the system reaps by itself and may give the number away. The pidfd names the process in any case.
+  // The number is this stub's only as long as the process is this one's child, a zombie included: where SIGCHLD is
+  // ignored the system reaps by itself and may give the number away. The pidfd names the process in any case.
   if (waitid(P_PID, (id_t)stub->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) kill(-stub->pid, SIGKILL);
   if (stub->pidfd >= 0) syscall(SYS_pidfd_send_signal, stub->pidfd, SIGKILL, NULL, 0);
 }

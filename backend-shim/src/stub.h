@@ -18,7 +18,7 @@
 enum tsb_waker { TSB_WAKER_SUPERVISOR, TSB_WAKER_EXECUTE, TSB_WAKER_COUNT };
 
 struct tsb_stub {
-  char* name;        // the instance's, for the log and for errors
+  char* name;  // the instance's, for the log and for errors
   pid_t pid;
   int pidfd;         // readable once the process is dead
   int channel;       // control channel
@@ -26,24 +26,24 @@ struct tsb_stub {
   int wake_shim_fds[TSB_WAKER_COUNT];
   uint64_t started_ns;
   struct tsb_log_pipe out, err;
-  struct tsb_ring to_stub;  // used by the thread that executes
-  struct tsb_ring to_shim;  // used by the one thread that reads answers
-  bool broken;               // it broke the protocol: its answers are not read any more; used by the same thread
+  struct tsb_ring to_stub;       // used by the thread that executes
+  struct tsb_ring to_shim;       // used by the one thread that reads answers
+  bool broken;                   // it broke the protocol: its answers are not read any more; used by the same thread
   pthread_mutex_t channel_lock;  // reading the channel; process-local; taken before memory_lock
   pthread_mutex_t memory_lock;   // regions, inbound and lender, and sending what they announce; process-local
   struct tsb_region_table regions;
   struct tsb_arena inbound;
   struct tsb_lender lender;
-  uint64_t stub_region_bytes;    // of the regions that the stub made
+  uint64_t stub_region_bytes;  // of the regions that the stub made
   uint64_t max_region_bytes;
 };
 
 struct tsb_stub_plan {
   const char* name;
-  const char* node;        // path of the Node binary
-  const char* entry;       // path of the stub's main.js
+  const char* node;   // path of the Node binary
+  const char* entry;  // path of the stub's main.js
   const struct tsb_settings* settings;
-  int maps_fd;             // see mapping.h
+  int maps_fd;                  // see mapping.h
   const char* visible_devices;  // CUDA_VISIBLE_DEVICES of the process, NULL: as the server's
 };
 

@@ -54,8 +54,8 @@ uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place) 
   uint8_t* base = tsb_region_resolve(&stub->regions, place);
   pthread_mutex_unlock(&stub->memory_lock);
   if (base != NULL) return base;
-  // The stub announces a region before it writes an entry that names it, so the frame is in the socket already; also when the
-  // stub has died since, and the end of the channel comes next.
+  // The stub announces a region before it writes an entry that names it, so the frame is in the socket already; also
+  // when the stub has died since, and the end of the channel comes next.
   tsb_stub_read_channel(stub);
   pthread_mutex_lock(&stub->memory_lock);
   base = tsb_region_resolve(&stub->regions, place);
@@ -101,8 +101,10 @@ static const char* stub_channel__doing(uint32_t kind) {
 static TRITONSERVER_Error* stub_channel__wait(struct tsb_stub* stub, uint32_t kind, uint64_t end_ns, int64_t timeout_ms,
                                               int stop_fd) {
   for (;;) {
-    struct pollfd items[] = {{.fd = stub->channel, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN},
-                             {.fd = stub->out.fd, .events = POLLIN},  {.fd = stub->err.fd, .events = POLLIN},
+    struct pollfd items[] = {{.fd = stub->channel, .events = POLLIN},
+                             {.fd = stub->pidfd, .events = POLLIN},
+                             {.fd = stub->out.fd, .events = POLLIN},
+                             {.fd = stub->err.fd, .events = POLLIN},
                              {.fd = stop_fd, .events = POLLIN}};
     int64_t left_ms = -1;
     if (timeout_ms > 0) {
@@ -128,10 +130,11 @@ static TRITONSERVER_Error* stub_channel__wait(struct tsb_stub* stub, uint32_t ki
       return tsb_error_new(TRITONSERVER_ERROR_CANCELLED, "The model instance is being removed.");
     }
     if (ready == 0) {
-      return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
-                           "Stub process '%s' did not answer within %lld seconds %s. Look for something that never ends, "
-                           "or raise the limit (docs/configuration.md).",
-                           stub->name, (long long)(timeout_ms / 1000), stub_channel__doing(kind));
+      return tsb_error_new(
+          TRITONSERVER_ERROR_INTERNAL,
+          "Stub process '%s' did not answer within %lld seconds %s. Look for something that never ends, "
+          "or raise the limit (docs/configuration.md).",
+          stub->name, (long long)(timeout_ms / 1000), stub_channel__doing(kind));
     }
   }
 }
@@ -167,16 +170,17 @@ TRITONSERVER_Error* tsb_stub_call(struct tsb_stub* stub, uint32_t kind, const ch
     } else if (status > 0 && (answer->frame.kind == answer_kind || answer->frame.kind == TSB_CONTROL_REFUSED)) {
       TRITONSERVER_Error* error = stub_channel__answer_error(answer);
       if (error == NULL && answer->frame.kind == TSB_CONTROL_REFUSED) {
-        error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Stub process '%s' refused the handshake and gave no reason.",
-                              stub->name);
+        error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
+                              "Stub process '%s' refused the handshake and gave no reason.", stub->name);
       }
       if (error != NULL) tsb_message_free(answer);
       return error;
     }
     if (status > 0) tsb_message_free(answer);
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
-                         "Stub process '%s' broke the protocol on its control channel. Is its runtime of the same version "
-                         "as this library?",
-                         stub->name);
+    return tsb_error_new(
+        TRITONSERVER_ERROR_INTERNAL,
+        "Stub process '%s' broke the protocol on its control channel. Is its runtime of the same version "
+        "as this library?",
+        stub->name);
   }
 }

@@ -24,8 +24,8 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
   return poll(&item, 1, 0) > 0;
 }
 
-// The time limits of batches in flight, and the clients' files that none of them uses; the timer stops when neither is left,
-// so that an idle instance never wakes up.
+// The time limits of batches in flight, and the clients' files that none of them uses; the timer stops when neither is
+// left, so that an idle instance never wakes up.
 static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stub) {
   uint64_t count;
   ssize_t got = read(instance->timer_fd, &count, sizeof count);
@@ -48,13 +48,11 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
 static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* stub) {
   enum { STOP, DEATH, CHANNEL, OUT, ERR, ANSWERS, TIMER, COUNT };
   for (;;) {
-    struct pollfd items[COUNT] = {[STOP] = {instance->stop_fd, POLLIN, 0},
-                                  [DEATH] = {stub->pidfd, POLLIN, 0},
-                                  [CHANNEL] = {stub->channel, POLLIN, 0},
-                                  [OUT] = {stub->out.fd, POLLIN, 0},
-                                  [ERR] = {stub->err.fd, POLLIN, 0},
-                                  [ANSWERS] = {stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], POLLIN, 0},
-                                  [TIMER] = {instance->timer_fd, POLLIN, 0}};
+    struct pollfd items[COUNT] = {
+        [STOP] = {instance->stop_fd, POLLIN, 0},  [DEATH] = {stub->pidfd, POLLIN, 0},
+        [CHANNEL] = {stub->channel, POLLIN, 0},   [OUT] = {stub->out.fd, POLLIN, 0},
+        [ERR] = {stub->err.fd, POLLIN, 0},        [ANSWERS] = {stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], POLLIN, 0},
+        [TIMER] = {instance->timer_fd, POLLIN, 0}};
     poll(items, COUNT, -1);
     if (items[ANSWERS].revents != 0) tsb_answers_look(instance, stub);
     if (items[TIMER].revents != 0) supervisor__tick(instance, stub);

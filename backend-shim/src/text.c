@@ -58,9 +58,7 @@ void tsb_text_json_string(struct tsb_text* text, const char* value) {
   tsb_text_add(text, "\"", 1);
 }
 
-const char* tsb_text_get(const struct tsb_text* text) {
-  return text->failed || text->bytes == NULL ? "" : text->bytes;
-}
+const char* tsb_text_get(const struct tsb_text* text) { return text->failed || text->bytes == NULL ? "" : text->bytes; }
 
 void tsb_text_free(struct tsb_text* text) {
   free(text->bytes);

@@ -12,42 +12,42 @@
 
 enum { CHECK_SKIPPED = 77 };
 
-#define CHECK_FAIL(...)                                          \
-  do {                                                           \
-    fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);              \
-    fprintf(stderr, __VA_ARGS__);                                \
-    fputc('\n', stderr);                                         \
-    _Exit(1);                                                    \
+#define CHECK_FAIL(...)                             \
+  do {                                              \
+    fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
+    fprintf(stderr, __VA_ARGS__);                   \
+    fputc('\n', stderr);                            \
+    _Exit(1);                                       \
   } while (0)
 
-#define CHECK(condition)                                         \
-  do {                                                           \
-    if (!(condition)) CHECK_FAIL("%s is false", #condition);     \
+#define CHECK(condition)                                     \
+  do {                                                       \
+    if (!(condition)) CHECK_FAIL("%s is false", #condition); \
   } while (0)
 
-#define CHECK_INT(actual, expected)                                                                       \
-  do {                                                                                                    \
-    long long actual_ = (long long)(actual), expected_ = (long long)(expected);                           \
-    if (actual_ != expected_) {                                                                           \
-      CHECK_FAIL("%s is %lld (0x%llx), expected %lld (0x%llx)", #actual, actual_,                         \
-                 (unsigned long long)actual_, expected_, (unsigned long long)expected_);                  \
-    }                                                                                                     \
+#define CHECK_INT(actual, expected)                                                                            \
+  do {                                                                                                         \
+    long long actual_ = (long long)(actual), expected_ = (long long)(expected);                                \
+    if (actual_ != expected_) {                                                                                \
+      CHECK_FAIL("%s is %lld (0x%llx), expected %lld (0x%llx)", #actual, actual_, (unsigned long long)actual_, \
+                 expected_, (unsigned long long)expected_);                                                    \
+    }                                                                                                          \
   } while (0)
 
-#define CHECK_TEXT(actual, expected)                                                        \
-  do {                                                                                      \
-    const char *actual_ = (actual), *expected_ = (expected);                                \
-    if (actual_ == NULL || strcmp(actual_, expected_) != 0) {                               \
+#define CHECK_TEXT(actual, expected)                                                                 \
+  do {                                                                                               \
+    const char *actual_ = (actual), *expected_ = (expected);                                         \
+    if (actual_ == NULL || strcmp(actual_, expected_) != 0) {                                        \
       CHECK_FAIL("%s is \"%s\", expected \"%s\"", #actual, actual_ ? actual_ : "(null)", expected_); \
-    }                                                                                       \
+    }                                                                                                \
   } while (0)
 
-#define CHECK_CONTAINS(actual, part)                                                        \
-  do {                                                                                      \
-    const char *actual_ = (actual), *part_ = (part);                                        \
-    if (actual_ == NULL || strstr(actual_, part_) == NULL) {                                \
+#define CHECK_CONTAINS(actual, part)                                                                           \
+  do {                                                                                                         \
+    const char *actual_ = (actual), *part_ = (part);                                                           \
+    if (actual_ == NULL || strstr(actual_, part_) == NULL) {                                                   \
       CHECK_FAIL("%s is \"%s\", expected it to contain \"%s\"", #actual, actual_ ? actual_ : "(null)", part_); \
-    }                                                                                       \
+    }                                                                                                          \
   } while (0)
 
 // A small generator of numbers with a fixed seed: a failure shows again in the next run.

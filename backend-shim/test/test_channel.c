@@ -145,10 +145,10 @@ static void test_frames_that_lie_are_refused_and_leak_nothing(void) {
   } CASES[] = {
       {{TSB_CONTROL_LOADED, TSB_MAX_CONTROL_BYTES + 1, 0, 0}, 0},
       {{TSB_CONTROL_LOADED, UINT32_MAX, 0, 0}, 0},
-      {{TSB_CONTROL_REGION, 0, 1, 1}, 0},           // says it has a descriptor, and has none
-      {{TSB_CONTROL_REGION, 0, 1, 0}, 1},           // the other way round
+      {{TSB_CONTROL_REGION, 0, 1, 1}, 0},  // says it has a descriptor, and has none
+      {{TSB_CONTROL_REGION, 0, 1, 0}, 1},  // the other way round
       {{TSB_CONTROL_REGION, 0, 1, 2}, 1},
-      {{TSB_CONTROL_REGION, 0, 1, 5}, 5},           // more than a frame may carry
+      {{TSB_CONTROL_REGION, 0, 1, 5}, 5},  // more than a frame may carry
       {{TSB_CONTROL_REGION, 0, 1, 16}, 16},
       {{TSB_CONTROL_REGION, 0, 1, UINT32_MAX}, 4},
   };

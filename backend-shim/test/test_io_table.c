@@ -17,9 +17,10 @@ static int read_table(struct tsb_io_table* table, const char* text) {
 static void test_reading(void) {
   struct tsb_io_table table;
   struct tsb_text names = {0};
-  CHECK_INT(read_table(&table, "{\"input\":[{\"name\":\"A\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,\"16\"]},"
-                               "{\"name\":\"B\\\"\",\"data_type\":\"TYPE_STRING\",\"dims\":[1],"
-                               "\"reshape\":{\"shape\":[]}}]}"),
+  CHECK_INT(read_table(&table,
+                       "{\"input\":[{\"name\":\"A\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,\"16\"]},"
+                       "{\"name\":\"B\\\"\",\"data_type\":\"TYPE_STRING\",\"dims\":[1],"
+                       "\"reshape\":{\"shape\":[]}}]}"),
             0);
   CHECK_INT(table.count, 2);
   CHECK_INT(table.items[0].datatype, TRITONSERVER_TYPE_FP32);

@@ -214,8 +214,8 @@ static void test_saving(void) {
       struct tsb_loan loan = blocks_of(&client, j / 2, j, 1);
       CHECK_INT(tsb_loans_add(&loans, &loan), 0);
     }
-    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, own, BLOCK), 0);                      // no file
-    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, BASES[i] + 3 * BLOCK, BLOCK), 0);     // beside all of them
+    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, own, BLOCK), 0);                   // no file
+    CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, BASES[i] + 3 * BLOCK, BLOCK), 0);  // beside all of them
     for (int j = 0; j < 3; j++) CHECK(loans.items[j].saved == NULL);
     CHECK_INT(tsb_loans_save(&loans, 0, maps_fd, BASES[i] + BLOCK - 1, 2 * BLOCK), 0);  // touches all of them
     CHECK(loans.items[0].saved != NULL && loans.items[1].saved != NULL && loans.items[2].saved == NULL);
@@ -263,7 +263,8 @@ static void test_file_that_is_smaller_than_its_mapping(void) {
   for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
     tsb_lender_init(&lender, maps_fd, sockets[0]);
     CHECK_INT(ftruncate(client.fd, SIZES[i]), 0);
-    // It is lent all the same: the stub finds out what is missing and fails the request. A copy here would end the server.
+    // It is lent all the same: the stub finds out what is missing and fails the request. A copy here would end the
+    // server.
     CHECK_INT(tsb_lender_lend(&lender, client.base, 2 * TSB_LEND_MIN_BYTES, &loan), 1);
     CHECK_INT(lender.files[0].bytes, BYTES);
     uint32_t region;
@@ -315,7 +316,8 @@ static void test_files_that_were_lost_are_passed_on_anew(void) {
     CHECK_INT(next_frame(&region, &fd), 0);
   }
   CHECK_INT(lender.count, 3);
-  // What is not lent any more goes at once: a client that cuts its file short with every request must not fill the table.
+  // What is not lent any more goes at once: a client that cuts its file short with every request must not fill the
+  // table.
   for (uint32_t i = 0; i < 3; i++) lender.files[i].loans = 0;
   CHECK_INT(tsb_lender_note_lost(&lender, 3), 0);
   CHECK_INT(lender.count, 0);
@@ -386,7 +388,7 @@ static void test_loans(void) {
   static const struct {
     uint64_t device, inode, offset, bytes;
     bool overlaps;
-  } CASES[] = {{3, 4, 900, 100, false}, {3, 4, 900, 101, true},  {3, 4, 1000, 100, true}, {3, 4, 1099, 1, true},
+  } CASES[] = {{3, 4, 900, 100, false}, {3, 4, 900, 101, true},   {3, 4, 1000, 100, true}, {3, 4, 1099, 1, true},
                {3, 4, 1100, 1, false},  {3, 5, 1000, 100, false}, {4, 4, 1000, 100, false}};
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
     // A file that has grown has two regions.

@@ -25,7 +25,11 @@ static void print(const char* text) { CHECK_INT(write(writer, text, strlen(text)
 
 static void test_lines_and_levels(void) {
   open_pipe(TRITONSERVER_LOG_WARN);
-  print("plain\n\x1e" "Iinfo\n\x1e" "Eerror\r\n\n\x1e" "Vverbose\n\x1eXodd\nhalf");
+  print(
+      "plain\n\x1e"
+      "Iinfo\n\x1e"
+      "Eerror\r\n\n\x1e"
+      "Vverbose\n\x1eXodd\nhalf");
   CHECK_INT(tsb_log_pipe_drain(&log_pipe, "m_0"), 1);
   CHECK(fake_log_has("W [m_0] plain\n"));
   CHECK(fake_log_has("I [m_0] info\n"));

@@ -100,12 +100,12 @@ static void test_places_must_lie_in_a_region_whole(void) {
     struct tsb_place place;
     bool good;
   } CASES[] = {
-      {{5, 0, 0, PAGE}, true},           {{5, 0, PAGE, 0}, true},
-      {{5, 0, PAGE - 1, 1}, true},       {{5, 0, PAGE, 1}, false},
-      {{5, 0, PAGE + 1, 0}, false},      {{5, 0, 0, PAGE + 1}, false},
-      {{5, 0, 1, PAGE}, false},          {{5, 0, UINT64_MAX, 1}, false},
-      {{5, 0, 1, UINT64_MAX}, false},    {{5, 0, UINT64_MAX, UINT64_MAX}, false},
-      {{6, 0, 0, 1}, false},             {{5 | TSB_REGION_OF_STUB, 0, 0, 1}, false},
+      {{5, 0, 0, PAGE}, true},        {{5, 0, PAGE, 0}, true},
+      {{5, 0, PAGE - 1, 1}, true},    {{5, 0, PAGE, 1}, false},
+      {{5, 0, PAGE + 1, 0}, false},   {{5, 0, 0, PAGE + 1}, false},
+      {{5, 0, 1, PAGE}, false},       {{5, 0, UINT64_MAX, 1}, false},
+      {{5, 0, 1, UINT64_MAX}, false}, {{5, 0, UINT64_MAX, UINT64_MAX}, false},
+      {{6, 0, 0, 1}, false},          {{5 | TSB_REGION_OF_STUB, 0, 0, 1}, false},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
     uint8_t* base = tsb_region_resolve(table, &CASES[i].place);

@@ -220,7 +220,8 @@ static void count_spins(int counts[ALL_YIELDS]) {
 }
 
 static void test_a_core_that_somebody_computes_on_is_not_waited_on(void) {
-  // Each time the core was away for long, it is tried less often, up to a limit; and at once when nobody computes on it any more.
+  // Each time the core was away for long, it is tried less often, up to a limit; and at once when nobody computes on it
+  // any more.
   static const int EXPECTED[ALL_YIELDS] = {0, 64, 128, 256, 512, 1024, 2048, 4096, 4096, 4096, 0};
   int counts[ALL_YIELDS];
   // Somebody may compute on this core indeed, just when a yield is meant to be short; hardly every time.

@@ -47,10 +47,11 @@ static void test_defaults(void) {
 static void test_backend_options(void) {
   struct tsb_settings settings;
   tsb_settings_defaults(&settings);
-  CHECK(read_backend(&settings, "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\","
-                                "\"restart\":\"false\",\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\","
-                                "\"allow-node-path\":\"on\",\"map-client-memory\":\"no\","
-                                "\"another-backend's-key\":\"x\"}") == NULL);
+  CHECK(read_backend(&settings,
+                     "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\","
+                     "\"restart\":\"false\",\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\","
+                     "\"allow-node-path\":\"on\",\"map-client-memory\":\"no\","
+                     "\"another-backend's-key\":\"x\"}") == NULL);
   CHECK_INT(settings.shm_default_bytes, 2 << 20);
   CHECK_INT(settings.stub_timeout_ms, 7000);
   CHECK_INT(settings.restart_backoff_ms, 20);

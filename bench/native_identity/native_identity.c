@@ -29,19 +29,16 @@ static uint64_t now_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static Error *invalid(const char *message) {
-  return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INVALID_ARG, message);
-}
+static Error* invalid(const char* message) { return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INVALID_ARG, message); }
 
 /* A failure to report or to release has no one to tell: it goes to the log. */
-static void log_error(Error *error, int line) {
-  if (!error)
-    return;
+static void log_error(Error* error, int line) {
+  if (!error) return;
   TRITONSERVER_LogMessage(TRITONSERVER_LOG_ERROR, __FILE__, line, TRITONSERVER_ErrorMessage(error));
   TRITONSERVER_ErrorDelete(error);
 }
 
-static Error *output_name(const char *input_name, char name[NAME_MAX_BYTES]) {
+static Error* output_name(const char* input_name, char name[NAME_MAX_BYTES]) {
   static const char prefix[] = "INPUT";
   const size_t prefix_bytes = sizeof(prefix) - 1;
   int length;
@@ -49,25 +46,21 @@ static Error *output_name(const char *input_name, char name[NAME_MAX_BYTES]) {
   if (strncmp(input_name, prefix, prefix_bytes) != 0)
     return invalid("native_identity expects inputs whose names begin with INPUT");
   length = snprintf(name, NAME_MAX_BYTES, "OUTPUT%s", input_name + prefix_bytes);
-  if (length >= NAME_MAX_BYTES)
-    return invalid("native_identity expects input names shorter than 255 bytes");
+  if (length >= NAME_MAX_BYTES) return invalid("native_identity expects input names shorter than 255 bytes");
   return NULL;
 }
 
 /* Copies the pieces of an input, in order, into the one buffer of its output. */
-static Error *copy_pieces(TRITONBACKEND_Input *input, uint32_t count, char *to, uint64_t room) {
+static Error* copy_pieces(TRITONBACKEND_Input* input, uint32_t count, char* to, uint64_t room) {
   for (uint32_t i = 0; i < count; i++) {
-    const void *piece = NULL;
+    const void* piece = NULL;
     uint64_t bytes = 0;
     TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
     int64_t type_id = 0;
-    Error *error = TRITONBACKEND_InputBuffer(input, i, &piece, &bytes, &type, &type_id);
-    if (error)
-      return error;
-    if (type == TRITONSERVER_MEMORY_GPU)
-      return invalid("native_identity expects inputs in CPU memory");
-    if (bytes > room)
-      return invalid("native_identity got more input bytes than the input announced");
+    Error* error = TRITONBACKEND_InputBuffer(input, i, &piece, &bytes, &type, &type_id);
+    if (error) return error;
+    if (type == TRITONSERVER_MEMORY_GPU) return invalid("native_identity expects inputs in CPU memory");
+    if (bytes > room) return invalid("native_identity got more input bytes than the input announced");
     memcpy(to, piece, bytes);
     to += bytes;
     room -= bytes;
@@ -75,77 +68,67 @@ static Error *copy_pieces(TRITONBACKEND_Input *input, uint32_t count, char *to, 
   return NULL;
 }
 
-static Error *copy_tensor(TRITONBACKEND_Input *input, TRITONBACKEND_Response *response) {
-  const char *name = NULL;
+static Error* copy_tensor(TRITONBACKEND_Input* input, TRITONBACKEND_Response* response) {
+  const char* name = NULL;
   TRITONSERVER_DataType datatype = TRITONSERVER_TYPE_INVALID;
-  const int64_t *shape = NULL;
+  const int64_t* shape = NULL;
   uint32_t rank = 0, pieces = 0;
   uint64_t bytes = 0;
   char out_name[NAME_MAX_BYTES];
-  TRITONBACKEND_Output *output = NULL;
-  void *buffer = NULL;
+  TRITONBACKEND_Output* output = NULL;
+  void* buffer = NULL;
   TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
   int64_t type_id = 0;
-  Error *error;
+  Error* error;
 
   error = TRITONBACKEND_InputProperties(input, &name, &datatype, &shape, &rank, &bytes, &pieces);
-  if (!error)
-    error = output_name(name, out_name);
-  if (!error)
-    error = TRITONBACKEND_ResponseOutput(response, &output, out_name, datatype, shape, rank);
-  if (!error)
-    error = TRITONBACKEND_OutputBuffer(output, &buffer, bytes, &type, &type_id);
-  if (!error && type == TRITONSERVER_MEMORY_GPU)
-    error = invalid("native_identity expects outputs in CPU memory");
-  if (!error)
-    error = copy_pieces(input, pieces, buffer, bytes);
+  if (!error) error = output_name(name, out_name);
+  if (!error) error = TRITONBACKEND_ResponseOutput(response, &output, out_name, datatype, shape, rank);
+  if (!error) error = TRITONBACKEND_OutputBuffer(output, &buffer, bytes, &type, &type_id);
+  if (!error && type == TRITONSERVER_MEMORY_GPU) error = invalid("native_identity expects outputs in CPU memory");
+  if (!error) error = copy_pieces(input, pieces, buffer, bytes);
   return error;
 }
 
-static Error *copy_all(TRITONBACKEND_Request *request, TRITONBACKEND_Response *response) {
+static Error* copy_all(TRITONBACKEND_Request* request, TRITONBACKEND_Response* response) {
   uint32_t count = 0;
-  Error *error = TRITONBACKEND_RequestInputCount(request, &count);
+  Error* error = TRITONBACKEND_RequestInputCount(request, &count);
 
   for (uint32_t i = 0; !error && i < count; i++) {
-    TRITONBACKEND_Input *input = NULL;
+    TRITONBACKEND_Input* input = NULL;
     error = TRITONBACKEND_RequestInputByIndex(request, i, &input);
-    if (!error)
-      error = copy_tensor(input, response);
+    if (!error) error = copy_tensor(input, response);
   }
   return error;
 }
 
-static struct outcome answer(TRITONBACKEND_Request *request) {
+static struct outcome answer(TRITONBACKEND_Request* request) {
   struct outcome outcome = {.success = false, .start_ns = now_ns()};
-  TRITONBACKEND_Response *response = NULL;
-  Error *error = TRITONBACKEND_ResponseNew(&response, request);
+  TRITONBACKEND_Response* response = NULL;
+  Error* error = TRITONBACKEND_ResponseNew(&response, request);
 
   if (error) {
     log_error(error, __LINE__);
   } else {
     error = copy_all(request, response);
     outcome.success = !error;
-    log_error(TRITONBACKEND_ResponseSend(response, TRITONSERVER_RESPONSE_COMPLETE_FINAL, error),
-              __LINE__);
-    if (error)
-      TRITONSERVER_ErrorDelete(error);
+    log_error(TRITONBACKEND_ResponseSend(response, TRITONSERVER_RESPONSE_COMPLETE_FINAL, error), __LINE__);
+    if (error) TRITONSERVER_ErrorDelete(error);
   }
   outcome.end_ns = now_ns();
   return outcome;
 }
 
 /* How many rows of a batch a request fills; 1 for a model without batching. */
-static uint64_t rows(TRITONBACKEND_Request *request, bool batching) {
-  TRITONBACKEND_Input *input = NULL;
-  const int64_t *shape = NULL;
+static uint64_t rows(TRITONBACKEND_Request* request, bool batching) {
+  TRITONBACKEND_Input* input = NULL;
+  const int64_t* shape = NULL;
   uint32_t rank = 0;
-  Error *error;
+  Error* error;
 
-  if (!batching)
-    return 1;
+  if (!batching) return 1;
   error = TRITONBACKEND_RequestInputByIndex(request, 0, &input);
-  if (!error)
-    error = TRITONBACKEND_InputProperties(input, NULL, NULL, &shape, &rank, NULL, NULL);
+  if (!error) error = TRITONBACKEND_InputProperties(input, NULL, NULL, &shape, &rank, NULL, NULL);
   if (error) {
     TRITONSERVER_ErrorDelete(error);
     return 1;
@@ -154,46 +137,42 @@ static uint64_t rows(TRITONBACKEND_Request *request, bool batching) {
 }
 
 /* The configuration is Triton's own JSON, where max_batch_size stands once and as a number. */
-Error *TRITONBACKEND_ModelInitialize(TRITONBACKEND_Model *model) {
+Error* TRITONBACKEND_ModelInitialize(TRITONBACKEND_Model* model) {
   static const char key[] = "\"max_batch_size\":";
-  TRITONSERVER_Message *message = NULL;
+  TRITONSERVER_Message* message = NULL;
   const char *json = NULL, *found;
-  char *text = NULL;
+  char* text = NULL;
   size_t bytes = 0;
   bool batching = false;
-  Error *error = TRITONBACKEND_ModelConfig(model, 1, &message);
+  Error* error = TRITONBACKEND_ModelConfig(model, 1, &message);
 
-  if (error)
-    return error;
+  if (error) return error;
   error = TRITONSERVER_MessageSerializeToJson(message, &json, &bytes);
   if (!error) {
     text = strndup(json, bytes);
     found = text ? strstr(text, key) : NULL;
     batching = found && strtol(found + sizeof(key) - 1, NULL, 10) > 0;
     free(text);
-    error = TRITONBACKEND_ModelSetState(model, batching ? (void *)model : NULL);
+    error = TRITONBACKEND_ModelSetState(model, batching ? (void*)model : NULL);
   }
   log_error(TRITONSERVER_MessageDelete(message), __LINE__);
   return error;
 }
 
-Error *TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstance *instance,
-                                          TRITONBACKEND_Request **requests, uint32_t count) {
-  TRITONBACKEND_Model *model = NULL;
-  void *batching = NULL;
+Error* TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstance* instance, TRITONBACKEND_Request** requests,
+                                          uint32_t count) {
+  TRITONBACKEND_Model* model = NULL;
+  void* batching = NULL;
   uint64_t batch_rows = 0;
   const uint64_t start_ns = now_ns();
-  struct outcome *outcomes;
-  Error *error;
+  struct outcome* outcomes;
+  Error* error;
 
   error = TRITONBACKEND_ModelInstanceModel(instance, &model);
-  if (!error)
-    error = TRITONBACKEND_ModelState(model, &batching);
-  if (error)
-    return error;
+  if (!error) error = TRITONBACKEND_ModelState(model, &batching);
+  if (error) return error;
   outcomes = calloc(count, sizeof(*outcomes));
-  if (!outcomes)
-    return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INTERNAL, "native_identity is out of memory");
+  if (!outcomes) return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INTERNAL, "native_identity is out of memory");
 
   for (uint32_t i = 0; i < count; i++) {
     batch_rows += rows(requests[i], batching != NULL);
@@ -201,17 +180,13 @@ Error *TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstance *instance,
   }
   const uint64_t end_ns = now_ns();
   for (uint32_t i = 0; i < count; i++) {
-    log_error(TRITONBACKEND_ModelInstanceReportStatistics(instance, requests[i],
-                                                          outcomes[i].success, start_ns,
-                                                          outcomes[i].start_ns, outcomes[i].end_ns,
-                                                          end_ns),
+    log_error(TRITONBACKEND_ModelInstanceReportStatistics(instance, requests[i], outcomes[i].success, start_ns,
+                                                          outcomes[i].start_ns, outcomes[i].end_ns, end_ns),
               __LINE__);
-    log_error(TRITONBACKEND_RequestRelease(requests[i], TRITONSERVER_REQUEST_RELEASE_ALL),
-              __LINE__);
+    log_error(TRITONBACKEND_RequestRelease(requests[i], TRITONSERVER_REQUEST_RELEASE_ALL), __LINE__);
   }
-  log_error(TRITONBACKEND_ModelInstanceReportBatchStatistics(
-                instance, batch_rows, start_ns, outcomes[0].start_ns, outcomes[count - 1].end_ns,
-                end_ns),
+  log_error(TRITONBACKEND_ModelInstanceReportBatchStatistics(instance, batch_rows, start_ns, outcomes[0].start_ns,
+                                                             outcomes[count - 1].end_ns, end_ns),
             __LINE__);
   free(outcomes);
   return NULL;

@@ -11,10 +11,10 @@
 #include "client_regions.h"
 #include "loop.h"
 
-#define METHOD(count)                                                                              \
-  struct tsb_addon* addon;                                                                         \
-  napi_value arguments[count];                                                                     \
-  size_t given = (count);                                                                          \
+#define METHOD(count)                                                                               \
+  struct tsb_addon* addon;                                                                          \
+  napi_value arguments[count];                                                                      \
+  size_t given = (count);                                                                           \
   if (napi_get_cb_info(env, info, &given, arguments, NULL, (void**)&addon) != napi_ok) return NULL; \
   if (given < (count)) return addon__throw(env, "Too few arguments.")
 
@@ -98,7 +98,8 @@ static napi_value JS_region(napi_env env, napi_callback_info info) {
   METHOD(1);
   uint32_t id;
   napi_value buffer;
-  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok || id == 0) return addon__throw(env, "region needs an id.");
+  if (napi_get_value_uint32(env, arguments[0], &id) != napi_ok || id == 0)
+    return addon__throw(env, "region needs an id.");
   int status = addon__learn_region(addon, id);
   if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
   struct tsb_region* region = tsb_region_find(&addon->link.regions, id);
@@ -231,11 +232,11 @@ NAPI_MODULE_INIT() {
   static const struct {
     const char* name;
     napi_callback method;
-  } METHODS[] = {{"connect", JS_connect},   {"start", JS_start},   {"hold", JS_hold}, {"region", JS_region},
-                 {"view", JS_view},         {"detach", JS_detach}, {"allocate", JS_allocate},
-                 {"free", JS_free},         {"send", JS_send},     {"sendControl", JS_sendControl},
-                 {"forget", JS_forget},     {"isLost", JS_isLost}, {"restore", JS_restore},
-                 {"unguard", JS_unguard}};
+  } METHODS[] = {{"connect", JS_connect},         {"start", JS_start},    {"hold", JS_hold},
+                 {"region", JS_region},           {"view", JS_view},      {"detach", JS_detach},
+                 {"allocate", JS_allocate},       {"free", JS_free},      {"send", JS_send},
+                 {"sendControl", JS_sendControl}, {"forget", JS_forget},  {"isLost", JS_isLost},
+                 {"restore", JS_restore},         {"unguard", JS_unguard}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

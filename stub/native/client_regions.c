@@ -18,8 +18,8 @@ struct client_region {
   uint32_t lost;
 };
 
-// Not part of the addon's state: the handlers of a process's signals have nothing but globals. Any thread may fault, so what
-// handlers change is accessed atomically, and what else they read stands before `id` does.
+// Not part of the addon's state: the handlers of a process's signals have nothing but globals. Any thread may fault, so
+// what handlers change is accessed atomically, and what else they read stands before `id` does.
 static struct client_region regions[TSB_MAX_CLIENT_REGIONS];
 static uint32_t flags[TSB_CLIENT_FLAG_COUNT];
 static struct tsb_control* control;
@@ -65,7 +65,7 @@ static void client_regions__pass_on(int number, siginfo_t* info, void* context) 
   if ((before->sa_flags & SA_SIGINFO) != 0) {
     before->sa_sigaction(number, info, context);
   } else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
-    signal(number, SIG_DFL);  // the same instruction faults again and ends the process ...
+    signal(number, SIG_DFL);                // the same instruction faults again and ends the process ...
     if (info->si_code <= 0) raise(number);  // ... unless somebody sent the signal
   } else {
     before->sa_handler(number);
@@ -114,8 +114,8 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   if (slot == NULL) return -ENOSPC;
   int status = client_regions__handle(link);
   if (status < 0) return status;
-  // As many bytes as the shim has seen, whatever the size is by now: what is missing is noticed when it is read. Private, so
-  // that a write makes a page of this process's own.
+  // As many bytes as the shim has seen, whatever the size is by now: what is missing is noticed when it is read.
+  // Private, so that a write makes a page of this process's own.
   region.bytes = (strtoull(message->payload, NULL, 10) + page_bytes - 1) & ~(page_bytes - 1);
   int access = unguarded ? PROT_READ | PROT_WRITE : PROT_READ;  // lent before the shim knew
   region.base = mmap(NULL, region.bytes, access, MAP_PRIVATE | MAP_NORESERVE, message->descriptors[0], 0);
@@ -167,8 +167,8 @@ void tsb_client_regions_unguard(struct tsb_link* link) {
 }
 
 void tsb_client_regions_restore(void) {
-  // A region that was written into stays writable, and its pages are dropped after every batch until it is forgotten: a thread
-  // of the model may be writing right now, and nothing new is lent to this process any more.
+  // A region that was written into stays writable, and its pages are dropped after every batch until it is forgotten: a
+  // thread of the model may be writing right now, and nothing new is lent to this process any more.
   for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
     struct client_region* region = &regions[i];
     if (region->id == 0 || tsb_load_acquire_u32(&region->written) == 0) continue;

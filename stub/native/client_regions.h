@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of clients (TSB_REGION_OF_CLIENT) as this process maps them: for reading, with nothing that a model does to them
-// reaching the client, and nothing that the client does to them ending this process.
+// Files of clients (TSB_REGION_OF_CLIENT) as this process maps them: for reading, with nothing that a model does to
+// them reaching the client, and nothing that the client does to them ending this process.
 //
-//   the model writes into an input   the region becomes writable, its changed pages private (SIGSEGV, once); whenever no batch is
+//   the model writes into an input   the region becomes writable, its changed pages private (SIGSEGV, once); whenever
+//   no batch is
 //                                    executed the changes are dropped, and the shim copies inputs from then on
 //   the client cuts its file short   what is missing reads as zero (SIGBUS), and requests that use the region fail
 #ifndef TSB_CLIENT_REGIONS_H
@@ -20,8 +21,8 @@ enum { TSB_CLIENT_WRITTEN, TSB_CLIENT_LOST, TSB_CLIENT_FLAG_COUNT };
 
 // Takes a CLIENT_REGION frame. 0 or negative.
 int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message);
-// Lets go of a region. A thread that still looks at it, for a model that goes on after its answer, finds zeros; if somebody holds on
-// to it for good, for good. An unknown id is none of ours and is left alone.
+// Lets go of a region. A thread that still looks at it, for a model that goes on after its answer, finds zeros; if
+// somebody holds on to it for good, for good. An unknown id is none of ours and is left alone.
 void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held);
 // Somebody else is about to handle the signals: regions become writable at once, and no input is lent from here on.
 void tsb_client_regions_unguard(struct tsb_link* link);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives memory that native libraries have freed back to the system when the model has been idle for a while. glibc keeps
-// it otherwise: after one large picture, an ONNX Runtime process holds some 400 MB that it does not use.
+// Gives memory that native libraries have freed back to the system when the model has been idle for a while. glibc
+// keeps it otherwise: after one large picture, an ONNX Runtime process holds some 400 MB that it does not use.
 #ifndef TSB_IDLE_TRIM_H
 #define TSB_IDLE_TRIM_H
 

@@ -34,7 +34,8 @@ static int link__check(struct tsb_link* link, uint64_t fingerprint, char* why, s
   uint32_t version = tsb_load_acquire_u32(&link->control->version);
   if (link->control->magic != TSB_PROTOCOL_MAGIC || version != TSB_PROTOCOL_VERSION) {
     snprintf(why, why_bytes,
-             "The library in the server speaks protocol version %" PRIu32 ", but this runtime speaks version %u. Install the "
+             "The library in the server speaks protocol version %" PRIu32
+             ", but this runtime speaks version %u. Install the "
              "library and the runtime from the same release.",
              version, TSB_PROTOCOL_VERSION);
     return -EPROTO;
@@ -64,7 +65,8 @@ int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, c
   int status = tsb_channel_receive(channel, &message, HELLO_TIMEOUT_MS);
   if (status <= 0 || message.frame.kind != TSB_CONTROL_HELLO || message.frame.descriptor_count != 4) {
     snprintf(why, why_bytes,
-             "There is no Triton server at the other end of descriptor %d. This program is started by the TypeScript backend; "
+             "There is no Triton server at the other end of descriptor %d. This program is started by the TypeScript "
+             "backend; "
              "to serve models, run `triton-ts serve`.",
              channel);
     if (status > 0) tsb_message_free(&message);
@@ -174,8 +176,8 @@ int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset,
     link->pending_first = 0;
     link->pending_capacity = capacity;
   }
-  link->pending[(link->pending_first + link->pending_count++) % link->pending_capacity] =
-      (struct tsb_pending_block){.position = link->to_shim.position, .region = region, .offset = offset, .bytes = bytes};
+  link->pending[(link->pending_first + link->pending_count++) % link->pending_capacity] = (struct tsb_pending_block){
+      .position = link->to_shim.position, .region = region, .offset = offset, .bytes = bytes};
   return 0;
 }
 

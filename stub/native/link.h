@@ -22,8 +22,8 @@ struct tsb_link {
   struct tsb_control* control;
   struct tsb_region_table regions;
   struct tsb_arena outbound;
-  struct tsb_ring to_stub;  // consumer
-  struct tsb_ring to_shim;  // producer
+  struct tsb_ring to_stub;            // consumer
+  struct tsb_ring to_shim;            // producer
   struct tsb_pending_block* pending;  // a circular queue in ring order
   uint32_t pending_first, pending_count, pending_capacity;
 };

@@ -78,7 +78,8 @@ static uint32_t loop__take(struct tsb_addon* addon) {
     if (status <= 0) break;
     count++;
   }
-  if (status < 0) napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "The server broke the protocol.", NAPI_AUTO_LENGTH);
+  if (status < 0)
+    napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "The server broke the protocol.", NAPI_AUTO_LENGTH);
   // The entries are copied; what they point at stays until their requests are answered.
   if (count > 0) tsb_ring_release(&addon->link.to_stub);
   return count;
@@ -97,9 +98,9 @@ static void loop__execute(struct tsb_addon* addon, uint32_t count) {
   pace->idle_since_ns = addon->busy ? 0 : tsb_now_ns();
 }
 
-// Waits a bounded time for the next batch. A model that gets one batch after the other, and has answered the last one, has
-// nothing better to do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and so stop
-// doing it.
+// Waits a bounded time for the next batch. A model that gets one batch after the other, and has answered the last one,
+// has nothing better to do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and
+// so stop doing it.
 static bool loop__wait_awake(struct tsb_addon* addon) {
   struct tsb_ring* ring = &addon->link.to_stub;
   const struct tsb_pace* pace = &addon->pace;

@@ -33,10 +33,10 @@ struct tsb_addon {
   uv_poll_t channel_poll;
   struct tsb_idle_trim idle_trim;
   struct tsb_pace pace;
-  uint32_t busy;     // written by JavaScript: 1 while the model executes a batch
-  napi_ref on_entries;   // (count) => void: entries stand in `inbox`
-  napi_ref on_control;   // (kind, payload, region) => void
-  napi_ref on_idle;      // () => void: no batch has come for a while
+  uint32_t busy;        // written by JavaScript: 1 while the model executes a batch
+  napi_ref on_entries;  // (count) => void: entries stand in `inbox`
+  napi_ref on_control;  // (kind, payload, region) => void
+  napi_ref on_idle;     // () => void: no batch has come for a while
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];

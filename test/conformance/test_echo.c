@@ -40,10 +40,11 @@ static void load(void) {
   tsb_text_printf(&config, "],\"output\":[");
   add_table(&config, "OUT");
   tsb_text_printf(&config, "],\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"%d\"}}}", window);
-  struct fake_host_plan plan = {
-      .options = "\"shm-default-byte-size\":\"1048576\",\"shm-growth-byte-size\":\"1\","
-                 "\"shm-max-byte-size\":\"268435456\"",
-      .config = tsb_text_get(&config), .repository = ECHO_MODEL};
+  struct fake_host_plan plan = {.options =
+                                    "\"shm-default-byte-size\":\"1048576\",\"shm-growth-byte-size\":\"1\","
+                                    "\"shm-max-byte-size\":\"268435456\"",
+                                .config = tsb_text_get(&config),
+                                .repository = ECHO_MODEL};
   TRITONSERVER_Error* error = fake_host_load(&host, fake_library_linked(), &plan, &step);
   if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
   tsb_text_free(&config);
@@ -76,8 +77,8 @@ static uint8_t* random_texts(int64_t elements, uint64_t* bytes) {
 static void add_tensor(TRITONBACKEND_Request* request, const char* name, TRITONSERVER_DataType type, int64_t elements) {
   TRITONBACKEND_Input* input = &request->inputs[request->input_count++];
   uint8_t* data;
-  *input = (TRITONBACKEND_Input){
-      .name = name, .datatype = type, .shape = {elements}, .dims_count = 1, .buffer_count = 1};
+  *input =
+      (TRITONBACKEND_Input){.name = name, .datatype = type, .shape = {elements}, .dims_count = 1, .buffer_count = 1};
   if (type == TRITONSERVER_TYPE_BYTES) {
     data = random_texts(elements, &input->bytes);
   } else {
@@ -96,8 +97,8 @@ static void add_input(TRITONBACKEND_Request* request, int index, int64_t element
 }
 
 static void add_text(TRITONBACKEND_Request* request, const char* name, const char* value) {
-  request->parameters[request->parameter_count++] = (struct fake_parameter){
-      .name = (char*)name, .type = TRITONSERVER_PARAMETER_STRING, .value.text = (char*)value};
+  request->parameters[request->parameter_count++] =
+      (struct fake_parameter){.name = (char*)name, .type = TRITONSERVER_PARAMETER_STRING, .value.text = (char*)value};
 }
 
 static bool is_clients(const void* data) {
@@ -188,12 +189,12 @@ static void test_everything_beside_the_tensors(void) {
   requests->timeout_us = 123456789;
   add_text(requests, "text", "value \"quoted\" \xc3\xbc");
   add_text(requests, "empty", "");
-  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
-      .name = "large", .type = TRITONSERVER_PARAMETER_INT, .value.integer = INT64_MIN};
-  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
-      .name = "yes", .type = TRITONSERVER_PARAMETER_BOOL, .value.boolean = true};
-  requests->parameters[requests->parameter_count++] = (struct fake_parameter){
-      .name = "half", .type = TRITONSERVER_PARAMETER_DOUBLE, .value.number = -0.5};
+  requests->parameters[requests->parameter_count++] =
+      (struct fake_parameter){.name = "large", .type = TRITONSERVER_PARAMETER_INT, .value.integer = INT64_MIN};
+  requests->parameters[requests->parameter_count++] =
+      (struct fake_parameter){.name = "yes", .type = TRITONSERVER_PARAMETER_BOOL, .value.boolean = true};
+  requests->parameters[requests->parameter_count++] =
+      (struct fake_parameter){.name = "half", .type = TRITONSERVER_PARAMETER_DOUBLE, .value.number = -0.5};
   send(requests, 1);
   expect_echo(requests);
   CHECK_TEXT(parameter_of(requests, "id")->value.text, "request \xe2\x82\xac");
@@ -332,7 +333,8 @@ static void test_the_same_bytes_at_the_same_time(void) {
   fake_client_close(&client);
 }
 
-// A client that registers one region after the other under the same name; the server's mapping is often at the same address.
+// A client that registers one region after the other under the same name; the server's mapping is often at the same
+// address.
 static void test_a_region_that_is_another_one_by_now(void) {
   for (int i = 0; i < 12; i++) {
     fake_client_open(&client, "again", (uint64_t)(i % 3 + 1) * MIB);
@@ -348,7 +350,8 @@ static void test_a_region_that_is_another_one_by_now(void) {
   }
 }
 
-// Two outputs, each where the other one's input is, or beside it by a little: neither may be read after it was written over.
+// Two outputs, each where the other one's input is, or beside it by a little: neither may be read after it was written
+// over.
 static void test_outputs_where_inputs_are(void) {
   enum { ELEMENTS = 100000, FIRST = 0, SECOND = 1 * MIB };
   static const uint64_t SHIFTS[] = {0, 8, 4096, 90000};
@@ -386,7 +389,8 @@ static void test_a_region_that_is_cut_short(void) {
       CHECK_INT(ftruncate(client.fd, MIB), 0);
       add_text(requests, "how", WAYS[i % 3]);
       add_input(requests, 1, ELEMENTS);
-      // Not twice the same bytes in a row: those of the last batch may be lent for a moment longer, and would be copied.
+      // Not twice the same bytes in a row: those of the last batch may be lent for a moment longer, and would be
+      // copied.
       move_to_client(requests->inputs, whole == 1 ? 0 : MIB / 2);
       if (whole == 0) CHECK_INT(ftruncate(client.fd, 8192), 0);
       send(requests, 1);

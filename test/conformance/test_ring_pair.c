@@ -17,8 +17,8 @@ enum { SLEEP_LIMIT_MS = 20000 };
 struct pattern {
   const char* name;
   uint32_t count;
-  uint32_t burst;         // entries published together, at most
-  uint32_t in_flight;     // entries sent and not yet back, at most
+  uint32_t burst;          // entries published together, at most
+  uint32_t in_flight;      // entries sent and not yet back, at most
   uint32_t host_pause_us;  // random pause before some bursts
   uint32_t echo_pause_us;  // random pause before some answers
   bool spins;
@@ -59,8 +59,12 @@ static void write_entry(struct tsb_ring* ring, const struct tsb_entry* entry) {
 
 static struct tsb_entry entry_of(uint32_t number) {
   struct tsb_place place = {.region = number, .offset = (uint64_t)number << 20, .bytes = number};
-  return (struct tsb_entry){.kind = TSB_ENTRY_EXECUTE, .flags = ~number, .batch = number * 3,
-                            .generation = number ^ 0x5555, .request = number, .place = place};
+  return (struct tsb_entry){.kind = TSB_ENTRY_EXECUTE,
+                            .flags = ~number,
+                            .batch = number * 3,
+                            .generation = number ^ 0x5555,
+                            .request = number,
+                            .place = place};
 }
 
 static void echo(struct pair* pair, const struct pattern* pattern) {

@@ -53,7 +53,8 @@ int fake_client_mappings(const struct fake_client* client) {
     bool mapped = false;
     snprintf(path, sizeof path, "/proc/%d/maps", pids[i]);
     FILE* maps = fopen(path, "r");
-    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) mapped = mapped || strstr(line, client->name) != NULL;
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
+      mapped = mapped || strstr(line, client->name) != NULL;
     if (maps != NULL) fclose(maps);
     if (mapped) count++;
   }

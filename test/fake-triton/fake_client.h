@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client's shared memory as a server has it after its registration: a POSIX shared memory object, mapped here by its name.
-// An input that lies in it can be lent to a stub instead of being copied.
+// A client's shared memory as a server has it after its registration: a POSIX shared memory object, mapped here by its
+// name. An input that lies in it can be lent to a stub instead of being copied.
 #ifndef FAKE_CLIENT_H
 #define FAKE_CLIENT_H
 

@@ -31,9 +31,9 @@ static inline struct fake_library fake_library_linked(void) {
 }
 
 struct fake_host_plan {
-  const char* options;     // members of the backend's "cmdline" object, "" for none
-  const char* config;      // the model's configuration, JSON
-  const char* repository;  // the model's folder
+  const char* options;            // members of the backend's "cmdline" object, "" for none
+  const char* config;             // the model's configuration, JSON
+  const char* repository;         // the model's folder
   const char* backend_name;       // NULL: "typescript"
   const char* backend_directory;  // NULL: "/"
   bool auto_complete;

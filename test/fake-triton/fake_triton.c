@@ -67,9 +67,10 @@ TRITONSERVER_Error* TRITONBACKEND_BackendSetState(TRITONBACKEND_Backend* backend
   return NULL;
 }
 
-TRITONSERVER_Error* TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(
-    TRITONBACKEND_BackendAttribute* attributes, TRITONSERVER_InstanceGroupKind kind, uint64_t count,
-    const uint64_t* device_ids, uint64_t id_count) {
+TRITONSERVER_Error* TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(TRITONBACKEND_BackendAttribute* attributes,
+                                                                            TRITONSERVER_InstanceGroupKind kind,
+                                                                            uint64_t count, const uint64_t* device_ids,
+                                                                            uint64_t id_count) {
   (void)kind, (void)count, (void)device_ids, (void)id_count;
   attributes->preferred_groups++;
   return NULL;

@@ -16,8 +16,9 @@ static struct fake_library library;
 static float data[COUNT][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}};
 static TRITONBACKEND_Request requests[COUNT];
 
-#define CONFIG(max_batch_size, more)                                                                              \
-  "{\"name\":\"fake_model\",\"max_batch_size\":" #max_batch_size ",\"input\":[{\"name\":\"IN\",\"data_type\":"    \
+#define CONFIG(max_batch_size, more)                             \
+  "{\"name\":\"fake_model\",\"max_batch_size\":" #max_batch_size \
+  ",\"input\":[{\"name\":\"IN\",\"data_type\":"                  \
   "\"TYPE_FP32\",\"dims\":[4]}],\"output\":[{\"name\":\"OUT\",\"data_type\":\"TYPE_FP32\",\"dims\":[4]}]" more "}"
 
 static void* symbol(void* handle, const char* name) {
@@ -78,9 +79,14 @@ static void fill_requests(int dims_count) {
   for (int i = 0; i < COUNT; i++) {
     fake_request_clear(&requests[i]);
     requests[i] = (TRITONBACKEND_Request){.input_count = 1, .outputs = {"OUT"}, .output_count = 1};
-    requests[i].inputs[0] = (TRITONBACKEND_Input){
-        .name = "IN", .datatype = TRITONSERVER_TYPE_FP32, .shape = {dims_count == 1 ? 4 : 1, 4},
-        .dims_count = (uint32_t)dims_count, .bytes = 16, .buffer_count = 1, .buffers = {data[i]}, .buffer_bytes = {16}};
+    requests[i].inputs[0] = (TRITONBACKEND_Input){.name = "IN",
+                                                  .datatype = TRITONSERVER_TYPE_FP32,
+                                                  .shape = {dims_count == 1 ? 4 : 1, 4},
+                                                  .dims_count = (uint32_t)dims_count,
+                                                  .bytes = 16,
+                                                  .buffer_count = 1,
+                                                  .buffers = {data[i]},
+                                                  .buffer_bytes = {16}};
   }
 }
 
@@ -200,8 +206,8 @@ static void test_calls_that_fail(void) {
 static void test_instance_on_a_gpu(void) {
   struct fake_host host;
   const char* step;
-  struct fake_host_plan plan = {.config = CONFIG(0, ""), .repository = "/nowhere", .device_id = 5,
-                                .kind = TRITONSERVER_INSTANCEGROUPKIND_GPU};
+  struct fake_host_plan plan = {
+      .config = CONFIG(0, ""), .repository = "/nowhere", .device_id = 5, .kind = TRITONSERVER_INSTANCEGROUPKIND_GPU};
   setenv("CUDA_VISIBLE_DEVICES", "0,1,5", 1);
   TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
   unsetenv("CUDA_VISIBLE_DEVICES");
@@ -241,7 +247,7 @@ static void test_models_that_are_refused(void) {
 }
 
 int main(void) {
-  signal(SIGPIPE, SIG_IGN);  // as in the server
+  signal(SIGPIPE, SIG_IGN);                           // as in the server
   setenv("TRITON_TYPESCRIPT_NODE", HOSTILE_STUB, 1);  // without a list of evils it is honest
   setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
   load_library();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake stub: it stands in for Node and main.js, speaks the protocol with the code of the real stub's C side, echoes
-// tensors (clients' memory included), and then does one evil thing. FAKE_STUB_EVILS lists the evil of the first process, the
-// second, and so on; processes after the end of the list are honest. FAKE_STUB_STARTS names the file that counts them.
+// tensors (clients' memory included), and then does one evil thing. FAKE_STUB_EVILS lists the evil of the first
+// process, the second, and so on; processes after the end of the list are honest. FAKE_STUB_STARTS names the file that
+// counts them.
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -151,8 +152,12 @@ static struct tsb_place echo_record(const struct tsb_request* request, const str
 }
 
 static void answer(const struct tsb_entry* batch, uint32_t index, const struct tsb_place* place) {
-  struct tsb_entry entry = {.kind = TSB_ENTRY_RESPONSE, .flags = TSB_RESPONSE_FINAL, .batch = batch->batch,
-                            .generation = batch->generation, .request = index, .place = *place};
+  struct tsb_entry entry = {.kind = TSB_ENTRY_RESPONSE,
+                            .flags = TSB_RESPONSE_FINAL,
+                            .batch = batch->batch,
+                            .generation = batch->generation,
+                            .request = index,
+                            .place = *place};
   if (is("not_final")) entry.flags = 0;
   if (is("unknown_kind")) entry.kind = 99;
   if (is("execute_kind")) entry.kind = TSB_ENTRY_EXECUTE;
@@ -321,13 +326,13 @@ static void answer_request(const struct tsb_entry* entry, const struct tsb_reque
   if (is("copies") || strncmp(evil, "writes", 6) == 0 || (jitters && dice(2) == 0)) data = copy_data(input);
   // A model that writes into its input when it has seen it.
   if (data.bytes > 0 && (is("writes_without_a_rest") || (jitters && dice(500) == 0))) data_of(input)[0] ^= 1;
-  struct tsb_place place = tsb_client_regions_is_lost(input->place.region)
-                               ? error_record("the input was cut short")
-                               : echo_record(request, &data, index);
+  struct tsb_place place = tsb_client_regions_is_lost(input->place.region) ? error_record("the input was cut short")
+                                                                           : echo_record(request, &data, index);
   if (is("record_that_changes")) keep_changing(&place);
-  struct tsb_place sent = is("region_for_each_answer")  ? record_in_new_region(&place)
-                          : is("record_in_lent_memory") ? (struct tsb_place){input->place.region, 0, input->place.offset, 128}
-                                                        : place;
+  struct tsb_place sent = is("region_for_each_answer") ? record_in_new_region(&place)
+                          : is("record_in_lent_memory")
+                              ? (struct tsb_place){input->place.region, 0, input->place.offset, 128}
+                              : place;
   answer(entry, index, &sent);
   if (data.bytes > 0) tsb_link_free_later(&link_, data.region, data.offset, data.bytes);
 }

@@ -85,9 +85,14 @@ static void prepare_requests(void) {
       TRITONBACKEND_Request* request = &requests[i][j];
       for (int k = 0; k < ELEMENTS; k++) data[i][j][k] = (float)(i * 10000 + j * 1000 + k);
       *request = (TRITONBACKEND_Request){.id = "r", .input_count = 1, .outputs = {"OUT"}, .output_count = 1};
-      request->inputs[0] = (TRITONBACKEND_Input){
-          .name = "IN", .datatype = TRITONSERVER_TYPE_FP32, .shape = {ELEMENTS}, .dims_count = 1,
-          .bytes = sizeof data[i][j], .buffer_count = 1, .buffers = {data[i][j]}, .buffer_bytes = {sizeof data[i][j]}};
+      request->inputs[0] = (TRITONBACKEND_Input){.name = "IN",
+                                                 .datatype = TRITONSERVER_TYPE_FP32,
+                                                 .shape = {ELEMENTS},
+                                                 .dims_count = 1,
+                                                 .bytes = sizeof data[i][j],
+                                                 .buffer_count = 1,
+                                                 .buffers = {data[i][j]},
+                                                 .buffer_bytes = {sizeof data[i][j]}};
     }
   }
 }
@@ -160,7 +165,7 @@ static long starts(void) { return fake_host_file_bytes(starts_file); }
 // --- Groups --------------------------------------------------------------------------------------------------------
 struct fault {
   const char* evil;
-  const char* error;    // part of what a client (or the load) is told; NULL: nothing is wrong with that
+  const char* error;  // part of what a client (or the load) is told; NULL: nothing is wrong with that
   const char* options;
 };
 
@@ -270,12 +275,18 @@ static void test_a_lie_about_time(const char* evil) {
 
 static void group_answers(void) {
   static const struct fault FAULTS[] = {
-      {"not_final", BROKEN, PATIENT},        {"unknown_kind", BROKEN, PATIENT},
-      {"execute_kind", BROKEN, PATIENT},     {"unknown_batch", BROKEN, PATIENT},
-      {"stale_generation", BROKEN, PATIENT}, {"unknown_request", BROKEN, PATIENT},
-      {"place_behind_the_end", BROKEN, PATIENT}, {"place_overflow", BROKEN, PATIENT},
-      {"place_too_long", BROKEN, PATIENT},   {"region_unknown", BROKEN, PATIENT},
-      {"region_zero", BROKEN, PATIENT},      {"answer_twice", BROKEN, PATIENT},
+      {"not_final", BROKEN, PATIENT},
+      {"unknown_kind", BROKEN, PATIENT},
+      {"execute_kind", BROKEN, PATIENT},
+      {"unknown_batch", BROKEN, PATIENT},
+      {"stale_generation", BROKEN, PATIENT},
+      {"unknown_request", BROKEN, PATIENT},
+      {"place_behind_the_end", BROKEN, PATIENT},
+      {"place_overflow", BROKEN, PATIENT},
+      {"place_too_long", BROKEN, PATIENT},
+      {"region_unknown", BROKEN, PATIENT},
+      {"region_zero", BROKEN, PATIENT},
+      {"answer_twice", BROKEN, PATIENT},
       {"unused_batch", BROKEN, PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
@@ -330,14 +341,10 @@ static void group_rings(void) {
 
 static void group_channel(void) {
   static const struct fault FAULTS[] = {
-      {"garbage_on_channel", "is not healthy.", PATIENT},
-      {"huge_frame", "is not healthy.", PATIENT},
-      {"answer_nobody_asked_for", "is not healthy.", PATIENT},
-      {"shut_down_channel", "is not healthy.", PATIENT},
-      {"close_channel", "is not healthy.", PATIENT},
-      {"torn_frame", "is not healthy.", PATIENT},
-      {"descriptors_nobody_asked_for", NULL, PATIENT},
-      {"other_in_initialize", "", PATIENT},
+      {"garbage_on_channel", "is not healthy.", PATIENT},      {"huge_frame", "is not healthy.", PATIENT},
+      {"answer_nobody_asked_for", "is not healthy.", PATIENT}, {"shut_down_channel", "is not healthy.", PATIENT},
+      {"close_channel", "is not healthy.", PATIENT},           {"torn_frame", "is not healthy.", PATIENT},
+      {"descriptors_nobody_asked_for", NULL, PATIENT},         {"other_in_initialize", "", PATIENT},
   };
   run_batch_group(FAULTS, 7);
   test_fault_of_start(&(struct fault){"other_in_initialize", "broke the protocol on its control channel", FAST});
@@ -389,8 +396,9 @@ static void group_time(void) {
 }
 
 static void group_finalize(void) {
-  static const char* const EVILS[] = {"exit_in_finalize", "kill_in_finalize", "hang_in_finalize", "stop_in_finalize",
-                                      "garbage_in_finalize", "nonsense_in_finalize", "error_in_finalize", ""};
+  static const char* const EVILS[] = {
+      "exit_in_finalize",    "kill_in_finalize",     "hang_in_finalize",  "stop_in_finalize",
+      "garbage_in_finalize", "nonsense_in_finalize", "error_in_finalize", ""};
   for (size_t i = 0; i < sizeof EVILS / sizeof EVILS[0]; i++) {
     struct world world;
     start_world(&world, EVILS[i], FAST, "");
@@ -443,10 +451,11 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } GROUPS[] = {{"start", group_start},     {"steps", group_steps},     {"answers", group_answers},
-                {"regions", group_regions}, {"rings", group_rings},     {"channel", group_channel},
-                {"process", group_process}, {"time", group_time},       {"finalize", group_finalize},
-                {"switched_off", group_switched_off}};
+  } GROUPS[] = {{"start", group_start},       {"steps", group_steps},
+                {"answers", group_answers},   {"regions", group_regions},
+                {"rings", group_rings},       {"channel", group_channel},
+                {"process", group_process},   {"time", group_time},
+                {"finalize", group_finalize}, {"switched_off", group_switched_off}};
   if (count != 3) CHECK_FAIL("usage: %s GROUP WINDOW", arguments[0]);
   window = atoi(arguments[2]);
   signal(SIGPIPE, SIG_IGN);  // as in the server

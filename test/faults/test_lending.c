@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// test_lending WINDOW: inputs in a client's memory, lent to stubs that are honest and to some that are not. A loan harms no
-// other request, and it ends, whatever became of its batch.
+// test_lending WINDOW: inputs in a client's memory, lent to stubs that are honest and to some that are not. A loan
+// harms no other request, and it ends, whatever became of its batch.
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ enum {
   ELEMENTS = 8192,
   BYTES = ELEMENTS * (int)sizeof(float),  // more than TSB_LEND_MIN_BYTES
   CLIENT_BYTES = 16 * BYTES,
-  BIG_BYTES = 8 << 20,                    // more than the limit of the model below
+  BIG_BYTES = 8 << 20,  // more than the limit of the model below
   WAIT_MS = 60000,
 };
 
@@ -33,9 +33,11 @@ static void start(const char* evil) {
            "\"dims\":[-1]}],\"output\":[{\"name\":\"OUT\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1]}],"
            "\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"%d\"}}}",
            window);
-  struct fake_host_plan plan = {.options = "\"restart-backoff-ms\":\"20\",\"shm-default-byte-size\":\"1048576\","
-                                           "\"shm-growth-byte-size\":\"1\",\"shm-max-byte-size\":\"4194304\"",
-                                .config = config, .repository = "/nowhere"};
+  struct fake_host_plan plan = {.options =
+                                    "\"restart-backoff-ms\":\"20\",\"shm-default-byte-size\":\"1048576\","
+                                    "\"shm-growth-byte-size\":\"1\",\"shm-max-byte-size\":\"4194304\"",
+                                .config = config,
+                                .repository = "/nowhere"};
   fprintf(stderr, "--- %s, %d in flight\n", evil, window);
   unlink(starts_file);
   setenv("FAKE_STUB_EVILS", evil, 1);
@@ -102,7 +104,8 @@ static void expect_bytes(int batch, int index, const uint8_t* bytes) {
   const TRITONBACKEND_Output* output = fake_output(request, "OUT");
   CHECK(output != NULL);
   CHECK_INT(output->bytes, BYTES);
-  if (memcmp(output->data, bytes, BYTES) != 0) CHECK_FAIL("the answer to request %d of batch %d is wrong", index, batch);
+  if (memcmp(output->data, bytes, BYTES) != 0)
+    CHECK_FAIL("the answer to request %d of batch %d is wrong", index, batch);
 }
 
 static void expect_right(int batch, int index) { expect_bytes(batch, index, expected[batch][index]); }
@@ -160,7 +163,8 @@ static void test_outputs_over_their_own_inputs(const char* evil) {
   start(evil);
   for (size_t i = 0; i < sizeof SHIFTS / sizeof SHIFTS[0]; i++) {
     for (int forth = 0; forth < 2; forth++) {
-      set_lent(0, 0, forth ? BYTES : BYTES + SHIFTS[i])->output_memory[0] = client.base + BYTES + (forth ? SHIFTS[i] : 0);
+      set_lent(0, 0, forth ? BYTES : BYTES + SHIFTS[i])->output_memory[0] =
+          client.base + BYTES + (forth ? SHIFTS[i] : 0);
       send(0, 1);
       expect_right(0, 0);
     }
@@ -251,7 +255,8 @@ static void test_a_record_in_lent_memory(void) {
   end();
 }
 
-// The stub's word on what its model wrote and on what was lost changes all the time: files are lent, copied and passed on anew.
+// The stub's word on what its model wrote and on what was lost changes all the time: files are lent, copied and passed
+// on anew.
 static void test_words_that_change(void) {
   start("words_that_change");
   for (int i = 0; i < 500; i++) {

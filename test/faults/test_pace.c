@@ -18,7 +18,8 @@ static struct tsb_instance* instance(void) { return host.instance.state; }
 
 static void start(void) {
   static const char CONFIG[] =
-      "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":[4]}],"
+      "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":["
+      "4]}],"
       "\"output\":[{\"name\":\"OUT\",\"data_type\":\"TYPE_FP32\",\"dims\":[4]}]}";
   const char* step;
   struct fake_host_plan plan = {.options = "", .config = CONFIG, .repository = "/nowhere"};
@@ -26,9 +27,14 @@ static void start(void) {
   if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
   for (int i = 0; i < COUNT; i++) {
     requests[i] = (TRITONBACKEND_Request){.input_count = 1, .outputs = {"OUT"}, .output_count = 1};
-    requests[i].inputs[0] = (TRITONBACKEND_Input){.name = "IN", .datatype = TRITONSERVER_TYPE_FP32, .shape = {4},
-                                                  .dims_count = 1, .bytes = sizeof data, .buffer_count = 1,
-                                                  .buffers = {data}, .buffer_bytes = {sizeof data}};
+    requests[i].inputs[0] = (TRITONBACKEND_Input){.name = "IN",
+                                                  .datatype = TRITONSERVER_TYPE_FP32,
+                                                  .shape = {4},
+                                                  .dims_count = 1,
+                                                  .bytes = sizeof data,
+                                                  .buffer_count = 1,
+                                                  .buffers = {data},
+                                                  .buffer_bytes = {sizeof data}};
   }
 }
 
@@ -85,8 +91,8 @@ static void test_a_crowd_is_not_calm(void) {
   CHECK(are_all_calm(COUNT));
 }
 
-// One that comes at once after the one before hurries. How soon this thread comes back is the system's to say, so there are
-// many tries; that some of them are quick enough is all that is expected.
+// One that comes at once after the one before hurries. How soon this thread comes back is the system's to say, so there
+// are many tries; that some of them are quick enough is all that is expected.
 static void test_calls_that_follow_at_once_become_a_crowd(void) {
   for (int try = 0; try < TRIES; try++) {
     for (int i = 0; i < COUNT; i++) send(i);
@@ -98,7 +104,7 @@ static void test_calls_that_follow_at_once_become_a_crowd(void) {
 }
 
 int main(void) {
-  signal(SIGPIPE, SIG_IGN);  // as in the server
+  signal(SIGPIPE, SIG_IGN);                           // as in the server
   setenv("TRITON_TYPESCRIPT_NODE", HOSTILE_STUB, 1);  // without a list of evils it is honest
   setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
   start();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// test_stress SECONDS WINDOW PREFETCH SEED: batches of many sizes, some of them in clients' memory, while the stub is killed,
-// stopped and woken at random, and the model unloaded and loaded again. Each request must be answered once, and rightly
-// unless with an error.
+// test_stress SECONDS WINDOW PREFETCH SEED: batches of many sizes, some of them in clients' memory, while the stub is
+// killed, stopped and woken at random, and the model unloaded and loaded again. Each request must be answered once, and
+// rightly unless with an error.
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
