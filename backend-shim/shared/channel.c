@@ -42,7 +42,7 @@ static int channel__send_all(int socket, const void* data, uint64_t bytes, int t
 
 int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* payload, uint64_t payload_bytes,
                      const int* descriptors, uint32_t descriptor_count, int timeout_ms) {
-  if (payload_bytes > TSB_MAX_CONTROL_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) return -EMSGSIZE;
+  if (payload_bytes > TSB_MAX_PAYLOAD_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) return -EMSGSIZE;
   struct tsb_frame frame = {
       .kind = kind, .payload_bytes = (uint32_t)payload_bytes, .region = region, .descriptor_count = descriptor_count};
   union {
@@ -145,7 +145,7 @@ int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms)
   if (status <= 0) goto err;
   status = -EPROTO;
   uint64_t bytes = message->frame.payload_bytes;
-  if (bytes > TSB_MAX_CONTROL_BYTES || message->frame.descriptor_count != count) goto err;
+  if (bytes > TSB_MAX_PAYLOAD_BYTES || message->frame.descriptor_count != count) goto err;
   message->payload = malloc(bytes + 1);
   status = -ENOMEM;
   if (message->payload == NULL) goto err;

@@ -84,11 +84,10 @@ static void answers__set_times(const struct tsb_instance* instance, const struct
 static TRITONBACKEND_Request* answers__take(struct tsb_instance* instance, const struct tsb_entry* entry,
                                             struct answers_times* times) {
   pthread_mutex_lock(&instance->lock);
-  TRITONBACKEND_Request* request =
-      tsb_batch_request(&instance->batches, entry->batch, entry->generation, entry->request);
+  TRITONBACKEND_Request* request = tsb_batch_request(&instance->batches, &entry->owner);
   if (request != NULL) {
-    struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
-    slot->requests[entry->request] = NULL;
+    struct tsb_batch_slot* slot = &instance->batches.slots[entry->owner.index];
+    slot->requests[entry->owner.item] = NULL;
     answers__set_times(instance, slot, entry->sent_ns, times);
   }
   pthread_mutex_unlock(&instance->lock);
@@ -101,8 +100,8 @@ static int answers__handle(struct tsb_instance* instance, struct tsb_stub* stub,
   if (entry->kind != TSB_ENTRY_RESPONSE || (entry->flags & TSB_RESPONSE_FINAL) == 0) return -EPROTO;
   TRITONBACKEND_Request* request = answers__take(instance, entry, &times);
   if (request == NULL) return -EPROTO;
-  struct tsb_batch_slot* slot = &instance->batches.slots[entry->batch];
-  struct tsb_response_source source = {.stub = stub, .loans = &slot->loans, .request = entry->request};
+  struct tsb_batch_slot* slot = &instance->batches.slots[entry->owner.index];
+  struct tsb_response_source source = {.stub = stub, .loans = &slot->loans, .request = entry->owner.item};
   int status = tsb_response_send(instance->model, &source, request, &entry->place, &success);
   if (status < 0) {
     tsb_response_send_error(instance->model, request,

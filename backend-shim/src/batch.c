@@ -42,12 +42,16 @@ struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACK
   return slot;
 }
 
-TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, uint32_t batch, uint32_t generation,
-                                         uint32_t request) {
-  if (batch >= table->count) return NULL;
-  const struct tsb_batch_slot* slot = &table->slots[batch];
-  if (!slot->in_use || !slot->sent || slot->generation != generation || request >= slot->request_count) return NULL;
-  return slot->requests[request];
+TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, const struct tsb_owner* owner) {
+  if (owner->table != TSB_TABLE_BATCHES || owner->index >= table->count) return NULL;
+  const struct tsb_batch_slot* slot = &table->slots[owner->index];
+  if (!slot->in_use || !slot->sent || slot->generation != owner->generation) return NULL;
+  return owner->item < slot->request_count ? slot->requests[owner->item] : NULL;
+}
+
+struct tsb_owner tsb_batch_owner(const struct tsb_batch_table* table, const struct tsb_batch_slot* slot) {
+  return (struct tsb_owner){
+      .table = TSB_TABLE_BATCHES, .index = (uint32_t)(slot - table->slots), .generation = slot->generation};
 }
 
 void tsb_batch_release(struct tsb_batch_table* table, struct tsb_batch_slot* slot) {

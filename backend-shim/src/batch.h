@@ -36,8 +36,9 @@ void tsb_batch_table_free(struct tsb_batch_table* table);
 // Takes a free slot for these requests; NULL: none is free, or no memory.
 struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACKEND_Request** requests, uint32_t count);
 // The request that an entry of a stub names, or NULL when it names none that is waiting.
-TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, uint32_t batch, uint32_t generation,
-                                         uint32_t request);
+TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, const struct tsb_owner* owner);
+// How an entry names a batch.
+struct tsb_owner tsb_batch_owner(const struct tsb_batch_table* table, const struct tsb_batch_slot* slot);
 void tsb_batch_release(struct tsb_batch_table* table, struct tsb_batch_slot* slot);
 
 #endif

@@ -286,10 +286,9 @@ static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct 
   slot->batch_size = tsb_encoder_write(&instance->encoder, slot->block.base, slot->block.region, slot->block.offset,
                                        instance->model->max_batch_size > 0);
   struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE,
-                            .flags = tsb_instance_is_calm(instance) ? TSB_EXECUTE_CALM : 0,
-                            .batch = (uint32_t)(slot - instance->batches.slots),
-                            .generation = slot->generation,
-                            .place = {slot->block.region, 0, slot->block.offset, bytes}};
+                            .flags = tsb_instance_is_calm(instance) ? TSB_EXECUTE_SPARSE : 0,
+                            .owner = tsb_batch_owner(&instance->batches, slot),
+                            .place = {.region = slot->block.region, .offset = slot->block.offset, .bytes = bytes}};
   slot->compute_start_ns = tsb_now_ns();
   // From here on the thread that reads answers may take the requests, even if a stub guesses the entry before it is
   // published.

@@ -43,7 +43,6 @@ static int stub__make_control(struct tsb_stub* stub, const struct tsb_settings* 
   struct tsb_control* control = stub__control(stub);
   control->magic = TSB_PROTOCOL_MAGIC;
   control->fingerprint = tsb_layout_fingerprint();
-  control->ring_capacity = TSB_RING_CAPACITY;
   control->max_bytes = (uint64_t)settings->shm_max_bytes;
   control->initial_bytes = (uint64_t)settings->shm_default_bytes;
   control->growth_bytes = (uint64_t)settings->shm_growth_bytes;

@@ -6,8 +6,16 @@
 
 static TRITONBACKEND_Request* fake(uintptr_t number) { return (TRITONBACKEND_Request*)(number * 64); }
 
+static struct tsb_batch_table table;
+
+static TRITONBACKEND_Request* request_of(uint32_t index, uint32_t generation, uint32_t item) {
+  struct tsb_owner owner = {TSB_TABLE_BATCHES, index, generation, item};
+  struct tsb_owner elsewhere = {TSB_TABLE_BATCHES + 1, index, generation, item};
+  CHECK(tsb_batch_request(&table, &elsewhere) == NULL);
+  return tsb_batch_request(&table, &owner);
+}
+
 static void test_claim_and_release(void) {
-  struct tsb_batch_table table;
   TRITONBACKEND_Request* requests[] = {fake(1), fake(2), fake(3)};
   CHECK_INT(tsb_batch_table_init(&table, 2), 0);
   struct tsb_batch_slot* first = tsb_batch_claim(&table, requests, 3);
@@ -27,39 +35,37 @@ static void test_claim_and_release(void) {
 }
 
 static void test_only_a_batch_that_was_sent_can_be_answered(void) {
-  struct tsb_batch_table table;
   TRITONBACKEND_Request* requests[] = {fake(1), fake(2)};
   CHECK_INT(tsb_batch_table_init(&table, 2), 0);
   struct tsb_batch_slot* slot = tsb_batch_claim(&table, requests, 2);
   uint32_t generation = slot->generation;
-  CHECK(tsb_batch_request(&table, 0, generation, 0) == NULL);
+  CHECK(request_of(0, generation, 0) == NULL);
   slot->sent = true;
-  CHECK(tsb_batch_request(&table, 0, generation, 0) == fake(1));
+  CHECK(request_of(0, generation, 0) == fake(1));
   tsb_batch_release(&table, slot);
   slot = tsb_batch_claim(&table, requests, 2);
-  CHECK(tsb_batch_request(&table, 0, slot->generation, 0) == NULL);
+  CHECK(request_of(0, slot->generation, 0) == NULL);
   tsb_batch_table_free(&table);
 }
 
 static void test_names_that_are_refused(void) {
-  struct tsb_batch_table table;
   TRITONBACKEND_Request* requests[] = {fake(1), fake(2)};
   CHECK_INT(tsb_batch_table_init(&table, 2), 0);
   struct tsb_batch_slot* slot = tsb_batch_claim(&table, requests, 2);
   slot->sent = true;
   uint32_t generation = slot->generation;
-  CHECK(tsb_batch_request(&table, 0, generation, 1) == fake(2));
-  CHECK(tsb_batch_request(&table, 0, generation, 2) == NULL);
-  CHECK(tsb_batch_request(&table, 0, generation, UINT32_MAX) == NULL);
-  CHECK(tsb_batch_request(&table, 0, generation - 1, 1) == NULL);
-  CHECK(tsb_batch_request(&table, 0, generation + 1, 1) == NULL);
-  CHECK(tsb_batch_request(&table, 1, generation, 1) == NULL);
-  CHECK(tsb_batch_request(&table, 2, generation, 1) == NULL);
-  CHECK(tsb_batch_request(&table, UINT32_MAX, generation, 1) == NULL);
+  CHECK(request_of(0, generation, 1) == fake(2));
+  CHECK(request_of(0, generation, 2) == NULL);
+  CHECK(request_of(0, generation, UINT32_MAX) == NULL);
+  CHECK(request_of(0, generation - 1, 1) == NULL);
+  CHECK(request_of(0, generation + 1, 1) == NULL);
+  CHECK(request_of(1, generation, 1) == NULL);
+  CHECK(request_of(2, generation, 1) == NULL);
+  CHECK(request_of(UINT32_MAX, generation, 1) == NULL);
   slot->requests[1] = NULL;
-  CHECK(tsb_batch_request(&table, 0, generation, 1) == NULL);  // answered already
+  CHECK(request_of(0, generation, 1) == NULL);  // answered already
   tsb_batch_release(&table, slot);
-  CHECK(tsb_batch_request(&table, 0, generation, 0) == NULL);
+  CHECK(request_of(0, generation, 0) == NULL);
   tsb_batch_table_free(&table);
 }
 

@@ -81,7 +81,7 @@ static void test_nothing_there_and_the_end(void) {
 
 static void test_limits_of_the_sender(void) {
   int descriptors[5] = {0};
-  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, (uint64_t)TSB_MAX_CONTROL_BYTES + 1, NULL, 0, 0), -EMSGSIZE);
+  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, (uint64_t)TSB_MAX_PAYLOAD_BYTES + 1, NULL, 0, 0), -EMSGSIZE);
   CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, 0, descriptors, 5, 0), -EMSGSIZE);
 }
 
@@ -143,7 +143,7 @@ static void test_frames_that_lie_are_refused_and_leak_nothing(void) {
     struct tsb_frame frame;
     int descriptors;
   } CASES[] = {
-      {{TSB_CONTROL_LOADED, TSB_MAX_CONTROL_BYTES + 1, 0, 0}, 0},
+      {{TSB_CONTROL_LOADED, TSB_MAX_PAYLOAD_BYTES + 1, 0, 0}, 0},
       {{TSB_CONTROL_LOADED, UINT32_MAX, 0, 0}, 0},
       {{TSB_CONTROL_REGION, 0, 1, 1}, 0},  // says it has a descriptor, and has none
       {{TSB_CONTROL_REGION, 0, 1, 0}, 1},  // the other way round

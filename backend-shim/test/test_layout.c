@@ -23,6 +23,17 @@ static void test_numbers_written_by_hand(void) {
   CHECK_INT(value_of("STATUS_CANCELLED"), 8);
 }
 
+// Fields that come before another one of the same size show in its offset; the others in their own size.
+static void test_sizes_written_by_hand(void) {
+  for (uint32_t i = 0; i < tsb_layout_count; i++) {
+    if (strcmp(tsb_layout_items[i].name, "entry_owner") == 0) CHECK_INT(tsb_layout_items[i].bytes, 16);
+    if (strcmp(tsb_layout_items[i].name, "control_version") == 0) CHECK_INT(tsb_layout_items[i].bytes, 4);
+    if (strcmp(tsb_layout_items[i].name, "control_to_stub_entries") == 0) {
+      CHECK_INT(tsb_layout_items[i].bytes, 64 * 1024);
+    }
+  }
+}
+
 static void test_names_are_unique(void) {
   for (uint32_t i = 0; i < tsb_layout_count; i++) {
     for (uint32_t j = 0; j < i; j++) {
@@ -33,26 +44,42 @@ static void test_names_are_unique(void) {
   }
 }
 
-// FNV-1a by its definition, over the names and the values as eight little-endian bytes.
+static uint64_t hash_text(uint64_t hash, const char* text) {
+  for (; *text != '\0'; text++) hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+  return hash;
+}
+
+static uint64_t hash_number(uint64_t hash, uint64_t number) {
+  for (int byte = 0; byte < 8; byte++) hash = (hash ^ (uint8_t)(number >> (8 * byte))) * UINT64_C(1099511628211);
+  return hash;
+}
+
+// FNV-1a by its definition, over the names and the numbers as eight little-endian bytes, then the keys. `changed` is
+// the item whose value is another one; those behind the last are the items again, of another size, and then the keys
+// without one.
 static uint64_t fingerprint_with(uint32_t changed) {
   uint64_t hash = UINT64_C(14695981039346656037);
   for (uint32_t i = 0; i < tsb_layout_count; i++) {
-    uint64_t value = tsb_layout_items[i].value + (i == changed ? 1 : 0);
-    for (const char* at = tsb_layout_items[i].name; *at != '\0'; at++) {
-      hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
-    }
-    for (int byte = 0; byte < 8; byte++) hash = (hash ^ (uint8_t)(value >> (8 * byte))) * UINT64_C(1099511628211);
+    hash = hash_text(hash, tsb_layout_items[i].name);
+    hash = hash_number(hash, tsb_layout_items[i].value + (i == changed ? 1 : 0));
+    hash = hash_number(hash, tsb_layout_items[i].bytes + (tsb_layout_count + i == changed ? 1 : 0));
+  }
+  for (uint32_t i = 0; i < tsb_layout_key_count; i++) {
+    if (2 * tsb_layout_count + i != changed) hash = hash_text(hash, tsb_layout_keys[i]);
   }
   return hash;
 }
 
 static void test_the_fingerprint_covers_every_item(void) {
   CHECK_INT(tsb_layout_fingerprint(), fingerprint_with(UINT32_MAX));
-  for (uint32_t i = 0; i < tsb_layout_count; i++) CHECK(tsb_layout_fingerprint() != fingerprint_with(i));
+  for (uint32_t i = 0; i < 2 * tsb_layout_count + tsb_layout_key_count; i++) {
+    CHECK(tsb_layout_fingerprint() != fingerprint_with(i));
+  }
 }
 
 int main(void) {
   test_numbers_written_by_hand();
+  test_sizes_written_by_hand();
   test_names_are_unique();
   test_the_fingerprint_covers_every_item();
   return 0;

@@ -42,7 +42,7 @@ static void test_entries_come_in_order_and_only_when_published(void) {
   struct fixture* fixture = open_ring();
   struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE}, taken;
   for (uint32_t i = 0; i < 3; i++) {
-    entry.request = i;
+    entry.owner.item = i;
     CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
   }
   CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 0);
@@ -51,7 +51,7 @@ static void test_entries_come_in_order_and_only_when_published(void) {
   CHECK(!tsb_ring_is_empty(&fixture->consumer));
   for (uint32_t i = 0; i < 3; i++) {
     CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
-    CHECK_INT(taken.request, i);
+    CHECK_INT(taken.owner.item, i);
   }
   CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 0);
   close_ring(fixture);
@@ -81,11 +81,11 @@ static void test_positions_wrap(void) {
   fixture->producer.position = fixture->consumer.position = UINT64_MAX - 1500;
   fixture->shared.tail = fixture->shared.head = UINT64_MAX - 1500;
   for (uint32_t i = 0; i < 5000; i++) {
-    entry.request = i;
+    entry.owner.item = i;
     CHECK_INT(tsb_ring_write(&fixture->producer, &entry), 0);
     tsb_ring_publish(&fixture->producer);
     CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
-    CHECK_INT(taken.request, i);
+    CHECK_INT(taken.owner.item, i);
     tsb_ring_release(&fixture->consumer);
   }
   close_ring(fixture);

@@ -92,7 +92,7 @@ static void loop__execute(struct tsb_addon* addon, uint32_t count) {
     if (gap_ns > 8 * AWAKE_NS) gap_ns = 8 * AWAKE_NS;
     pace->gap_ns += gap_ns / 8 - pace->gap_ns / 8;
   }
-  pace->calm = (addon->inbox[count - 1].flags & TSB_EXECUTE_CALM) != 0;
+  pace->calm = (addon->inbox[count - 1].flags & TSB_EXECUTE_SPARSE) != 0;
   tsb_idle_trim_note_work(&addon->idle_trim);
   loop__deliver_entries(addon, count);
   pace->idle_since_ns = addon->busy ? 0 : tsb_now_ns();

@@ -61,9 +61,7 @@ static struct tsb_entry entry_of(uint32_t number) {
   struct tsb_place place = {.region = number, .offset = (uint64_t)number << 20, .bytes = number};
   return (struct tsb_entry){.kind = TSB_ENTRY_EXECUTE,
                             .flags = ~number,
-                            .batch = number * 3,
-                            .generation = number ^ 0x5555,
-                            .request = number,
+                            .owner = {number ^ 0xaaaa, number * 3, number ^ 0x5555, number},
                             .place = place};
 }
 
@@ -91,7 +89,7 @@ static uint32_t take_back(struct pair* pair, uint32_t expected) {
   while ((status = tsb_ring_take(&pair->back, &entry)) > 0) {
     struct tsb_entry wanted = entry_of(expected + taken);
     if (memcmp(&entry, &wanted, sizeof entry) != 0) {
-      CHECK_FAIL("entry %u came back as %u", expected + taken, entry.request);
+      CHECK_FAIL("entry %u came back as %u", expected + taken, entry.owner.item);
     }
     tsb_ring_release(&pair->back);
     taken++;

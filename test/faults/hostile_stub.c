@@ -152,19 +152,17 @@ static struct tsb_place echo_record(const struct tsb_request* request, const str
 }
 
 static void answer(const struct tsb_entry* batch, uint32_t index, const struct tsb_place* place) {
-  struct tsb_entry entry = {.kind = TSB_ENTRY_RESPONSE,
-                            .flags = TSB_RESPONSE_FINAL,
-                            .batch = batch->batch,
-                            .generation = batch->generation,
-                            .request = index,
-                            .place = *place};
+  struct tsb_entry entry = {
+      .kind = TSB_ENTRY_RESPONSE, .flags = TSB_RESPONSE_FINAL, .owner = batch->owner, .place = *place};
+  entry.owner.item = index;
+  if (is("unknown_table")) entry.owner.table = 99;
   if (is("not_final")) entry.flags = 0;
   if (is("unknown_kind")) entry.kind = 99;
   if (is("execute_kind")) entry.kind = TSB_ENTRY_EXECUTE;
-  if (is("unknown_batch")) entry.batch = UINT32_MAX;
-  if (is("unused_batch")) entry.batch += 500;
-  if (is("stale_generation")) entry.generation--;
-  if (is("unknown_request")) entry.request = 1000000;
+  if (is("unknown_batch")) entry.owner.index = UINT32_MAX;
+  if (is("unused_batch")) entry.owner.index += 500;
+  if (is("stale_generation")) entry.owner.generation--;
+  if (is("unknown_request")) entry.owner.item = 1000000;
   if (is("place_behind_the_end")) entry.place.offset = UINT64_C(1) << 40;
   if (is("place_overflow")) entry.place.offset = UINT64_MAX - 8;
   if (is("place_too_long")) entry.place.bytes = UINT64_C(1) << 50;
@@ -180,7 +178,7 @@ static void answer(const struct tsb_entry* batch, uint32_t index, const struct t
   }
   if (is("answer_twice") && tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
   if (is("answer_early")) {
-    entry.generation++;
+    entry.owner.generation++;
     tsb_link_write(&link_, &entry, 1);
   }
   tsb_link_free_later(&link_, place->region, place->offset, place->bytes);
@@ -329,10 +327,11 @@ static void answer_request(const struct tsb_entry* entry, const struct tsb_reque
   struct tsb_place place = tsb_client_regions_is_lost(input->place.region) ? error_record("the input was cut short")
                                                                            : echo_record(request, &data, index);
   if (is("record_that_changes")) keep_changing(&place);
-  struct tsb_place sent = is("region_for_each_answer") ? record_in_new_region(&place)
-                          : is("record_in_lent_memory")
-                              ? (struct tsb_place){input->place.region, 0, input->place.offset, 128}
-                              : place;
+  struct tsb_place sent =
+      is("region_for_each_answer") ? record_in_new_region(&place)
+      : is("record_in_lent_memory")
+          ? (struct tsb_place){.region = input->place.region, .offset = input->place.offset, .bytes = 128}
+          : place;
   answer(entry, index, &sent);
   if (data.bytes > 0) tsb_link_free_later(&link_, data.region, data.offset, data.bytes);
 }

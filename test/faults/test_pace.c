@@ -50,7 +50,7 @@ static bool last_was_calm(void) {
   const struct tsb_ring* ring = &instance()->stub->to_stub;
   const struct tsb_entry* entry = &ring->entries[(ring->position - 1) & ring->mask];
   CHECK_INT(entry->kind, TSB_ENTRY_EXECUTE);
-  return (entry->flags & TSB_EXECUTE_CALM) != 0;
+  return (entry->flags & TSB_EXECUTE_SPARSE) != 0;
 }
 
 static void send(int index) {

@@ -117,8 +117,8 @@ export class Channel {
       const kind = this.#inbox[at + L.ENTRY_KIND / 4];
       if (kind !== L.ENTRY_EXECUTE) throw new Error(`The server sent an entry of unknown kind ${kind}.`);
       entries.push({
-        index: this.#inbox[at + L.ENTRY_BATCH / 4]!,
-        generation: this.#inbox[at + L.ENTRY_GENERATION / 4]!,
+        index: this.#inbox[at + (L.ENTRY_OWNER + L.OWNER_INDEX) / 4]!,
+        generation: this.#inbox[at + (L.ENTRY_OWNER + L.OWNER_GENERATION) / 4]!,
         place: {
           region: this.#inbox[at + (L.ENTRY_PLACE + L.PLACE_REGION) / 4]!,
           offset: Number(this.#inbox64[(at * 4 + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8]!),

@@ -271,9 +271,10 @@ export class ResponseWriter {
     const u64 = this.#outbox64;
     u32[word + L.ENTRY_KIND / 4] = L.ENTRY_RESPONSE;
     u32[word + L.ENTRY_FLAGS / 4] = L.RESPONSE_FINAL;
-    u32[word + L.ENTRY_BATCH / 4] = batch.index;
-    u32[word + L.ENTRY_GENERATION / 4] = batch.generation;
-    u32[word + L.ENTRY_REQUEST / 4] = request;
+    u32[word + (L.ENTRY_OWNER + L.OWNER_TABLE) / 4] = L.TABLE_BATCHES;
+    u32[word + (L.ENTRY_OWNER + L.OWNER_INDEX) / 4] = batch.index;
+    u32[word + (L.ENTRY_OWNER + L.OWNER_GENERATION) / 4] = batch.generation;
+    u32[word + (L.ENTRY_OWNER + L.OWNER_ITEM) / 4] = request;
     u32[word + (L.ENTRY_PLACE + L.PLACE_REGION) / 4] = region;
     u64[(word * 4 + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8] = BigInt(offset);
     u64[(word * 4 + L.ENTRY_PLACE + L.PLACE_BYTES) / 8] = BigInt(bytes);

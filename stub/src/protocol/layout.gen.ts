@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xee5f259bcc985272n;
+export const FINGERPRINT = 0x204ff68616ff4be0n;
 
 export const PROTOCOL_MAGIC = 826430292;
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
 export const MAX_DIMS = 32;
 export const MAX_MESSAGE_BYTES = 65536;
 export const MAX_RECORD_BYTES = 1048576;
-export const MAX_CONTROL_BYTES = 67108864;
+export const MAX_PAYLOAD_BYTES = 67108864;
 export const DATA_ALIGNMENT = 64;
-export const NAME_INLINE = 4294967295;
-export const REGION_OF_STUB = 2147483648;
-export const REGION_OF_CLIENT = 1073741824;
-export const ENTRY_EXECUTE = 1;
-export const ENTRY_RESPONSE = 2;
-export const RESPONSE_FINAL = 1;
-export const EXECUTE_CALM = 1;
 export const SLEEP_WAKER = 255;
+export const NAME_INLINE = 4294967295;
 export const PARAMETER_STRING = 1;
 export const PARAMETER_INT = 2;
 export const PARAMETER_BOOL = 3;
 export const PARAMETER_DOUBLE = 4;
+export const REGION_OF_STUB = 2147483648;
+export const REGION_OF_CLIENT = 1073741824;
+export const STUB_CHANNEL = 3;
+export const LOG_MARK = 30;
 export const CONTROL_HELLO = 1;
 export const CONTROL_HELLO_ACK = 2;
 export const CONTROL_REGION = 3;
@@ -36,34 +34,46 @@ export const CONTROL_FINALIZED = 9;
 export const CONTROL_REFUSED = 10;
 export const CONTROL_CLIENT_REGION = 11;
 export const CONTROL_FORGET_REGION = 12;
-export const STUB_CHANNEL = 3;
-export const LOG_MARK = 30;
+export const ENTRY_EXECUTE = 1;
+export const ENTRY_RESPONSE = 2;
+export const EXECUTE_SPARSE = 1;
+export const RESPONSE_FINAL = 1;
+export const TABLE_BATCHES = 1;
+export const METHOD_HELLO = 1;
+export const METHOD_REGION = 2;
+export const METHOD_LOAD = 3;
+export const METHOD_INITIALIZE = 4;
+export const METHOD_FINALIZE = 5;
+export const METHOD_CLIENT_REGION = 6;
+export const METHOD_FORGET_REGION = 7;
+export const FRAME_REPLY = 1;
 export const RING_SHARED_SIZE = 128;
 export const RING_SHARED_TAIL = 0;
 export const RING_SHARED_HEAD = 64;
 export const RING_SHARED_CONSUMER_SLEEPS = 72;
-export const RING_SHARED_CONSUMER_SLEEPS_BYTES = 8;
 export const PLACE_SIZE = 24;
 export const PLACE_REGION = 0;
 export const PLACE_OFFSET = 8;
 export const PLACE_BYTES = 16;
+export const OWNER_SIZE = 16;
+export const OWNER_TABLE = 0;
+export const OWNER_INDEX = 4;
+export const OWNER_GENERATION = 8;
+export const OWNER_ITEM = 12;
 export const ENTRY_SIZE = 64;
 export const ENTRY_KIND = 0;
 export const ENTRY_FLAGS = 4;
-export const ENTRY_BATCH = 8;
-export const ENTRY_GENERATION = 12;
-export const ENTRY_REQUEST = 16;
+export const ENTRY_OWNER = 8;
 export const ENTRY_PLACE = 24;
 export const ENTRY_SENT_NS = 48;
 export const CONTROL_SIZE = 131456;
 export const CONTROL_VERSION = 0;
 export const CONTROL_MAGIC = 4;
 export const CONTROL_FINGERPRINT = 8;
-export const CONTROL_RING_CAPACITY = 16;
-export const CONTROL_MAX_BYTES = 24;
-export const CONTROL_INITIAL_BYTES = 32;
-export const CONTROL_GROWTH_BYTES = 40;
-export const CONTROL_WARM_BYTES = 48;
+export const CONTROL_MAX_BYTES = 16;
+export const CONTROL_INITIAL_BYTES = 24;
+export const CONTROL_GROWTH_BYTES = 32;
+export const CONTROL_WARM_BYTES = 40;
 export const CONTROL_INPUTS_WRITTEN = 64;
 export const CONTROL_REGIONS_LOST = 68;
 export const CONTROL_TO_STUB = 128;
@@ -147,6 +157,62 @@ export const STATUS_UNAVAILABLE = 5;
 export const STATUS_UNSUPPORTED = 6;
 export const STATUS_ALREADY_EXISTS = 7;
 export const STATUS_CANCELLED = 8;
+
+/** Kinds of entries that the stub takes. */
+export const ENTRIES_TO_STUB = {
+  execute: 1,
+} as const;
+
+/** Kinds of entries that the shim takes. */
+export const ENTRIES_TO_SHIM = {
+  response: 2,
+} as const;
+
+/** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */
+export const METHODS = {
+  hello: {
+    number: 1,
+    stub: true,
+    call: [],
+    reply: [],
+  },
+  region: {
+    number: 2,
+    stub: true,
+    call: [],
+    reply: [],
+  },
+  load: {
+    number: 3,
+    stub: true,
+    call: ["autoComplete", "typescriptBased", "modelName", "modelVersion", "modelRepository", "backendDirectory", "backendConfig", "modelConfig"],
+    reply: ["config"],
+  },
+  initialize: {
+    number: 4,
+    stub: true,
+    call: ["instanceName", "instanceKind", "deviceId", "concurrency", "inputs", "outputs", "modelConfig"],
+    reply: [],
+  },
+  finalize: {
+    number: 5,
+    stub: true,
+    call: [],
+    reply: [],
+  },
+  clientRegion: {
+    number: 6,
+    stub: true,
+    call: [],
+    reply: [],
+  },
+  forgetRegion: {
+    number: 7,
+    stub: true,
+    call: [],
+    reply: [],
+  },
+} as const;
 
 /** Datatypes by their number in Triton's API; `bytes` is the size of one element, 0 for BYTES. */
 export const DTYPES = [

@@ -111,9 +111,9 @@ function readEntry(view: DataView, at: number): SentEntry {
   return {
     kind: u32(L.ENTRY_KIND),
     flags: u32(L.ENTRY_FLAGS),
-    batch: u32(L.ENTRY_BATCH),
-    generation: u32(L.ENTRY_GENERATION),
-    request: u32(L.ENTRY_REQUEST),
+    batch: u32(L.ENTRY_OWNER + L.OWNER_INDEX),
+    generation: u32(L.ENTRY_OWNER + L.OWNER_GENERATION),
+    request: u32(L.ENTRY_OWNER + L.OWNER_ITEM),
     place: readPlace(view, at + L.ENTRY_PLACE),
   };
 }
