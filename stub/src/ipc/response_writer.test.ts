@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { type Batch, readBatch } from "./batch_reader.ts";
+import { Outbox } from "./entries.ts";
 import { type Answer, ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import { CLIENT, FakeNative, INBOUND, OUTBOUND, readAnswer, writeBatch } from "./testing/fake_native.ts";
@@ -13,7 +14,7 @@ let writer: ResponseWriter;
 beforeEach(() => {
   native = new FakeNative();
   memory = new SharedMemory(native);
-  writer = new ResponseWriter(native, memory);
+  writer = new ResponseWriter(memory, new Outbox(native));
 });
 
 const input = { name: 0, datatype: L.DTYPE_FP32, shape: [2], data: new Uint8Array(Float32Array.of(1, 2).buffer) };

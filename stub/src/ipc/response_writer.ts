@@ -6,7 +6,8 @@ import type { Parameters } from "../api/request.ts";
 import { placeOf, type Tensor, unserializedElements } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { type AllocatedPlace, allocateOrFail, type Batch, type ShmRequest } from "./batch_reader.ts";
-import type { Native, Place } from "./native.ts";
+import type { Outbox } from "./entries.ts";
+import type { Place } from "./native.ts";
 import { datatypeOfName, type Region, type SharedMemory } from "./shared_memory.ts";
 
 /** What an error says to the client. */
@@ -42,7 +43,6 @@ interface EncodedParameter {
   readonly bits: bigint;
 }
 
-const ENTRY_WORDS = L.ENTRY_SIZE / 4;
 const NO_TEXT = Buffer.alloc(0);
 const doubleBits = new DataView(new ArrayBuffer(8));
 
@@ -77,23 +77,12 @@ function encodeMessage(message: string): Buffer {
 
 /** Writes answers into shared memory and sends them: one allocation, one call and at most one wake-up for a batch. */
 export class ResponseWriter {
-  readonly #native: Native;
   readonly #memory: SharedMemory;
-  readonly #outbox: Uint32Array;
-  readonly #outbox64: BigUint64Array;
-  readonly #blocks: Float64Array;
-  /** Entries, and blocks, that one call of the addon takes. */
-  readonly #capacity: number;
-  #entryCount = 0;
-  #blockCount = 0;
+  readonly #outbox: Outbox;
 
-  constructor(native: Native, memory: SharedMemory) {
-    this.#native = native;
+  constructor(memory: SharedMemory, outbox: Outbox) {
     this.#memory = memory;
-    this.#outbox = new Uint32Array(native.outbox);
-    this.#outbox64 = new BigUint64Array(native.outbox);
-    this.#blocks = new Float64Array(native.blocks);
-    this.#capacity = native.outbox.byteLength / L.ENTRY_SIZE;
+    this.#outbox = outbox;
   }
 
   /**
@@ -121,10 +110,10 @@ export class ResponseWriter {
         this.#write(batch, i, item, block.region, at);
         at += item.recordBytes + item.dataBytes;
       });
-      this.#freeLater(block);
+      this.#outbox.freeLater(block);
     }
-    for (const allocated of batch.allocated) this.#freeLater(allocated);
-    this.#flush();
+    for (const allocated of batch.allocated) this.#outbox.freeLater(allocated);
+    this.#outbox.flush();
   }
 
   #sendAlone(batch: Batch, request: number, item: Measured, onError: (error: unknown) => Answer): void {
@@ -138,8 +127,8 @@ export class ResponseWriter {
       block = this.#memory.allocate(measured.recordBytes);
     }
     this.#write(batch, request, measured, block.region, block.offset);
-    this.#freeLater(block);
-    this.#flush();
+    this.#outbox.freeLater(block);
+    this.#outbox.flush();
   }
 
   /** What cannot be measured, such as elements that were spoilt after their tensor was made, fails its request. */
@@ -215,7 +204,9 @@ export class ResponseWriter {
     u32[head + L.RESPONSE_SIZE / 4 - 1] = 0;
     if (item.message !== undefined) region.u8.set(item.message, at + L.RESPONSE_SIZE);
     this.#writeParameters(region, at + offset, item.parameters);
-    this.#addEntry(batch, request, regionId, at, item.recordBytes);
+    const owner = { table: L.TABLE_BATCHES, index: batch.index, generation: batch.generation, item: request };
+    const place = { region: regionId, offset: at, bytes: item.recordBytes };
+    this.#outbox.add(L.ENTRY_RESPONSE, L.RESPONSE_FINAL, owner, place);
   }
 
   /** Writes the outputs' heads and copies what is not in shared memory. Returns the offset behind the heads. */
@@ -262,37 +253,6 @@ export class ResponseWriter {
       region.u8.set(text, at + key.length);
       at += align(key.length + text.length, 8);
     }
-  }
-
-  #addEntry(batch: Batch, request: number, region: number, offset: number, bytes: number): void {
-    if (this.#entryCount === this.#capacity) this.#flush();
-    const word = this.#entryCount++ * ENTRY_WORDS;
-    const u32 = this.#outbox;
-    const u64 = this.#outbox64;
-    u32[word + L.ENTRY_KIND / 4] = L.ENTRY_RESPONSE;
-    u32[word + L.ENTRY_FLAGS / 4] = L.RESPONSE_FINAL;
-    u32[word + (L.ENTRY_OWNER + L.OWNER_TABLE) / 4] = L.TABLE_BATCHES;
-    u32[word + (L.ENTRY_OWNER + L.OWNER_INDEX) / 4] = batch.index;
-    u32[word + (L.ENTRY_OWNER + L.OWNER_GENERATION) / 4] = batch.generation;
-    u32[word + (L.ENTRY_OWNER + L.OWNER_ITEM) / 4] = request;
-    u32[word + (L.ENTRY_PLACE + L.PLACE_REGION) / 4] = region;
-    u64[(word * 4 + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8] = BigInt(offset);
-    u64[(word * 4 + L.ENTRY_PLACE + L.PLACE_BYTES) / 8] = BigInt(bytes);
-  }
-
-  #freeLater(block: Place): void {
-    if (this.#blockCount === this.#capacity) this.#flush();
-    const at = this.#blockCount++ * 3;
-    this.#blocks[at] = block.region;
-    this.#blocks[at + 1] = block.offset;
-    this.#blocks[at + 2] = block.bytes;
-  }
-
-  #flush(): void {
-    if (this.#entryCount === 0 && this.#blockCount === 0) return;
-    this.#native.send(this.#entryCount, this.#blockCount);
-    this.#entryCount = 0;
-    this.#blockCount = 0;
   }
 }
 

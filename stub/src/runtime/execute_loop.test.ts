@@ -8,7 +8,7 @@ import { Tensor } from "../api/tensor.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import { AnswerMaker } from "./answers.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
-import { FakeChannel, fakeBatch } from "./testing/fake_batch.ts";
+import { FakeConnection, fakeBatch } from "./testing/fake_batch.ts";
 
 let write: MockInstance<typeof process.stdout.write>;
 beforeEach(() => {
@@ -23,33 +23,33 @@ const logged = () =>
     .replaceAll("\x1e", "#");
 
 function run(execute: (requests: InferenceRequest[]) => unknown, count = 1) {
-  const channel = new FakeChannel();
+  const connection = new FakeConnection();
   const gaveUp: unknown[] = [];
   const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute } as TritonModel, channel, answers, (error) => gaveUp.push(error));
+  const loop = new ExecuteLoop({ execute } as TritonModel, connection, answers, (error) => gaveUp.push(error));
   const batch = fakeBatch(Array.from({ length: count }, () => ({ wants: [], requestedOutputs: [] })));
   loop.run(batch);
-  return { channel, gaveUp, batch, answers: () => channel.answered[0]?.answers };
+  return { connection, gaveUp, batch, answers: () => connection.answered[0]?.answers };
 }
 const all = (requests: readonly unknown[]) => requests.map(() => new InferenceResponse());
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 test("a result is answered at once", () => {
-  const { channel, batch } = run(all, 3);
-  expect(channel.answered).toHaveLength(1);
-  expect(channel.answered[0]).toMatchObject({ batch });
-  expect(channel.answered[0]!.answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
-  expect(channel).toMatchObject({ begun: 1, settled: 1 });
+  const { connection, batch } = run(all, 3);
+  expect(connection.answered).toHaveLength(1);
+  expect(connection.answered[0]).toMatchObject({ batch });
+  expect(connection.answered[0]!.answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+  expect(connection).toMatchObject({ begun: 1, settled: 1 });
 });
 
 test("a model that writes into its inputs is warned once", () => {
-  const channel = new FakeChannel();
+  const connection = new FakeConnection();
   const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute: all } as TritonModel, channel, answers, () => {});
+  const loop = new ExecuteLoop({ execute: all } as TritonModel, connection, answers, () => {});
   const run = () => loop.run(fakeBatch([{ wants: [], requestedOutputs: [] }]));
   run();
   expect(logged()).toBe("");
-  channel.writes = true;
+  connection.writes = true;
   run();
   run();
   expect(logged()).toMatch(/^#WThe model writes into an input that lies in a client's shared memory\. [^#]*$/);
@@ -57,14 +57,14 @@ test("a model that writes into its inputs is warned once", () => {
 
 test("a promise is answered when it settles", async () => {
   let settle = (_result: unknown) => {};
-  const { channel, answers } = run(
+  const { connection, answers } = run(
     () =>
       new Promise((resolve) => {
         settle = resolve;
       }),
   );
   await settled();
-  expect(channel.answered).toEqual([]);
+  expect(connection.answered).toEqual([]);
   settle([new InferenceResponse()]);
   await settled();
   expect(answers()).toMatchObject([{ error: undefined }]);
@@ -117,7 +117,7 @@ describe("failures answer every request of the batch", () => {
 });
 
 test("a thenable that calls back more than once is answered once", async () => {
-  const { channel, gaveUp } = run(() => ({
+  const { connection, gaveUp } = run(() => ({
     // biome-ignore lint/suspicious/noThenProperty: what is tested
     then(resolve: (result: unknown) => void, reject: (error: unknown) => void) {
       resolve(all([1]));
@@ -126,7 +126,7 @@ test("a thenable that calls back more than once is answered once", async () => {
     },
   }));
   await settled();
-  expect(channel.answered).toHaveLength(1);
+  expect(connection.answered).toHaveLength(1);
   expect(gaveUp).toEqual([]);
 });
 
@@ -143,61 +143,66 @@ test.each([
   ["answers", all],
   ["an error", () => Promise.reject(new Error("broken"))],
 ])("the process gives up when %s cannot be sent", async (_what, execute) => {
-  const channel = new FakeChannel();
-  channel.failure = new Error("no memory");
+  const connection = new FakeConnection();
+  connection.failure = new Error("no memory");
   const gaveUp: unknown[] = [];
   const maker = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute } as unknown as TritonModel, channel, maker, (error) => gaveUp.push(error));
+  const loop = new ExecuteLoop({ execute } as unknown as TritonModel, connection, maker, (error) => gaveUp.push(error));
   loop.run(fakeBatch([{ wants: [] }]));
   await settled();
-  expect(gaveUp).toEqual([channel.failure]);
+  expect(gaveUp).toEqual([connection.failure]);
 });
 
 describe("batches that come while the model is busy", () => {
   function loopOf(execute: TritonModel["execute"], concurrency: number) {
-    const channel = new FakeChannel();
+    const connection = new FakeConnection();
     const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
     const fail = (error: unknown) => {
       throw error;
     };
-    const loop = new ExecuteLoop({ execute }, channel, answers, fail, concurrency);
+    const loop = new ExecuteLoop({ execute }, connection, answers, fail, concurrency);
     const batches = [0, 1, 2, 3].map(() => fakeBatch([{ wants: [], requestedOutputs: [] }]));
-    return { loop, channel, batches };
+    return { loop, connection, batches };
   }
-  const order = (channel: FakeChannel, batches: readonly unknown[]) =>
-    channel.answered.map(({ batch }) => batches.indexOf(batch));
+  const order = (connection: FakeConnection, batches: readonly unknown[]) =>
+    connection.answered.map(({ batch }) => batches.indexOf(batch));
 
   test.each([1, 2])("at most %d are executed at once, in their order", async (concurrency) => {
     const waiting: (() => void)[] = [];
     let running = 0;
     let most = 0;
-    const { loop, channel, batches } = loopOf(async () => {
+    const { loop, connection, batches } = loopOf(async () => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => waiting.push(resolve));
       running--;
       return [new InferenceResponse()];
     }, concurrency);
     for (const batch of batches) loop.run(batch);
-    while (channel.answered.length < batches.length) {
+    while (connection.answered.length < batches.length) {
       waiting.shift()?.();
       await settled();
     }
     expect(most).toBe(concurrency);
     // Between two batches that follow each other when there is one at a time; else when none is left.
-    expect(channel.settled).toBe(concurrency === 1 ? batches.length : 1);
-    expect(order(channel, batches)).toEqual([0, 1, 2, 3]);
+    expect(connection.settled).toBe(concurrency === 1 ? batches.length : 1);
+    expect(order(connection, batches)).toEqual([0, 1, 2, 3]);
   });
 
   test("go on after one that fails", async () => {
     let calls = 0;
-    const { loop, channel, batches } = loopOf(() => {
+    const { loop, connection, batches } = loopOf(() => {
       if (++calls === 1) return Promise.reject(new Error("broken"));
       if (calls === 2) throw new Error("broken");
       return [new InferenceResponse()];
     }, 1);
     for (const batch of batches) loop.run(batch);
     await settled();
-    expect(order(channel, batches)).toEqual([0, 1, 2, 3]);
-    expect(channel.answered.map(({ answers }) => answers[0]!.error === undefined)).toEqual([false, false, true, true]);
+    expect(order(connection, batches)).toEqual([0, 1, 2, 3]);
+    expect(connection.answered.map(({ answers }) => answers[0]!.error === undefined)).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
   });
 });

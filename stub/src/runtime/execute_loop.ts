@@ -2,7 +2,7 @@
 import { isDefect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import type { Batch } from "../ipc/batch_reader.ts";
-import type { Channel } from "../ipc/channel.ts";
+import type { Connection } from "../ipc/connection.ts";
 import type { Answer } from "../ipc/response_writer.ts";
 import type { AnswerMaker } from "./answers.ts";
 import { log } from "./logging.ts";
@@ -11,7 +11,7 @@ import { describeError, ownWords } from "./thrown.ts";
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
   readonly #model: TritonModel;
-  readonly #channel: Pick<Channel, "answerBatch" | "begin" | "settle">;
+  readonly #connection: Pick<Connection, "answerBatch" | "begin" | "settle">;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
   readonly #onFailure: (error: unknown) => Answer;
@@ -27,13 +27,13 @@ export class ExecuteLoop {
    */
   constructor(
     model: TritonModel,
-    channel: Pick<Channel, "answerBatch" | "begin" | "settle">,
+    connection: Pick<Connection, "answerBatch" | "begin" | "settle">,
     answers: AnswerMaker,
     giveUp: (error: unknown) => void,
     concurrency = Number.POSITIVE_INFINITY,
   ) {
     this.#model = model;
-    this.#channel = channel;
+    this.#connection = connection;
     this.#answers = answers;
     this.#giveUp = giveUp;
     this.#onFailure = (error) => answers.failure(error);
@@ -46,7 +46,7 @@ export class ExecuteLoop {
       this.#waiting.push(batch);
       return;
     }
-    if (this.#running++ === 0) this.#channel.begin();
+    if (this.#running++ === 0) this.#connection.begin();
     try {
       const result: unknown = this.#model.execute(batch.requests);
       if (isThenable(result)) {
@@ -96,11 +96,11 @@ export class ExecuteLoop {
 
   #send(batch: Batch, answers: readonly Answer[]): void {
     try {
-      this.#channel.answerBatch(batch, answers, this.#onFailure);
+      this.#connection.answerBatch(batch, answers, this.#onFailure);
     } catch (error) {
       this.#giveUp(error);
     }
-    if (--this.#running === 0 && this.#channel.settle()) this.#warnOfWriting();
+    if (--this.#running === 0 && this.#connection.settle()) this.#warnOfWriting();
     const next = this.#waiting.shift();
     if (next !== undefined) this.run(next);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Console } from "node:console";
 import { Writable } from "node:stream";
-import { LOG_MARK } from "../ipc/channel.ts";
+import { LOG_MARK } from "../ipc/connection.ts";
 
 /** Levels of Triton's log. */
 export type LogLevel = "I" | "W" | "E" | "V";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TritonError } from "../api/errors.ts";
-import { Channel, type Step } from "../ipc/channel.ts";
+import { Connection, type Step } from "../ipc/connection.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { collectGarbage } from "./garbage.ts";
 import { log, routeConsole } from "./logging.ts";
@@ -28,21 +28,21 @@ const WHERE: Readonly<Record<Step, string>> = {
 /** The process of one model instance: does the server's steps, then executes batches. */
 class Stub {
   readonly #life: ModelLife;
-  readonly #channel: Channel;
+  readonly #connection: Connection;
   #loop: ExecuteLoop | undefined;
   /** The step whose promise is not settled. */
   #pending: Step | undefined;
 
   constructor(apiUrl: string) {
     this.#life = new ModelLife(apiUrl);
-    this.#channel = new Channel({
+    this.#connection = new Connection({
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
       onIdle: collectGarbage,
       onBroken: giveUp,
     });
     process.on("newListener", (event) => {
-      if (event === "SIGSEGV" || event === "SIGBUS") this.#channel.unguard();
+      if (event === "SIGSEGV" || event === "SIGBUS") this.#connection.unguard();
     });
     process.on("beforeExit", () => this.#onNothingLeft());
   }
@@ -51,7 +51,7 @@ class Stub {
     this.#pending = step;
     // While a step runs, the connection does not keep the loop alive: if nothing else does either, nothing can settle
     // the step's promise any more, and the server is told instead of waiting for ever.
-    this.#channel.hold(false);
+    this.#connection.hold(false);
     this.#run(step, payload).then(
       (answer) => this.#finish(step, answer),
       (error: unknown) => this.#finish(step, stepError(error, WHERE[step])),
@@ -71,12 +71,12 @@ class Stub {
   #finish(step: Step, answer: object): void {
     if (this.#pending !== step) return;
     this.#pending = undefined;
-    this.#channel.hold(true);
+    this.#connection.hold(true);
     try {
-      this.#channel.answerStep(step, answer);
+      this.#connection.answerStep(step, answer);
     } catch (error) {
       // A configuration that is no JSON.
-      this.#channel.answerStep(step, stepError(error, WHERE[step]));
+      this.#connection.answerStep(step, stepError(error, WHERE[step]));
     }
     if (step === "finalize") process.exit(0);
   }
@@ -89,8 +89,8 @@ class Stub {
         const { inputs, outputs, instanceName, concurrency } = payload as InitializePayload;
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
-        this.#channel.configure({ inputs, outputs }, strict);
-        this.#loop = new ExecuteLoop(model, this.#channel, answers, giveUp, concurrency);
+        this.#connection.configure({ inputs, outputs }, strict);
+        this.#loop = new ExecuteLoop(model, this.#connection, answers, giveUp, concurrency);
         return {};
       }
       case "finalize":

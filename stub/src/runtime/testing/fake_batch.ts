@@ -35,8 +35,8 @@ export function fakeBatch(requests: readonly FakeRequest[]): Batch {
   return { requests: made, sources: sources as unknown as ShmRequest[], closed: false } as unknown as Batch;
 }
 
-/** A fake channel: keeps what was answered. */
-export class FakeChannel {
+/** A fake connection: keeps what was answered. */
+export class FakeConnection {
   readonly answered: { batch: Batch; answers: readonly Answer[] }[] = [];
   /** How often the first batch was begun, and none was left to execute. */
   settled = 0;

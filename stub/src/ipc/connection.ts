@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
 import { type Batch, type NameTables, readBatch } from "./batch_reader.ts";
+import { type Entry, Inbox, Outbox } from "./entries.ts";
 import { loadNative, type Native } from "./native.ts";
 import { type Answer, ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
@@ -22,7 +23,7 @@ const ANSWER_OF_STEP: Readonly<Record<Step, number>> = {
   finalize: L.CONTROL_FINALIZED,
 };
 
-export interface ChannelHandlers {
+export interface ConnectionHandlers {
   onBatch(batch: Batch): void;
   onStep(step: Step, payload: unknown): void;
   /** No batch has come for some seconds. */
@@ -32,29 +33,26 @@ export interface ChannelHandlers {
 }
 
 /** The connection to the server: batches come in, answers go out, steps of the model's life in between. */
-export class Channel {
+export class Connection {
   readonly #native: Native;
   readonly #memory: SharedMemory;
   readonly #writer: ResponseWriter;
-  readonly #inbox: Uint32Array;
-  readonly #inbox64: BigUint64Array;
-  readonly #handlers: ChannelHandlers;
+  readonly #handlers: ConnectionHandlers;
   #tables: NameTables = { inputs: [], outputs: [] };
   #strictViews = false;
   readonly #busy: Uint32Array;
 
   /** Connects; throws when there is no server of the same version at the other end. */
-  constructor(handlers: ChannelHandlers) {
+  constructor(handlers: ConnectionHandlers) {
     this.#native = loadNative();
     this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
     this.#memory = new SharedMemory(this.#native);
-    this.#writer = new ResponseWriter(this.#native, this.#memory);
-    this.#inbox = new Uint32Array(this.#native.inbox);
-    this.#inbox64 = new BigUint64Array(this.#native.inbox);
+    this.#writer = new ResponseWriter(this.#memory, new Outbox(this.#native));
+    const inbox = new Inbox(this.#native, { execute: (entry) => this.#onExecute(entry) });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
     this.#native.start(
-      (count) => this.#onEntries(count),
+      (count) => inbox.deliver(count),
       (kind, payload, region) => this.#onControl(kind, payload, region),
       () => handlers.onIdle(),
     );
@@ -108,33 +106,14 @@ export class Channel {
     this.#handlers.onStep(step, payload === "" ? undefined : JSON.parse(payload));
   }
 
-  #onEntries(count: number): void {
-    // Copied first: the handler may cause the inbox to be filled anew.
-    const entries: { index: number; generation: number; place: { region: number; offset: number; bytes: number } }[] =
-      [];
-    for (let i = 0; i < count; i++) {
-      const at = (i * L.ENTRY_SIZE) / 4;
-      const kind = this.#inbox[at + L.ENTRY_KIND / 4];
-      if (kind !== L.ENTRY_EXECUTE) throw new Error(`The server sent an entry of unknown kind ${kind}.`);
-      entries.push({
-        index: this.#inbox[at + (L.ENTRY_OWNER + L.OWNER_INDEX) / 4]!,
-        generation: this.#inbox[at + (L.ENTRY_OWNER + L.OWNER_GENERATION) / 4]!,
-        place: {
-          region: this.#inbox[at + (L.ENTRY_PLACE + L.PLACE_REGION) / 4]!,
-          offset: Number(this.#inbox64[(at * 4 + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8]!),
-          bytes: Number(this.#inbox64[(at * 4 + L.ENTRY_PLACE + L.PLACE_BYTES) / 8]!),
-        },
-      });
+  #onExecute(entry: Entry): void {
+    let batch: Batch;
+    try {
+      batch = readBatch(this.#memory, this.#tables, entry, this.#strictViews);
+    } catch (error) {
+      this.#handlers.onBroken(error);
+      return;
     }
-    for (const entry of entries) {
-      let batch: Batch;
-      try {
-        batch = readBatch(this.#memory, this.#tables, entry, this.#strictViews);
-      } catch (error) {
-        this.#handlers.onBroken(error);
-        return;
-      }
-      this.#handlers.onBatch(batch);
-    }
+    this.#handlers.onBatch(batch);
   }
 }
