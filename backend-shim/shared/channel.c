@@ -40,11 +40,17 @@ static int channel__send_all(int socket, const void* data, uint64_t bytes, int t
   return 0;
 }
 
-int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* payload, uint64_t payload_bytes,
-                     const int* descriptors, uint32_t descriptor_count, int timeout_ms) {
-  if (payload_bytes > TSB_MAX_PAYLOAD_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) return -EMSGSIZE;
-  struct tsb_frame frame = {
-      .kind = kind, .payload_bytes = (uint32_t)payload_bytes, .region = region, .descriptor_count = descriptor_count};
+int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeout_ms) {
+  uint32_t descriptor_count = outgoing->descriptor_count;
+  if (outgoing->payload_bytes > TSB_MAX_PAYLOAD_BYTES || descriptor_count > TSB_CHANNEL_MAX_DESCRIPTORS) {
+    return -EMSGSIZE;
+  }
+  struct tsb_frame frame = {.method = outgoing->method,
+                            .flags = outgoing->flags,
+                            .call = outgoing->call,
+                            .payload_bytes = (uint32_t)outgoing->payload_bytes,
+                            .region = outgoing->region,
+                            .descriptor_count = descriptor_count};
   union {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
@@ -59,7 +65,7 @@ int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* pay
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(sizeof(int) * descriptor_count);
-    memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * descriptor_count);
+    memcpy(CMSG_DATA(rights), outgoing->descriptors, sizeof(int) * descriptor_count);
   }
   ssize_t sent;
   while ((sent = sendmsg(socket, &head, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0) {
@@ -70,7 +76,7 @@ int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* pay
   }
   // The descriptors went with the first byte; the rest of a torn head goes without them.
   int status = channel__send_all(socket, (char*)&frame + sent, sizeof frame - (uint64_t)sent, timeout_ms);
-  return status < 0 ? status : channel__send_all(socket, payload, payload_bytes, timeout_ms);
+  return status < 0 ? status : channel__send_all(socket, outgoing->payload, outgoing->payload_bytes, timeout_ms);
 }
 
 static int channel__collect(struct msghdr* head, struct tsb_message* message, uint32_t* count) {

@@ -14,9 +14,21 @@ struct tsb_message {
   int descriptors[TSB_CHANNEL_MAX_DESCRIPTORS];
 };
 
-// Sends a whole frame, waiting up to timeout_ms for room (-1: for ever). 0 or -errno (-EPIPE: the peer is gone).
-int tsb_channel_send(int socket, uint32_t kind, uint32_t region, const char* payload, uint64_t payload_bytes,
-                     const int* descriptors, uint32_t descriptor_count, int timeout_ms);
+// A frame to be sent. What is left out is zero: a notice without payload, region and descriptors.
+struct tsb_outgoing {
+  uint32_t method;
+  uint32_t flags;
+  uint32_t call;
+  uint32_t region;
+  const char* payload;
+  uint64_t payload_bytes;
+  const int* descriptors;
+  uint32_t descriptor_count;
+};
+
+// Sends a whole frame, waiting up to timeout_ms for room (-1: for ever). 0 or -errno (-EPIPE: the peer is gone). One
+// thread at a time, or frames would be mixed.
+int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeout_ms);
 // Receives a whole frame. 1: *message is filled, free it with tsb_message_free; 0: the peer closed the channel;
 // -ETIMEDOUT: nothing came in timeout_ms; -EPROTO: what came is no frame.
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms);

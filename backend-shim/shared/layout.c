@@ -32,9 +32,9 @@ const struct tsb_layout_item tsb_layout_items[] = {
 };
 const uint32_t tsb_layout_count = sizeof tsb_layout_items / sizeof tsb_layout_items[0];
 
-const char* const tsb_layout_keys[] = {
+const struct tsb_layout_key tsb_layout_keys[] = {
 #define TSB_METHOD(name, lower, number, receiver, form, text)
-#define TSB_METHOD_KEY(method, part, key) #method "_" #part "_" #key,
+#define TSB_METHOD_KEY(method, part, key) {#method "_" #part, #key},
 #define TSB_FRAME_FLAG(name, bit, text)
 #include "tsb_method.def"
 };
@@ -57,6 +57,9 @@ uint64_t tsb_layout_fingerprint(void) {
     hash = layout__hash_number(hash, tsb_layout_items[i].value);
     hash = layout__hash_number(hash, tsb_layout_items[i].bytes);
   }
-  for (uint32_t i = 0; i < tsb_layout_key_count; i++) hash = layout__hash_text(hash, tsb_layout_keys[i]);
+  for (uint32_t i = 0; i < tsb_layout_key_count; i++) {
+    hash = layout__hash_text(hash, tsb_layout_keys[i].part);
+    hash = layout__hash_text(hash, tsb_layout_keys[i].key);
+  }
   return hash;
 }

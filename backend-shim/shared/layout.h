@@ -15,8 +15,12 @@ struct tsb_layout_item {
 extern const struct tsb_layout_item tsb_layout_items[];
 extern const uint32_t tsb_layout_count;
 
-// Keys of the control channel's payloads: "LOAD_CALL_modelName".
-extern const char* const tsb_layout_keys[];
+// The keys of the control channel's payloads, in the order of enum tsb_key (tsb_protocol.h).
+struct tsb_layout_key {
+  const char* part;  // "LOAD_CALL"
+  const char* key;
+};
+extern const struct tsb_layout_key tsb_layout_keys[];
 extern const uint32_t tsb_layout_key_count;
 
 // FNV-1a over every name and number above.

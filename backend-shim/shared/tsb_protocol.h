@@ -45,6 +45,17 @@ enum {
 #undef TSB_FRAME_FLAG
 };
 
+// TSB_KEY_LOAD_CALL_modelName: an index of tsb_layout_keys (layout.h).
+enum tsb_key {
+#define TSB_METHOD(name, lower, number, receiver, form, text)
+#define TSB_METHOD_KEY(method, part, key) TSB_KEY_##method##_##part##_##key,
+#define TSB_FRAME_FLAG(name, bit, text)
+#include "tsb_method.def"
+#undef TSB_METHOD
+#undef TSB_METHOD_KEY
+#undef TSB_FRAME_FLAG
+};
+
 #define TSB_STRUCT(name) struct tsb_##name {
 #define TSB_FIELD(owner, type, field) type field;
 #define TSB_ARRAY(owner, type, field, count) type field[count];

@@ -8,6 +8,7 @@
 #include "barrier.h"
 #include "decode_response.h"
 #include "instance.h"
+#include "log.h"
 
 enum {
   LONG_RUN_MS = 60000,
@@ -44,7 +45,7 @@ void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Reque
 static void answers__finish_batch(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot,
                                   const struct answers_times* times) {
   uint64_t batch_size = slot->batch_size;
-  if (tsb_stub_free_batch(stub, slot) < 0)
+  if (tsb_stub_memory_release(&stub->memory, &slot->block, slot->block_bytes, &slot->loans) < 0)
     TSB_LOG(ERROR, "Internal error: a block of '%s' was freed twice.", instance->name);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_release(&instance->batches, slot);
@@ -136,7 +137,7 @@ int tsb_answers_drain(struct tsb_instance* instance, struct tsb_stub* stub) {
   if (status < 0) {
     TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", instance->name);
     stub->broken = true;
-    tsb_stub_kill(stub);
+    tsb_stub_process_kill(&stub->process);
   }
   return status;
 }
@@ -173,7 +174,7 @@ void tsb_answers_check_time(struct tsb_instance* instance, struct tsb_stub* stub
     }
     if (slot->deadline_ns != 0 && now >= slot->deadline_ns + waited_ns && !instance->timed_out) {
       instance->timed_out = true;
-      tsb_stub_kill(stub);
+      tsb_stub_process_kill(&stub->process);
     } else if (!slot->warned && now - slot->exec_start_ns > UINT64_C(1000000) * LONG_RUN_MS + waited_ns) {
       slot->warned = true;
       TSB_LOG(WARN,
@@ -198,7 +199,7 @@ static void answers__fail_after_death(struct tsb_instance* instance, struct tsb_
 // Sleeps until an answer or the stub's death. Returns whether it is dead.
 static bool answers__sleep(struct tsb_instance* instance, struct tsb_stub* stub) {
   int wake_fd = stub->wake_shim_fds[TSB_WAKER_EXECUTE];
-  struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->pidfd, .events = POLLIN}};
+  struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->process.pidfd, .events = POLLIN}};
   int ready = poll(items, 2, TSB_CHECK_TIME_MS);
   tsb_ring_awake(&stub->to_shim);
   if (items[0].revents != 0) tsb_ring_clear_wake(wake_fd);

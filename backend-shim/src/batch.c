@@ -39,6 +39,7 @@ struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACK
   slot->batch_size = 0;
   slot->warned = false;
   table->in_flight++;
+  table->claims++;
   return slot;
 }
 

@@ -4,8 +4,8 @@
 #define TSB_BATCH_H
 
 #include "arena.h"
-#include "lender.h"
-#include "status.h"
+#include "client_memory.h"
+#include "error.h"
 
 struct tsb_batch_slot {
   bool in_use;
@@ -29,6 +29,7 @@ struct tsb_batch_table {
   struct tsb_batch_slot* slots;
   uint32_t count;
   uint32_t in_flight;
+  uint64_t claims;  // so far
 };
 
 int tsb_batch_table_init(struct tsb_batch_table* table, uint32_t count);  // 0 or -ENOMEM

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "barrier.h"
+#include "dtype.h"
 
 enum { SMALL_RECORD_BYTES = 2048 };
 
@@ -66,18 +67,29 @@ static bool decode__is_of_client(const struct tsb_place* place) {
   return (place->region & TSB_REGION_OF_STUB) == 0 && (place->region & TSB_REGION_OF_CLIENT) != 0;
 }
 
-static bool decode__is_readable(const struct tsb_response_source* source, const struct tsb_place* place) {
-  return decode__is_of_client(place) ? tsb_loans_hold(source->loans, source->request, place)
-                                     : tsb_stub_resolve(source->stub, place) != NULL;
+// Where the bytes are that an answer names: in a loan of the request, or at an address.
+struct decode_data {
+  const struct tsb_loan* loan;
+  const uint8_t* address;
+};
+
+static bool decode__find(const struct tsb_response_source* source, const struct tsb_place* place,
+                         struct decode_data* data) {
+  if (decode__is_of_client(place)) {
+    data->loan = tsb_loans_find(source->loans, source->request, place);
+    return data->loan != NULL;
+  }
+  data->address = tsb_stub_resolve(source->stub, place);
+  return data->address != NULL;
 }
 
-static int decode__copy(const struct tsb_response_source* source, const struct tsb_place* place, void* buffer) {
-  int status = tsb_loans_save(source->loans, source->request, source->stub->lender.maps_fd, buffer, place->bytes);
+static int decode__copy(const struct tsb_response_source* source, const struct tsb_place* place,
+                        const struct decode_data* data, void* buffer) {
+  int status =
+      tsb_client_memory_save(&source->stub->memory.clients, source->loans, source->request, buffer, place->bytes);
   if (status < 0) return status;
-  if (decode__is_of_client(place)) return tsb_loans_copy(source->loans, source->request, place, buffer);
-  const uint8_t* data = tsb_stub_resolve(source->stub, place);
-  if (data == NULL) return -ENOENT;
-  memcpy(buffer, data, place->bytes);
+  if (data->loan != NULL) return tsb_loan_copy(data->loan, place, buffer);
+  memcpy(buffer, data->address, place->bytes);
   return 0;
 }
 
@@ -106,7 +118,8 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return decode__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return decode__mismatch(io, tensor);
-  if (bytes > 0 && !decode__is_readable(source, &tensor->place)) return decode__mismatch(io, tensor);
+  struct decode_data data = {0};
+  if (bytes > 0 && !decode__find(source, &tensor->place, &data)) return decode__mismatch(io, tensor);
   TRITONBACKEND_Output* output;
   void* buffer;
   TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
@@ -120,8 +133,7 @@ static TRITONSERVER_Error* decode__output(const struct tsb_model* model, const s
         "Output '%s' is wanted in GPU memory, which the TypeScript backend cannot write. Ask for CPU memory.",
         io->name);
   }
-  int status = bytes > 0 ? decode__copy(source, &tensor->place, buffer) : 0;
-  if (status == -ENOENT) return decode__mismatch(io, tensor);
+  int status = bytes > 0 ? decode__copy(source, &tensor->place, &data, buffer) : 0;
   if (status < 0) return decode__copy_error(io, status);
   // Checked in Triton's buffer: the stub could change its own after a check.
   if (element_bytes == 0 && !decode__bytes_fit(buffer, bytes, elements)) return decode__mismatch(io, tensor);
@@ -188,7 +200,7 @@ static TRITONSERVER_Error* decode__error(const struct decode_record* record) {
   }
   char* message = strndup((const char*)record->bytes + record->head.message_offset, bytes);
   TRITONSERVER_Error* error =
-      TRITONSERVER_ErrorNew(tsb_status_code(record->head.status), message == NULL ? "The model failed." : message);
+      TRITONSERVER_ErrorNew(tsb_error_code(record->head.status), message == NULL ? "The model failed." : message);
   free(message);
   return error;
 }

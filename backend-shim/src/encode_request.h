@@ -5,7 +5,7 @@
 #define TSB_ENCODE_REQUEST_H
 
 #include "io_table.h"
-#include "status.h"
+#include "error.h"
 
 struct tsb_encoder_input {
   TRITONBACKEND_Input* handle;

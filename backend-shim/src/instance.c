@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "barrier.h"
+#include "log.h"
 
 enum { EXIT_GRACE_MS = 2000, DOWN_PAUSE_MS = 100, RESTART_PATIENCE_S = 10 };
 
@@ -21,14 +22,18 @@ TRITONSERVER_Error* tsb_instance_unhealthy(const struct tsb_instance* instance, 
 
 static TRITONSERVER_Error* instance__initialize_payload(const struct tsb_instance* instance, struct tsb_text* text) {
   const struct tsb_model* model = instance->model;
-  tsb_text_printf(text, "{\"instanceName\":");
-  tsb_text_json_string(text, instance->name);
-  tsb_text_printf(text, ",\"instanceKind\":\"%s\",\"deviceId\":\"%s\",\"concurrency\":%u,\"inputs\":", instance->kind,
-                  instance->device_id, instance->concurrency);
+  tsb_payload_string(text, TSB_KEY_INITIALIZE_CALL_instanceName, instance->name);
+  tsb_payload_string(text, TSB_KEY_INITIALIZE_CALL_instanceKind, instance->kind);
+  tsb_payload_string(text, TSB_KEY_INITIALIZE_CALL_deviceId, instance->device_id);
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_concurrency);
+  tsb_text_printf(text, "%u", instance->concurrency);
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_inputs);
   tsb_io_table_json_names(&model->inputs, text);
-  tsb_text_printf(text, ",\"outputs\":");
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_outputs);
   tsb_io_table_json_names(&model->outputs, text);
-  tsb_text_printf(text, ",\"modelConfig\":%s}", model->config_json);
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_modelConfig);
+  tsb_text_printf(text, "%s", model->config_json);
+  tsb_payload_end(text);
   if (!text->failed) return NULL;
   return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing a model instance.");
 }
@@ -36,20 +41,25 @@ static TRITONSERVER_Error* instance__initialize_payload(const struct tsb_instanc
 TRITONSERVER_Error* tsb_instance_start_stub(struct tsb_instance* instance, struct tsb_stub** result) {
   struct tsb_stub* stub;
   struct tsb_text payload = {0};
-  struct tsb_message answer;
-  TSB_RETURN_IF_ERROR(
-      tsb_model_take_stub(instance->model, instance->name, instance->visible_devices, instance->stop_fd, &stub));
+  struct tsb_message reply;
+  struct tsb_model_stub_plan plan = {
+      .name = instance->name, .visible_devices = instance->visible_devices, .stop_fd = instance->stop_fd};
+  TSB_RETURN_IF_ERROR(tsb_model_take_stub(instance->model, &plan, &stub));
+  stub->memory.clients.is_shared = instance->concurrency > 1;
   TRITONSERVER_Error* error = instance__initialize_payload(instance, &payload);
   if (error == NULL) {
-    error = tsb_stub_call(stub, TSB_CONTROL_INITIALIZE, payload.bytes, payload.length, TSB_CONTROL_INITIALIZED,
-                          instance->model->settings.initialize_timeout_ms, instance->stop_fd, &answer);
+    struct tsb_stub_question question = {.method = TSB_METHOD_INITIALIZE,
+                                         .payload = &payload,
+                                         .timeout_ms = instance->model->settings.initialize_timeout_ms,
+                                         .stop_fd = instance->stop_fd};
+    error = tsb_stub_ask(stub, &question, &reply);
   }
   tsb_text_free(&payload);
   if (error != NULL) {
     tsb_stub_destroy(stub);
     return error;
   }
-  tsb_message_free(&answer);
+  tsb_message_free(&reply);
   *result = stub;
   return NULL;
 }
@@ -113,14 +123,13 @@ TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND
 
 // Lets the model finalize and the process end by itself, within a limit.
 static void instance__finalize_stub(struct tsb_instance* instance) {
-  struct tsb_message answer;
-  struct tsb_stub* stub = instance->stub;
-  TRITONSERVER_Error* error = tsb_stub_call(stub, TSB_CONTROL_FINALIZE, NULL, 0, TSB_CONTROL_FINALIZED,
-                                            instance->model->settings.stub_timeout_ms, -1, &answer);
+  struct tsb_message reply;
+  struct tsb_stub_question question = {
+      .method = TSB_METHOD_FINALIZE, .timeout_ms = instance->model->settings.stub_timeout_ms, .stop_fd = -1};
+  TRITONSERVER_Error* error = tsb_stub_ask(instance->stub, &question, &reply);
   if (error == NULL) {
-    tsb_message_free(&answer);
-    struct pollfd death = {.fd = stub->pidfd, .events = POLLIN};
-    poll(&death, 1, EXIT_GRACE_MS);
+    tsb_message_free(&reply);
+    tsb_stub_process_wait(&instance->stub->process, EXIT_GRACE_MS);
   }
   tsb_error_log(error, "Finalizing a model instance");
 }
@@ -226,61 +235,22 @@ static TRITONSERVER_Error* instance__memory_error(const struct tsb_instance* ins
 }
 
 struct instance__lending {
-  struct tsb_instance* instance;
   struct tsb_stub* stub;
   struct tsb_batch_slot* slot;
 };
 
-// Whether a batch that the model executes at the same time has the bytes, too. The caller holds memory_lock: no loan
-// ends.
-static bool instance__is_lent(struct tsb_instance* instance, const struct tsb_batch_slot* slot,
-                              const struct tsb_loan* loan) {
-  if (tsb_loans_overlap(&slot->loans, loan)) return true;
-  if (instance->concurrency == 1) return false;
-  bool overlap = false;
-  pthread_mutex_lock(&instance->lock);
-  for (uint32_t i = 0; i < instance->batches.count && !overlap; i++) {
-    const struct tsb_batch_slot* other = &instance->batches.slots[i];
-    overlap = other->in_use && other->sent && tsb_loans_overlap(&other->loans, loan);
-  }
-  pthread_mutex_unlock(&instance->lock);
-  return overlap;
-}
-
 static int instance__lend(void* context, uint32_t request, const void* data, uint64_t bytes, struct tsb_place* place) {
   const struct instance__lending* lending = context;
-  struct tsb_stub* stub = lending->stub;
-  struct tsb_loan loan;
-  pthread_mutex_lock(&stub->memory_lock);
-  int status = tsb_lender_note_lost(&stub->lender, tsb_stub_regions_lost(stub));
-  if (status == 0) status = tsb_lender_lend(&stub->lender, data, bytes, &loan);
-  if (status > 0) {
-    loan.request = request;
-    if (instance__is_lent(lending->instance, lending->slot, &loan) || tsb_loans_add(&lending->slot->loans, &loan) < 0) {
-      struct tsb_loans one = {.items = &loan, .count = 1};
-      tsb_lender_return(&stub->lender, &one);
-    } else {
-      *place = (struct tsb_place){.region = loan.region, .offset = loan.offset, .bytes = loan.bytes};
-    }
-  }
-  pthread_mutex_unlock(&stub->memory_lock);
-  // A frame that was not sent whole: no later message can mend that.
-  if (status < 0) tsb_stub_kill(stub);
-  return status < 0 ? -EPIPE : 0;
+  return tsb_stub_memory_lend(&lending->stub->memory, &lending->slot->loans, request, data, bytes, place);
 }
 
 // Copies a batch into shared memory, but for what can be lent, and gives it to the stub.
 static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct tsb_stub* stub,
                                           struct tsb_batch_slot* slot) {
-  struct instance__lending lending = {instance, stub, slot};
-  int status = 0;
-  if (!tsb_stub_writes_inputs(stub)) status = tsb_encoder_lend_inputs(&instance->encoder, instance__lend, &lending);
+  struct instance__lending lending = {stub, slot};
+  int status = tsb_encoder_lend_inputs(&instance->encoder, instance__lend, &lending);
   uint64_t bytes = tsb_encoder_bytes(&instance->encoder);
-  if (status == 0) {
-    pthread_mutex_lock(&stub->memory_lock);
-    status = tsb_arena_alloc(&stub->inbound, bytes, &slot->block);
-    pthread_mutex_unlock(&stub->memory_lock);
-  }
+  if (status == 0) status = tsb_stub_memory_alloc(&stub->memory, bytes, &slot->block);
   if (status < 0) return instance__memory_error(instance, bytes, status);
   slot->block_bytes = bytes;
   slot->batch_size = tsb_encoder_write(&instance->encoder, slot->block.base, slot->block.region, slot->block.offset,
@@ -295,14 +265,7 @@ static TRITONSERVER_Error* instance__send(struct tsb_instance* instance, struct 
   pthread_mutex_lock(&instance->lock);
   slot->sent = true;
   pthread_mutex_unlock(&instance->lock);
-  // The ring has more entries than an instance may have batches in flight, so it is full only for a stub that lies
-  // about what it has taken. Its death answers the requests.
-  if (tsb_ring_write(&stub->to_stub, &entry) < 0) {
-    TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", instance->name);
-    tsb_stub_kill(stub);
-    return NULL;
-  }
-  tsb_ring_publish(&stub->to_stub);
+  tsb_stub_post(stub, &entry, 1);
   return NULL;
 }
 
@@ -333,7 +296,7 @@ static void instance__run(struct tsb_instance* instance, struct tsb_stub* stub, 
   if (is_reader) tsb_answers_leave(instance, stub);
   instance__fail(instance, requests, count, exec_start_ns, error);
   if (slot == NULL) return;
-  tsb_stub_free_batch(stub, slot);
+  tsb_stub_memory_release(&stub->memory, &slot->block, slot->block_bytes, &slot->loans);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_release(&instance->batches, slot);
   pthread_mutex_unlock(&instance->lock);

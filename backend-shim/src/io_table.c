@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status.h"
+#include "dtype.h"
 
 static int io_table__read_item(struct tsb_io* io, const struct tsb_json* item) {
   io->name = strdup(tsb_json_string(tsb_json_member(item, "name"), ""));

@@ -9,15 +9,14 @@
 #include <unistd.h>
 
 #include "barrier.h"
-#include "channel.h"
 #include "mapping.h"
 
-enum { SEND_TIMEOUT_MS = 10000, ELEMENT_BYTES = 8 };
+enum { ELEMENT_BYTES = 8 };
 // No client's file is larger, or it is copied: JavaScript has a limit for one buffer.
 static const uint64_t MAX_FILE_BYTES = UINT64_C(1) << 32;
 
-void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel) {
-  *lender = (struct tsb_lender){.maps_fd = maps_fd, .channel = channel, .next_region = TSB_REGION_OF_CLIENT};
+void tsb_lender_init(struct tsb_lender* lender, int maps_fd, struct tsb_sender* sender) {
+  *lender = (struct tsb_lender){.maps_fd = maps_fd, .sender = sender, .next_region = TSB_REGION_OF_CLIENT};
 }
 
 static struct tsb_client_file* lender__find(struct tsb_lender* lender, const struct tsb_mapping* mapping,
@@ -42,8 +41,8 @@ void tsb_lender_free(struct tsb_lender* lender) {
 static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file) {
   int status = 0;
   if (file->region != 0) {
-    status =
-        tsb_channel_send(lender->channel, TSB_CONTROL_FORGET_REGION, file->region, NULL, 0, NULL, 0, SEND_TIMEOUT_MS);
+    struct tsb_outgoing notice = {.method = TSB_METHOD_FORGET_REGION, .region = file->region};
+    status = tsb_sender_send(lender->sender, &notice);
     close(file->fd);
   }
   *file = lender->files[--lender->count];
@@ -67,8 +66,13 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
     char bytes[24];
     uint32_t region = lender->next_region++;
     int length = snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)file->bytes);
-    status = tsb_channel_send(lender->channel, TSB_CONTROL_CLIENT_REGION, region, bytes, (uint64_t)length, &fd, 1,
-                              SEND_TIMEOUT_MS);
+    struct tsb_outgoing notice = {.method = TSB_METHOD_CLIENT_REGION,
+                                  .region = region,
+                                  .payload = bytes,
+                                  .payload_bytes = (uint64_t)length,
+                                  .descriptors = &fd,
+                                  .descriptor_count = 1};
+    status = tsb_sender_send(lender->sender, &notice);
     if (status == 0) file->region = region;
   }
   if (file->region != 0) {
@@ -204,8 +208,7 @@ int tsb_loans_save(struct tsb_loans* loans, uint32_t request, int maps_fd, const
   return 0;
 }
 
-static const struct tsb_loan* loans__find(const struct tsb_loans* loans, uint32_t request,
-                                          const struct tsb_place* place) {
+const struct tsb_loan* tsb_loans_find(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
   for (uint32_t i = 0; i < loans->count; i++) {
     const struct tsb_loan* loan = &loans->items[i];
     if (loan->request != request || loan->region != place->region) continue;
@@ -215,13 +218,8 @@ static const struct tsb_loan* loans__find(const struct tsb_loans* loans, uint32_
   return NULL;
 }
 
-bool tsb_loans_hold(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place) {
-  return loans__find(loans, request, place) != NULL;
-}
-
-int tsb_loans_copy(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place, void* target) {
-  const struct tsb_loan* loan = loans__find(loans, request, place);
-  return loan == NULL ? -ENOENT : loan__copy(loan, place->offset - loan->offset, target, place->bytes);
+int tsb_loan_copy(const struct tsb_loan* loan, const struct tsb_place* place, void* target) {
+  return loan__copy(loan, place->offset - loan->offset, target, place->bytes);
 }
 
 void tsb_loans_free(struct tsb_loans* loans) {

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "tsb_protocol.h"
+#include "sender.h"
 
 enum {
   TSB_MAX_CLIENT_FILES = 64,       // of one stub, at once
@@ -39,18 +39,19 @@ struct tsb_loan {
 struct tsb_loans {
   struct tsb_loan* items;
   uint32_t count, capacity;
+  struct tsb_loans* next;  // see client_memory.h
 };
 
 struct tsb_lender {
-  int maps_fd;  // see mapping.h; the backend's
-  int channel;  // to the stub
+  int maps_fd;                // see mapping.h; the backend's
+  struct tsb_sender* sender;  // to the stub
   uint32_t next_region;
   uint32_t lost;  // regions_lost of the control region, as it was when the files were passed on
   uint32_t count;
   struct tsb_client_file files[TSB_MAX_CLIENT_FILES];
 };
 
-void tsb_lender_init(struct tsb_lender* lender, int maps_fd, int channel);
+void tsb_lender_init(struct tsb_lender* lender, int maps_fd, struct tsb_sender* sender);
 // Closes the files; the stub is gone.
 void tsb_lender_free(struct tsb_lender* lender);
 // The stub's regions_lost is `lost` now: if that is news, no file that it has is lent any more; it is passed on anew. 0
@@ -70,10 +71,10 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan);  // 0 o
 // Saves the request's loans that `bytes` at `buffer` are about to be written over: a client may have its outputs where
 // its inputs are, under another name, too. 0, -ENOMEM, or -ENODATA as below.
 int tsb_loans_save(struct tsb_loans* loans, uint32_t request, int maps_fd, const void* buffer, uint64_t bytes);
-// Whether a place lies in one of the request's own loans.
-bool tsb_loans_hold(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place);
-// Copies from a place that they hold. 0, -ENOENT, or -ENODATA: the client cut its file short.
-int tsb_loans_copy(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place, void* target);
+// The one of the request's own loans that a place lies in, or NULL.
+const struct tsb_loan* tsb_loans_find(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place);
+// Copies from a place in a loan, which tsb_loans_find gave for it. 0, or -ENODATA: the client cut its file short.
+int tsb_loan_copy(const struct tsb_loan* loan, const struct tsb_place* place, void* target);
 void tsb_loans_free(struct tsb_loans* loans);
 
 #endif

@@ -3,7 +3,9 @@
 #ifndef TSB_LOG_PIPE_H
 #define TSB_LOG_PIPE_H
 
-#include "status.h"
+#include <stdint.h>
+
+#include "log.h"
 
 // A line that begins with TSB_LOG_MARK was written by the stub's console (stub/src/runtime/logging.ts) and names its
 // own level; any other line has the pipe's level.

@@ -72,34 +72,42 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
 
 static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bool auto_complete,
                                                struct tsb_text* text) {
-  tsb_text_printf(text, "{\"autoComplete\":%s,\"typescriptBased\":%s,\"modelVersion\":\"%llu\",\"modelName\":",
-                  auto_complete ? "true" : "false", model->backend->is_typescript_based ? "true" : "false",
-                  (unsigned long long)model->version);
-  tsb_text_json_string(text, model->name);
-  tsb_text_printf(text, ",\"modelRepository\":");
-  tsb_text_json_string(text, model->directory);
-  tsb_text_printf(text, ",\"backendDirectory\":");
-  tsb_text_json_string(text, model->backend->directory);
-  tsb_text_printf(text, ",\"backendConfig\":%s,\"modelConfig\":%s}", model->backend->options_json, model->config_json);
+  tsb_payload_key(text, TSB_KEY_LOAD_CALL_autoComplete);
+  tsb_text_printf(text, auto_complete ? "true" : "false");
+  tsb_payload_key(text, TSB_KEY_LOAD_CALL_typescriptBased);
+  tsb_text_printf(text, model->backend->is_typescript_based ? "true" : "false");
+  tsb_payload_key(text, TSB_KEY_LOAD_CALL_modelVersion);
+  tsb_text_printf(text, "\"%llu\"", (unsigned long long)model->version);
+  tsb_payload_string(text, TSB_KEY_LOAD_CALL_modelName, model->name);
+  tsb_payload_string(text, TSB_KEY_LOAD_CALL_modelRepository, model->directory);
+  tsb_payload_string(text, TSB_KEY_LOAD_CALL_backendDirectory, model->backend->directory);
+  tsb_payload_key(text, TSB_KEY_LOAD_CALL_backendConfig);
+  tsb_text_printf(text, "%s", model->backend->options_json);
+  tsb_payload_key(text, TSB_KEY_LOAD_CALL_modelConfig);
+  tsb_text_printf(text, "%s", model->config_json);
+  tsb_payload_end(text);
   return text->failed ? model__out_of_memory() : NULL;
 }
 
-static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const char* name, const char* visible_devices,
-                                             bool auto_complete, int stop_fd, struct tsb_stub** stub,
-                                             struct tsb_message* answer) {
+// Starts a stub and has it load the model's file. *reply must be freed on success.
+static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const struct tsb_model_stub_plan* wanted,
+                                             bool auto_complete, struct tsb_stub** stub, struct tsb_message* reply) {
   struct tsb_stub_plan plan = {
-      .name = name,
+      .name = wanted->name,
       .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
       .entry = model->backend->entry,
       .settings = &model->settings,
       .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
-      .visible_devices = visible_devices};
+      .visible_devices = wanted->visible_devices};
   struct tsb_text payload = {0};
   TSB_RETURN_IF_ERROR(tsb_stub_start(stub, &plan));
   TRITONSERVER_Error* error = model__load_payload(model, auto_complete, &payload);
   if (error == NULL) {
-    error = tsb_stub_call(*stub, TSB_CONTROL_LOAD, payload.bytes, payload.length, TSB_CONTROL_LOADED,
-                          model->settings.initialize_timeout_ms, stop_fd, answer);
+    struct tsb_stub_question question = {.method = TSB_METHOD_LOAD,
+                                         .payload = &payload,
+                                         .timeout_ms = model->settings.initialize_timeout_ms,
+                                         .stop_fd = wanted->stop_fd};
+    error = tsb_stub_ask(*stub, &question, reply);
   }
   tsb_text_free(&payload);
   if (error != NULL) {
@@ -110,10 +118,10 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const char
 }
 
 // Gives the configuration that autoCompleteConfig made to the server, if it made one.
-static TRITONSERVER_Error* model__apply_config(struct tsb_model* model, const struct tsb_message* answer) {
+static TRITONSERVER_Error* model__apply_config(struct tsb_model* model, const struct tsb_message* reply) {
   struct tsb_json_document document;
-  if (!tsb_json_parse(&document, answer->payload, answer->frame.payload_bytes)) return NULL;
-  const struct tsb_json* config = tsb_json_member(document.root, "config");
+  if (!tsb_json_parse(&document, reply->payload, reply->frame.payload_bytes)) return NULL;
+  const struct tsb_json* config = tsb_payload_member(document.root, TSB_KEY_LOAD_REPLY_config);
   TRITONSERVER_Error* error = NULL;
   if (config != NULL && config->type == TSB_JSON_OBJECT) {
     TRITONSERVER_Message* message;
@@ -133,7 +141,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   TRITONBACKEND_ArtifactType type;
   TRITONBACKEND_Backend* backend;
   bool auto_complete = false;
-  struct tsb_message answer;
+  struct tsb_message reply;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelBackend(model->triton, &backend));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendState(backend, (void**)&model->backend));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelName(model->triton, &text));
@@ -144,9 +152,10 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   if (model->name == NULL || model->directory == NULL) return model__out_of_memory();
   TSB_RETURN_IF_ERROR(model__read_config(model));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelAutoCompleteConfig(model->triton, &auto_complete));
-  TSB_RETURN_IF_ERROR(model__start_stub(model, model->name, NULL, auto_complete, -1, &model->first_stub, &answer));
-  TRITONSERVER_Error* error = model__apply_config(model, &answer);
-  tsb_message_free(&answer);
+  struct tsb_model_stub_plan plan = {.name = model->name, .stop_fd = -1};
+  TSB_RETURN_IF_ERROR(model__start_stub(model, &plan, auto_complete, &model->first_stub, &reply));
+  TRITONSERVER_Error* error = model__apply_config(model, &reply);
+  tsb_message_free(&reply);
   return error;
 }
 
@@ -177,27 +186,24 @@ void tsb_model_delete(struct tsb_model* model) {
   free(model);
 }
 
-TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const char* instance_name, const char* visible_devices,
-                                        int stop_fd, struct tsb_stub** stub) {
-  struct tsb_message answer;
-  *stub = NULL;
+TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const struct tsb_model_stub_plan* plan,
+                                        struct tsb_stub** stub) {
+  struct tsb_message reply;
   pthread_mutex_lock(&model->first_stub_lock);
   *stub = model->first_stub;
   model->first_stub = NULL;
   pthread_mutex_unlock(&model->first_stub_lock);
   if (*stub != NULL) {
-    char* name = strdup(instance_name);
     // The environment of a running process cannot be changed from here, so a GPU instance needs its own; the first stub
     // ends then, since no other instance may come that would take it.
-    if (name != NULL && visible_devices == NULL && !tsb_stub_is_dead(*stub)) {
-      free((*stub)->name);
-      (*stub)->name = name;
+    struct tsb_stub_process* process = &(*stub)->process;
+    if (plan->visible_devices == NULL && !tsb_stub_process_is_dead(process) &&
+        tsb_stub_process_rename(process, plan->name)) {
       return NULL;
     }
-    free(name);
     tsb_stub_destroy(*stub);
   }
-  TSB_RETURN_IF_ERROR(model__start_stub(model, instance_name, visible_devices, false, stop_fd, stub, &answer));
-  tsb_message_free(&answer);
+  TSB_RETURN_IF_ERROR(model__start_stub(model, plan, false, stub, &reply));
+  tsb_message_free(&reply);
   return NULL;
 }

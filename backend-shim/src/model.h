@@ -27,8 +27,15 @@ struct tsb_model {
 TRITONSERVER_Error* tsb_model_new(struct tsb_model** model, TRITONBACKEND_Model* triton);
 void tsb_model_delete(struct tsb_model* model);
 
-// A stub with the model file loaded, for an instance of this name. Reuses the first one where that is possible.
-TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const char* instance_name, const char* visible_devices,
-                                        int stop_fd, struct tsb_stub** stub);
+// For which instance a stub is.
+struct tsb_model_stub_plan {
+  const char* name;
+  const char* visible_devices;  // CUDA_VISIBLE_DEVICES, NULL: as the server's
+  int stop_fd;                  // see stub.h
+};
+
+// A stub with the model file loaded. Reuses the first one where that is possible.
+TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const struct tsb_model_stub_plan* plan,
+                                        struct tsb_stub** stub);
 
 #endif

@@ -4,7 +4,7 @@
 #define TSB_SETTINGS_H
 
 #include "json.h"
-#include "status.h"
+#include "error.h"
 
 struct tsb_settings {
   int64_t shm_default_bytes;

@@ -2,169 +2,55 @@
 #include "stub.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "barrier.h"
-#include "layout.h"
+#include "log.h"
 
-extern char** environ;
+enum { DEATH_PATIENCE_MS = 1000 };
 
-enum { HELLO_TIMEOUT_MS = 10000 };
-
-static struct tsb_control* stub__control(const struct tsb_stub* stub) {
-  return (struct tsb_control*)stub->regions.regions[0].base;
-}
-
-static int stub__announce(void* context, const struct tsb_region* region) {
-  struct tsb_stub* stub = context;
-  // The socket has room: a stub reads its channel whenever it meets a region it does not know.
-  int status =
-      tsb_channel_send(stub->channel, TSB_CONTROL_REGION, region->id, NULL, 0, &region->fd, 1, HELLO_TIMEOUT_MS);
-  // A frame that was not sent whole, or a region that the stub will never hear of: no later message can mend that.
-  if (status < 0) tsb_stub_kill(stub);
-  return status;
-}
-
-static int stub__make_control(struct tsb_stub* stub, const struct tsb_settings* settings) {
-  struct tsb_region region;
-  int status = tsb_region_create(&region, 0, sizeof(struct tsb_control));
-  if (status < 0) return status;
-  tsb_region_add(&stub->regions, &region);
-  struct tsb_control* control = stub__control(stub);
-  control->magic = TSB_PROTOCOL_MAGIC;
-  control->fingerprint = tsb_layout_fingerprint();
-  control->max_bytes = (uint64_t)settings->shm_max_bytes;
-  control->initial_bytes = (uint64_t)settings->shm_default_bytes;
-  control->growth_bytes = (uint64_t)settings->shm_growth_bytes;
-  control->warm_bytes = (uint64_t)settings->shm_warm_bytes;
-  tsb_ring_init(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
-  tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
-  // Published last: who reads the version (acquire, in the stub's link.c) sees all of the above.
-  tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
-  tsb_arena_init(&stub->inbound, &stub->regions, 1, control, stub__announce, stub);
+static int stub__make_eventfds(struct tsb_stub* stub) {
+  stub->wake_stub_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (stub->wake_stub_fd < 0) return -errno;
+  for (int i = 0; i < TSB_WAKER_COUNT; i++) {
+    stub->wake_shim_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (stub->wake_shim_fds[i] < 0) return -errno;
+  }
   return 0;
 }
 
-// A copy of the environment with one variable replaced.
-static char** stub__environment(const char* visible_devices, char* variable, size_t variable_bytes) {
-  size_t count = 0;
-  while (environ[count] != NULL) count++;
-  char** copy = calloc(count + 2, sizeof *copy);
-  if (copy == NULL) return NULL;
-  snprintf(variable, variable_bytes, "CUDA_VISIBLE_DEVICES=%s", visible_devices);
-  size_t kept = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (strncmp(environ[i], "CUDA_VISIBLE_DEVICES=", 21) != 0) copy[kept++] = environ[i];
-  }
-  copy[kept] = variable;
-  return copy;
-}
-
-static int stub__spawn(struct tsb_stub* stub, const struct tsb_stub_plan* plan, int channel, int out, int err) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t none, all;
-  char heap[64], variable[256];
-  char* arguments[7];
-  char** environment = environ;
-  int count = 0;
-  arguments[count++] = (char*)plan->node;
-  arguments[count++] = "--enable-source-maps";
-  // V8 would look every eight seconds whether an idle process should collect its garbage; the stub does it once, see
-  // garbage.ts.
-  arguments[count++] = "--no-memory-reducer";
-  if (plan->settings->heap_limit_mb > 0) {
-    snprintf(heap, sizeof heap, "--max-old-space-size=%lld", (long long)plan->settings->heap_limit_mb);
-    arguments[count++] = heap;
-  }
-  arguments[count++] = (char*)plan->entry;
-  arguments[count] = NULL;
-  if (plan->visible_devices != NULL) {
-    environment = stub__environment(plan->visible_devices, variable, sizeof variable);
-    if (environment == NULL) return -ENOMEM;
-  }
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, out, 1);
-  posix_spawn_file_actions_adddup2(&actions, err, 2);
-  posix_spawn_file_actions_adddup2(&actions, channel, TSB_STUB_CHANNEL);
-#if __GLIBC_PREREQ(2, 34)
-  // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
-  posix_spawn_file_actions_addclosefrom_np(&actions, TSB_STUB_CHANNEL + 1);
-#endif
-  // Its own process group: Ctrl-C reaches the server only, which then stops its stubs in order; and a kill of the
-  // group takes the model's own children along. Signals as at login, whatever Triton's thread has blocked.
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  int status = -posix_spawn(&stub->pid, plan->node, &actions, &attributes, arguments, environment);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (environment != environ) free(environment);
-  if (status < 0) {
-    stub->pid = -1;
-    return status;
-  }
-  stub->pidfd = (int)syscall(SYS_pidfd_open, stub->pid, 0);
-  return stub->pidfd < 0 ? -errno : 0;
-}
-
-// Makes the descriptors, spawns, and keeps the shim's ends only. dup2 onto 0-3 in the child must not hit one of the
-// descriptors still to be copied, so all of them are moved above 3 first.
-static int stub__launch(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
-  int sockets[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, high[3] = {-1, -1, -1};
-  int status = -1;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) goto done;
-  if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) goto done;
-  high[0] = fcntl(sockets[1], F_DUPFD_CLOEXEC, 16);
-  high[1] = fcntl(out[1], F_DUPFD_CLOEXEC, 16);
-  high[2] = fcntl(err[1], F_DUPFD_CLOEXEC, 16);
-  if (high[0] < 0 || high[1] < 0 || high[2] < 0) goto done;
-  fcntl(out[0], F_SETFL, O_NONBLOCK);
-  fcntl(err[0], F_SETFL, O_NONBLOCK);
-  status = stub__spawn(stub, plan, high[0], high[1], high[2]);
-  errno = -status;
-  stub->channel = sockets[0];
-  tsb_lender_init(&stub->lender, plan->maps_fd, stub->channel);
-  tsb_log_pipe_init(&stub->out, out[0], TRITONSERVER_LOG_INFO);
-  tsb_log_pipe_init(&stub->err, err[0], TRITONSERVER_LOG_WARN);
-  sockets[0] = out[0] = err[0] = -1;
-done:
-  status = status == 0 ? 0 : -errno;
-  for (int i = 0; i < 2; i++) {
-    if (sockets[i] >= 0) close(sockets[i]);
-    if (out[i] >= 0) close(out[i]);
-    if (err[i] >= 0) close(err[i]);
-  }
-  for (int i = 0; i < 3; i++) {
-    if (high[i] >= 0) close(high[i]);
-  }
+static int stub__make(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
+  int socket;
+  int status = tsb_stub_memory_init(&stub->memory, plan, &stub->process, &stub->channel.sender);
+  if (status < 0) return status;
+  status = stub__make_eventfds(stub);
+  if (status < 0) return status;
+  struct tsb_control* control = stub->memory.control;
+  status = tsb_outbox_init(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
+  if (status < 0) return status;
+  tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
+  // Published last: who reads the version (acquire, in the stub's connection.c) sees all that is in the region.
+  tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
+  status = tsb_stub_process_start(&stub->process, plan, &socket);
+  if (socket >= 0) stub->channel.socket = stub->channel.sender.socket = socket;
   return status;
 }
 
-static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, const struct tsb_settings* settings) {
-  int descriptors[] = {stub->regions.regions[0].fd, stub->wake_stub_fd, stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
-                       stub->wake_shim_fds[TSB_WAKER_EXECUTE]};
-  struct tsb_message answer;
-  // Failure shows in the call below, together with the reason.
-  tsb_channel_send(stub->channel, TSB_CONTROL_HELLO, 0, NULL, 0, descriptors, 4, HELLO_TIMEOUT_MS);
-  TSB_RETURN_IF_ERROR(
-      tsb_stub_call(stub, TSB_CONTROL_HELLO, NULL, 0, TSB_CONTROL_HELLO_ACK, settings->stub_timeout_ms, -1, &answer));
-  tsb_message_free(&answer);
+static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, int64_t timeout_ms) {
+  int descriptors[] = {stub->memory.regions.regions[0].fd, stub->wake_stub_fd,
+                       stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], stub->wake_shim_fds[TSB_WAKER_EXECUTE]};
+  struct tsb_stub_question question = {.method = TSB_METHOD_HELLO,
+                                       .descriptors = descriptors,
+                                       .descriptor_count = 4,
+                                       .timeout_ms = timeout_ms,
+                                       .stop_fd = -1};
+  struct tsb_message reply;
+  TSB_RETURN_IF_ERROR(tsb_stub_ask(stub, &question, &reply));
+  tsb_message_free(&reply);
   return NULL;
 }
 
@@ -172,33 +58,20 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   *result = NULL;
   struct tsb_stub* stub = calloc(1, sizeof *stub);
   if (stub == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while starting a stub process.");
-  stub->pid = -1;
-  stub->pidfd = stub->channel = stub->out.fd = stub->err.fd = -1;
-  stub->started_ns = tsb_now_ns();
-  stub->max_region_bytes = (uint64_t)plan->settings->shm_max_bytes;
-  pthread_mutex_init(&stub->channel_lock, NULL);
-  pthread_mutex_init(&stub->memory_lock, NULL);
-  stub->name = strdup(plan->name);
-  stub->wake_stub_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  bool made = stub->wake_stub_fd >= 0;
-  for (int i = 0; i < TSB_WAKER_COUNT; i++) {
-    stub->wake_shim_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    made = made && stub->wake_shim_fds[i] >= 0;
-  }
-  int status = -ENOMEM;
-  if (stub->name != NULL) {
-    status = made ? stub__make_control(stub, plan->settings) : -errno;
-  }
-  if (status == 0) status = stub__launch(stub, plan);
+  *stub = (struct tsb_stub){.process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1},
+                            .wake_stub_fd = -1,
+                            .wake_shim_fds = {-1, -1},
+                            .to_stub.timer_fd = -1};
+  tsb_stub_channel_init(&stub->channel, -1, &stub->memory);
+  int status = stub__make(stub, plan);
   if (status < 0) {
     tsb_stub_destroy(stub);
-    return tsb_error_new(
-        TRITONSERVER_ERROR_INTERNAL,
-        "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment variable "
-        "TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
-        plan->node, plan->name, strerror(-status));
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
+                         "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment "
+                         "variable TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
+                         plan->node, plan->name, strerror(-status));
   }
-  TRITONSERVER_Error* error = stub__hello(stub, plan->settings);
+  TRITONSERVER_Error* error = stub__hello(stub, plan->settings->stub_timeout_ms);
   if (error != NULL) {
     tsb_stub_destroy(stub);
     return error;
@@ -207,77 +80,132 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   return NULL;
 }
 
-bool tsb_stub_writes_inputs(const struct tsb_stub* stub) {
-  return tsb_load_acquire_u32(&stub__control(stub)->inputs_written) != 0;
-}
-
-uint32_t tsb_stub_regions_lost(const struct tsb_stub* stub) {
-  return tsb_load_acquire_u32(&stub__control(stub)->regions_lost);
-}
-
-int tsb_stub_free_batch(struct tsb_stub* stub, struct tsb_batch_slot* slot) {
-  int status = 0;
-  pthread_mutex_lock(&stub->memory_lock);
-  tsb_lender_return(&stub->lender, &slot->loans);
-  if (slot->block_bytes > 0) {
-    status = tsb_arena_free(&stub->inbound, slot->block.region, slot->block.offset, slot->block_bytes);
+static const char* stub__doing(uint32_t method) {
+  switch (method) {
+    case TSB_METHOD_HELLO: return "while it was starting";
+    case TSB_METHOD_LOAD: return "while it was loading the model file";
+    case TSB_METHOD_INITIALIZE: return "while it was in the model's initialize";
+    default: return "while it was in the model's finalize";
   }
-  pthread_mutex_unlock(&stub->memory_lock);
-  return status;
 }
 
-bool tsb_stub_is_dead(const struct tsb_stub* stub) {
-  siginfo_t info = {0};
-  return waitid(P_PID, (id_t)stub->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
-}
-
-void tsb_stub_kill(struct tsb_stub* stub) {
-  siginfo_t info;
-  if (stub->pid <= 0) return;
-  // The number is this stub's only as long as the process is this one's child, a zombie included: where SIGCHLD is
-  // ignored the system reaps by itself and may give the number away. The pidfd names the process in any case.
-  if (waitid(P_PID, (id_t)stub->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) kill(-stub->pid, SIGKILL);
-  if (stub->pidfd >= 0) syscall(SYS_pidfd_send_signal, stub->pidfd, SIGKILL, NULL, 0);
-}
-
-void tsb_stub_describe_death(struct tsb_stub* stub, char* text, size_t bytes) {
-  siginfo_t info = {0};
-  // WNOWAIT: the process stays a zombie until tsb_stub_destroy, so that every thread may ask.
-  if (waitid(P_PID, (id_t)stub->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
-    snprintf(text, bytes, "It closed its connection to the server.");
-  } else if (stub->err.fatal[0] != '\0') {
-    snprintf(text, bytes, "Node stopped it: %s.", stub->err.fatal);
-  } else if (info.si_code == CLD_EXITED) {
-    snprintf(text, bytes, "It exited with code %d.", info.si_status);
-  } else {
-    snprintf(text, bytes, "It was killed by signal %d (%s).", info.si_status, strsignal(info.si_status));
+static TRITONSERVER_Error* stub__dead(struct tsb_stub* stub, uint32_t method) {
+  char how[700];
+  // Its channel may be closed a moment before it has ended; one that only closed its channel ends now.
+  if (!tsb_stub_process_wait(&stub->process, DEATH_PATIENCE_MS)) {
+    tsb_stub_process_kill(&stub->process);
   }
+  tsb_stub_process_log(&stub->process);
+  tsb_stub_process_describe_end(&stub->process, how, sizeof how);
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Stub process '%s' ended %s. %s The log has what it printed.",
+                       stub->process.name, stub__doing(method), how);
+}
+
+static TRITONSERVER_Error* stub__broken(const struct tsb_stub* stub) {
+  return tsb_error_new(
+      TRITONSERVER_ERROR_INTERNAL,
+      "Stub process '%s' broke the protocol on its control channel. Is its runtime of the same version "
+      "as this library?",
+      stub->process.name);
+}
+
+// Time left of a limit in milliseconds, at most what poll takes; -1: there is no limit.
+static int stub__left_ms(uint64_t end_ns, int64_t timeout_ms) {
+  if (timeout_ms <= 0) return -1;
+  uint64_t now = tsb_now_ns();
+  uint64_t left_ms = now >= end_ns ? 0 : (end_ns - now) / 1000000 + 1;
+  return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+// Waits until the reply is there, the process died, or time or patience is up.
+static TRITONSERVER_Error* stub__wait(struct tsb_stub* stub, const struct tsb_stub_question* question,
+                                      const struct tsb_stub_call* call) {
+  struct tsb_stub_watch watch = {
+      .stop_fd = question->stop_fd, .answers_fd = -1, .timer_fd = -1, .backlog_fd = stub->to_stub.timer_fd};
+  uint64_t end_ns = tsb_now_ns() + (uint64_t)question->timeout_ms * 1000000u;
+  for (;;) {
+    int left_ms = stub__left_ms(end_ns, question->timeout_ms);
+    uint32_t happened = tsb_stub_events_wait(&stub->process, &stub->channel, &watch, left_ms);
+    int status = tsb_stub_channel_has_reply(&stub->channel, call);
+    if (status > 0) return NULL;
+    if (status == -EPIPE || (status == 0 && (happened & TSB_EVENT_DEATH) != 0)) {
+      return stub__dead(stub, question->method);
+    }
+    if (status < 0) return stub__broken(stub);
+    if ((happened & TSB_EVENT_BACKLOG) != 0) tsb_stub_flush(stub);
+    if ((happened & TSB_EVENT_STOP) != 0) {
+      return tsb_error_new(TRITONSERVER_ERROR_CANCELLED, "The model instance is being removed.");
+    }
+    if (left_ms == 0) {
+      return tsb_error_new(
+          TRITONSERVER_ERROR_INTERNAL,
+          "Stub process '%s' did not answer within %lld seconds %s. Look for something that never ends, "
+          "or raise the limit (docs/configuration.md).",
+          stub->process.name, (long long)(question->timeout_ms / 1000), stub__doing(question->method));
+    }
+  }
+}
+
+static TRITONSERVER_Error* stub__reply_error(const struct tsb_stub* stub, const struct tsb_stub_call* call) {
+  char otherwise[512] = "The model gave no message.";
+  if (call->method == TSB_METHOD_HELLO) {
+    snprintf(otherwise, sizeof otherwise, "Stub process '%s' refused the handshake and gave no reason.",
+             stub->process.name);
+  }
+  return tsb_payload_error(&call->reply, otherwise);
+}
+
+TRITONSERVER_Error* tsb_stub_ask(struct tsb_stub* stub, const struct tsb_stub_question* question,
+                                 struct tsb_message* reply) {
+  struct tsb_stub_call call;
+  struct tsb_outgoing outgoing = {
+      .method = question->method, .descriptors = question->descriptors, .descriptor_count = question->descriptor_count};
+  if (question->payload != NULL) {
+    outgoing.payload = question->payload->bytes;
+    outgoing.payload_bytes = question->payload->length;
+  }
+  int status = tsb_stub_channel_call(&stub->channel, &call, outgoing);
+  if (status == -EPIPE || status == -ECONNRESET) return stub__dead(stub, question->method);
+  if (status < 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not send to stub process '%s': %s.", stub->process.name,
+                         strerror(-status));
+  }
+  TRITONSERVER_Error* error = stub__wait(stub, question, &call);
+  tsb_stub_channel_end(&stub->channel, &call);
+  if (error == NULL) error = stub__reply_error(stub, &call);
+  if (error != NULL && call.replied) tsb_message_free(&call.reply);
+  if (error == NULL) *reply = call.reply;
+  return error;
+}
+
+void tsb_stub_post(struct tsb_stub* stub, const struct tsb_entry* entries, uint32_t count) {
+  if (tsb_outbox_post(&stub->to_stub, entries, count) == 0) return;
+  TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", stub->process.name);
+  tsb_stub_process_kill(&stub->process);
+}
+
+void tsb_stub_flush(struct tsb_stub* stub) {
+  if (tsb_outbox_flush(&stub->to_stub) < 0) tsb_stub_process_kill(&stub->process);
+}
+
+const uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place) {
+  const uint8_t* base = tsb_stub_memory_resolve(&stub->memory, place);
+  if (base != NULL || place->region == 0) return base;
+  // The stub announces a region before it writes an entry that names it, so the frame is in the socket already; also
+  // when the stub has died since, and the end of the channel comes next.
+  tsb_stub_channel_read(&stub->channel);
+  return tsb_stub_memory_resolve(&stub->memory, place);
 }
 
 void tsb_stub_destroy(struct tsb_stub* stub) {
   if (stub == NULL) return;
-  if (stub->pid > 0) {
-    siginfo_t info;
-    tsb_stub_kill(stub);
-    while (waitid(P_PID, (id_t)stub->pid, &info, WEXITED) != 0 && errno == EINTR) {
-    }
-  }
-  // What a dead process wrote is still in the pipes.
-  tsb_log_pipe_drain(&stub->out, stub->name);
-  tsb_log_pipe_drain(&stub->err, stub->name);
-  tsb_log_pipe_close(&stub->out, stub->name);
-  tsb_log_pipe_close(&stub->err, stub->name);
-  if (stub->pidfd >= 0) close(stub->pidfd);
-  if (stub->channel >= 0) close(stub->channel);
-  tsb_lender_free(&stub->lender);
+  tsb_stub_process_destroy(&stub->process);
+  tsb_stub_channel_destroy(&stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);
   for (int i = 0; i < TSB_WAKER_COUNT; i++) {
     if (stub->wake_shim_fds[i] >= 0) close(stub->wake_shim_fds[i]);
   }
-  tsb_arena_destroy(&stub->inbound);
-  tsb_region_close_all(&stub->regions);
-  pthread_mutex_destroy(&stub->channel_lock);
-  pthread_mutex_destroy(&stub->memory_lock);
-  free(stub->name);
+  tsb_outbox_destroy(&stub->to_stub);
+  tsb_stub_memory_destroy(&stub->memory);
   free(stub);
 }

@@ -9,6 +9,7 @@
 
 #include "barrier.h"
 #include "instance.h"
+#include "log.h"
 
 enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000 };
 
@@ -30,52 +31,40 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   uint64_t count;
   ssize_t got = read(instance->timer_fd, &count, sizeof count);
   (void)got;  // EAGAIN: stopped in the meantime
-  pthread_mutex_lock(&stub->memory_lock);
-  int files = tsb_lender_drop_idle(&stub->lender, tsb_now_ns());
-  if (files < 0) tsb_stub_kill(stub);
-  // Both locks, or a batch could come, lend and end in between.
   pthread_mutex_lock(&instance->lock);
-  if (instance->batches.in_flight == 0 && files <= 0) {
+  uint64_t claims = instance->batches.claims;
+  pthread_mutex_unlock(&instance->lock);
+  int files = tsb_stub_memory_tick(&stub->memory);
+  pthread_mutex_lock(&instance->lock);
+  // A batch may have come, lent a file and ended since the files were counted: then it is the next tick's turn.
+  if (instance->batches.in_flight == 0 && instance->batches.claims == claims && files == 0) {
     timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
     instance->ticking = false;
   }
   pthread_mutex_unlock(&instance->lock);
-  pthread_mutex_unlock(&stub->memory_lock);
   tsb_answers_check_time(instance, stub);
 }
 
 // Runs until the stub is dead (true) or the instance is to be removed (false).
 static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* stub) {
-  enum { STOP, DEATH, CHANNEL, OUT, ERR, ANSWERS, TIMER, COUNT };
+  struct tsb_stub_watch watch = {.stop_fd = instance->stop_fd,
+                                 .answers_fd = stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
+                                 .timer_fd = instance->timer_fd,
+                                 .backlog_fd = stub->to_stub.timer_fd};
   for (;;) {
-    struct pollfd items[COUNT] = {
-        [STOP] = {instance->stop_fd, POLLIN, 0},  [DEATH] = {stub->pidfd, POLLIN, 0},
-        [CHANNEL] = {stub->channel, POLLIN, 0},   [OUT] = {stub->out.fd, POLLIN, 0},
-        [ERR] = {stub->err.fd, POLLIN, 0},        [ANSWERS] = {stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], POLLIN, 0},
-        [TIMER] = {instance->timer_fd, POLLIN, 0}};
-    poll(items, COUNT, -1);
-    if (items[ANSWERS].revents != 0) tsb_answers_look(instance, stub);
-    if (items[TIMER].revents != 0) supervisor__tick(instance, stub);
-    if (items[OUT].revents != 0) tsb_log_pipe_drain(&stub->out, stub->name);
-    if (items[ERR].revents != 0) tsb_log_pipe_drain(&stub->err, stub->name);
-    if (items[DEATH].revents != 0) return true;
-    if (items[STOP].revents != 0) return false;
-    if ((items[CHANNEL].revents & POLLIN) != 0 && tsb_stub_read_channel(stub) < 0) tsb_stub_kill(stub);
-    if ((items[CHANNEL].revents & (POLLHUP | POLLERR)) != 0) {
-      // Without its channel a stub ends itself; do not poll a closed socket until then.
-      tsb_stub_kill(stub);
-      struct pollfd death = {.fd = stub->pidfd, .events = POLLIN};
-      poll(&death, 1, -1);
-      return true;
-    }
+    uint32_t happened = tsb_stub_events_wait(&stub->process, &stub->channel, &watch, -1);
+    if ((happened & TSB_EVENT_ANSWERS) != 0) tsb_answers_look(instance, stub);
+    if ((happened & TSB_EVENT_TIMER) != 0) supervisor__tick(instance, stub);
+    if ((happened & TSB_EVENT_BACKLOG) != 0) tsb_stub_flush(stub);
+    if ((happened & TSB_EVENT_DEATH) != 0) return true;
+    if ((happened & TSB_EVENT_STOP) != 0) return false;
   }
 }
 
 static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stub* stub, bool restarting) {
   char how[700];
-  tsb_log_pipe_drain(&stub->out, stub->name);
-  tsb_log_pipe_drain(&stub->err, stub->name);
-  tsb_stub_describe_death(stub, how, sizeof how);
+  tsb_stub_process_log(&stub->process);
+  tsb_stub_process_describe_end(&stub->process, how, sizeof how);
   pthread_mutex_lock(&instance->lock);
   if (instance->timed_out) {
     snprintf(how, sizeof how, "The model's execute did not answer within %lld seconds (EXECUTE_TIMEOUT_SECONDS).",
@@ -140,7 +129,7 @@ static void* supervisor__run(void* argument) {
   uint32_t quick_deaths = 0;
   pthread_setname_np(pthread_self(), "ts-supervisor");
   while (supervisor__watch(instance, stub)) {
-    bool quick = tsb_now_ns() - stub->started_ns < UINT64_C(1000000) * QUICK_DEATH_MS;
+    bool quick = tsb_now_ns() - stub->process.started_ns < UINT64_C(1000000) * QUICK_DEATH_MS;
     quick_deaths = quick ? quick_deaths + 1 : 0;
     supervisor__note_death(instance, stub, instance->model->settings.restart && quick_deaths < 2);
     tsb_stub_destroy(stub);

@@ -10,6 +10,7 @@
 
 #include "check.h"
 
+static const struct tsb_outgoing LOAD = {.method = TSB_METHOD_LOAD};
 static int pair[2];
 
 static void open_pair(void) { CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0); }
@@ -50,9 +51,19 @@ static void test_a_frame_with_text_and_descriptors(void) {
   struct tsb_message message;
   open_pair();
   int descriptors[] = {pair[0], pair[1]};
-  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 9, "{\"a\":1}", 7, descriptors, 2, 1000), 0);
+  struct tsb_outgoing sent = {.method = TSB_METHOD_LOAD,
+                              .flags = TSB_FRAME_REPLY,
+                              .call = 77,
+                              .region = 9,
+                              .payload = "{\"a\":1}",
+                              .payload_bytes = 7,
+                              .descriptors = descriptors,
+                              .descriptor_count = 2};
+  CHECK_INT(tsb_channel_send(pair[0], &sent, 1000), 0);
   CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), 1);
-  CHECK_INT(message.frame.kind, TSB_CONTROL_LOAD);
+  CHECK_INT(message.frame.method, TSB_METHOD_LOAD);
+  CHECK_INT(message.frame.flags, TSB_FRAME_REPLY);
+  CHECK_INT(message.frame.call, 77);
   CHECK_INT(message.frame.region, 9);
   CHECK_INT(message.frame.payload_bytes, 7);
   CHECK_TEXT(message.payload, "{\"a\":1}");
@@ -75,20 +86,22 @@ static void test_nothing_there_and_the_end(void) {
   CHECK_INT(tsb_channel_receive(pair[1], &message, 20), -ETIMEDOUT);
   close(pair[0]);
   CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), 0);
-  CHECK_INT(tsb_channel_send(pair[1], TSB_CONTROL_LOAD, 0, NULL, 0, NULL, 0, 1000), -EPIPE);
+  CHECK_INT(tsb_channel_send(pair[1], &LOAD, 1000), -EPIPE);
   close(pair[1]);
 }
 
 static void test_limits_of_the_sender(void) {
   int descriptors[5] = {0};
-  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, (uint64_t)TSB_MAX_PAYLOAD_BYTES + 1, NULL, 0, 0), -EMSGSIZE);
-  CHECK_INT(tsb_channel_send(0, TSB_CONTROL_LOAD, 0, NULL, 0, descriptors, 5, 0), -EMSGSIZE);
+  struct tsb_outgoing huge = {.method = TSB_METHOD_LOAD, .payload_bytes = (uint64_t)TSB_MAX_PAYLOAD_BYTES + 1};
+  struct tsb_outgoing many = {.method = TSB_METHOD_LOAD, .descriptors = descriptors, .descriptor_count = 5};
+  CHECK_INT(tsb_channel_send(0, &huge, 0), -EMSGSIZE);
+  CHECK_INT(tsb_channel_send(0, &many, 0), -EMSGSIZE);
 }
 
 // A peer that dies in the middle of a frame, at every byte of it.
 static void test_a_torn_frame_is_an_error(void) {
   char bytes[sizeof(struct tsb_frame) + 8];
-  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  struct tsb_frame frame = {.method = TSB_METHOD_LOAD, .payload_bytes = 8};
   memcpy(bytes, &frame, sizeof frame);
   memcpy(bytes + sizeof frame, "{\"ab\":1}", 8);
   for (size_t length = 1; length < sizeof bytes; length++) {
@@ -104,7 +117,7 @@ static void test_a_torn_frame_is_an_error(void) {
 
 // A peer that begins a frame and then says nothing more is broken, not quiet; and a byte now and then does not help it.
 static void test_a_frame_has_a_deadline(void) {
-  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  struct tsb_frame frame = {.method = TSB_METHOD_LOAD, .payload_bytes = 8};
   struct tsb_message message;
   open_pair();
   send_raw((const char*)&frame, sizeof frame, -1, 0);
@@ -124,7 +137,7 @@ static void* send_slowly(void* argument) {
 
 static void test_a_frame_may_come_byte_by_byte(void) {
   char bytes[sizeof(struct tsb_frame) + 8];
-  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 8};
+  struct tsb_frame frame = {.method = TSB_METHOD_LOAD, .payload_bytes = 8};
   struct tsb_message message;
   pthread_t thread;
   memcpy(bytes, &frame, sizeof frame);
@@ -143,14 +156,14 @@ static void test_frames_that_lie_are_refused_and_leak_nothing(void) {
     struct tsb_frame frame;
     int descriptors;
   } CASES[] = {
-      {{TSB_CONTROL_LOADED, TSB_MAX_PAYLOAD_BYTES + 1, 0, 0}, 0},
-      {{TSB_CONTROL_LOADED, UINT32_MAX, 0, 0}, 0},
-      {{TSB_CONTROL_REGION, 0, 1, 1}, 0},  // says it has a descriptor, and has none
-      {{TSB_CONTROL_REGION, 0, 1, 0}, 1},  // the other way round
-      {{TSB_CONTROL_REGION, 0, 1, 2}, 1},
-      {{TSB_CONTROL_REGION, 0, 1, 5}, 5},  // more than a frame may carry
-      {{TSB_CONTROL_REGION, 0, 1, 16}, 16},
-      {{TSB_CONTROL_REGION, 0, 1, UINT32_MAX}, 4},
+      {{.method = TSB_METHOD_LOAD, .payload_bytes = TSB_MAX_PAYLOAD_BYTES + 1}, 0},
+      {{.method = TSB_METHOD_LOAD, .payload_bytes = UINT32_MAX}, 0},
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = 1}, 0},  // says it has a descriptor, and has none
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = 0}, 1},  // the other way round
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = 2}, 1},
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = 5}, 5},  // more than a frame may carry
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = 16}, 16},
+      {{.method = TSB_METHOD_REGION, .region = 1, .descriptor_count = UINT32_MAX}, 4},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
     struct tsb_message message;
@@ -165,7 +178,7 @@ static void test_frames_that_lie_are_refused_and_leak_nothing(void) {
 }
 
 static void test_descriptors_beside_the_payload_are_counted(void) {
-  struct tsb_frame frame = {.kind = TSB_CONTROL_LOADED, .payload_bytes = 4};
+  struct tsb_frame frame = {.method = TSB_METHOD_LOAD, .payload_bytes = 4};
   struct tsb_message message;
   open_pair();
   int before = open_descriptors();
@@ -189,7 +202,8 @@ static void test_a_frame_larger_than_the_socket_holds(void) {
   open_pair();
   memset(payload, 'x', bytes);
   CHECK_INT(pthread_create(&thread, NULL, receive_large, &message), 0);
-  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 0, payload, bytes, NULL, 0, 10000), 0);
+  struct tsb_outgoing frame = {.method = TSB_METHOD_LOAD, .payload = payload, .payload_bytes = bytes};
+  CHECK_INT(tsb_channel_send(pair[0], &frame, 10000), 0);
   pthread_join(thread, NULL);
   CHECK_INT(message.frame.payload_bytes, bytes);
   CHECK_INT(memcmp(message.payload, payload, bytes), 0);
@@ -202,7 +216,8 @@ static void test_a_reader_that_stands_still_is_given_up(void) {
   size_t bytes = 8u << 20;
   char* payload = calloc(1, bytes);
   open_pair();
-  CHECK_INT(tsb_channel_send(pair[0], TSB_CONTROL_LOAD, 0, payload, bytes, NULL, 0, 50), -ETIMEDOUT);
+  struct tsb_outgoing frame = {.method = TSB_METHOD_LOAD, .payload = payload, .payload_bytes = bytes};
+  CHECK_INT(tsb_channel_send(pair[0], &frame, 50), -ETIMEDOUT);
   free(payload);
   close_pair();
 }

@@ -30,24 +30,29 @@ static void open_stub(void) {
   int sockets[2];
   struct tsb_region region;
   stub = calloc(1, sizeof *stub);
-  pthread_mutex_init(&stub->memory_lock, NULL);
-  pthread_mutex_init(&stub->channel_lock, NULL);
-  stub->max_region_bytes = 16 * PAGE;
+  pthread_mutex_init(&stub->memory.lock, NULL);
+  stub->memory.max_stub_bytes = 16 * PAGE;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
-  stub->channel = sockets[0];
+  tsb_stub_channel_init(&stub->channel, sockets[0], &stub->memory);
   stub_channel = sockets[1];
   CHECK_INT(tsb_region_create(&region, 0, PAGE), 0);  // the control region
-  CHECK_INT(tsb_region_add(&stub->regions, &region), 0);
+  CHECK_INT(tsb_region_add(&stub->memory.regions, &region), 0);
   CHECK_INT(tsb_region_create(&region, REGION | TSB_REGION_OF_STUB, PAGE), 0);
-  CHECK_INT(tsb_region_add(&stub->regions, &region), 0);
+  CHECK_INT(tsb_region_add(&stub->memory.regions, &region), 0);
   memory = region.base;
 }
 
 static void close_stub(void) {
-  tsb_region_close_all(&stub->regions);
-  close(stub->channel);
+  tsb_stub_memory_destroy(&stub->memory);
+  tsb_stub_channel_destroy(&stub->channel);
   close(stub_channel);
   free(stub);
+}
+
+static void announce(uint32_t id, int fd) {
+  struct tsb_outgoing notice = {
+      .method = TSB_METHOD_REGION, .region = id, .descriptors = &fd, .descriptor_count = fd < 0 ? 0 : 1};
+  CHECK_INT(tsb_channel_send(stub_channel, &notice, 1000), 0);
 }
 
 static struct tsb_place place(uint64_t bytes) {
@@ -204,7 +209,7 @@ static void test_limits(void) {
 
   struct tsb_region large;
   CHECK_INT(tsb_region_create(&large, 6 | TSB_REGION_OF_STUB, 2 * TSB_MAX_RECORD_BYTES), 0);
-  CHECK_INT(tsb_region_add(&stub->regions, &large), 0);
+  CHECK_INT(tsb_region_add(&stub->memory.regions, &large), 0);
   struct tsb_response* head = (struct tsb_response*)large.base;
   where = (struct tsb_place){.region = large.id, .offset = 0, .bytes = TSB_MAX_RECORD_BYTES + 1};
   head->record_bytes = 64;
@@ -411,25 +416,21 @@ static void test_a_region_is_adopted_when_it_is_named(void) {
   struct tsb_region region;
   bool success;
   CHECK_INT(tsb_region_create(&region, 9 | TSB_REGION_OF_STUB, PAGE), 0);
-  CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_REGION, region.id, NULL, 0, &region.fd, 1, 1000), 0);
+  announce(region.id, region.fd);
   ((struct tsb_response*)region.base)->record_bytes = 64;
   ((struct tsb_response*)region.base)->parameters_offset = 32;
   struct tsb_place where = {.region = region.id, .offset = 0, .bytes = 64};
   CHECK_INT(send_record(&where, &success), 0);
   CHECK(success);
-  CHECK_INT(stub->stub_region_bytes, PAGE);
+  CHECK_INT(stub->memory.stub_bytes, PAGE);
   tsb_region_close(&region);
-}
-
-static void announce(uint32_t id, int fd) {
-  CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_REGION, id, NULL, 0, &fd, fd < 0 ? 0 : 1, 1000), 0);
 }
 
 static void test_a_region_of_a_stub_that_has_died(void) {
   struct tsb_region region;
   bool success;
   CHECK_INT(tsb_region_create(&region, 21 | TSB_REGION_OF_STUB, PAGE), 0);
-  CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_REGION, region.id, NULL, 0, &region.fd, 1, 1000), 0);
+  announce(region.id, region.fd);
   CHECK_INT(shutdown(stub_channel, SHUT_RDWR), 0);
   ((struct tsb_response*)region.base)->record_bytes = 64;
   ((struct tsb_response*)region.base)->parameters_offset = 32;
@@ -438,26 +439,29 @@ static void test_a_region_of_a_stub_that_has_died(void) {
   tsb_region_close(&region);
 }
 
+// A channel that broke is not read any more.
+static void refuse_region(uint32_t id, int fd, int status) {
+  announce(id, fd);
+  CHECK_INT(tsb_stub_channel_read(&stub->channel), status);
+  announce(77 | TSB_REGION_OF_STUB, fd);
+  CHECK_INT(tsb_stub_channel_read(&stub->channel), status);
+  CHECK(tsb_region_find(&stub->memory.regions, 77 | TSB_REGION_OF_STUB) == NULL);
+  close_stub();
+  open_stub();
+}
+
 static void test_regions_that_are_refused(void) {
   struct tsb_region region;
   CHECK_INT(tsb_region_create(&region, 1, 32 * PAGE), 0);
-  announce(10 | TSB_REGION_OF_STUB, region.fd);  // beyond the stub's limit
-  CHECK_INT(tsb_stub_read_channel(stub), -E2BIG);
+  refuse_region(10 | TSB_REGION_OF_STUB, region.fd, -E2BIG);  // beyond the stub's limit
   tsb_region_close(&region);
   CHECK_INT(tsb_region_create(&region, 1, PAGE), 0);
-  announce(10, region.fd);  // an id of the shim
-  CHECK_INT(tsb_stub_read_channel(stub), -EPROTO);
-  announce(REGION | TSB_REGION_OF_STUB, region.fd);  // one that is there
-  CHECK_INT(tsb_stub_read_channel(stub), -EEXIST);
-  announce(11 | TSB_REGION_OF_STUB, -1);  // without a descriptor
-  CHECK_INT(tsb_stub_read_channel(stub), -EPROTO);
+  refuse_region(10, region.fd, -EPROTO);                           // an id of the shim
+  refuse_region(REGION | TSB_REGION_OF_STUB, region.fd, -EEXIST);  // one that is there
+  refuse_region(11 | TSB_REGION_OF_STUB, -1, -EPROTO);             // without a descriptor
   int open_file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   CHECK_INT(ftruncate(open_file, PAGE), 0);
-  announce(11 | TSB_REGION_OF_STUB, open_file);  // it could be cut short later
-  CHECK_INT(tsb_stub_read_channel(stub), -EPROTO);
-  CHECK_INT(tsb_channel_send(stub_channel, TSB_CONTROL_LOADED, 0, "{}", 2, NULL, 0, 1000), 0);
-  CHECK_INT(tsb_stub_read_channel(stub), -EPROTO);  // an answer that nobody asked for
-  CHECK_INT(tsb_stub_read_channel(stub), 0);
+  refuse_region(11 | TSB_REGION_OF_STUB, open_file, -EPROTO);  // it could be cut short later
   close(open_file);
   tsb_region_close(&region);
 }

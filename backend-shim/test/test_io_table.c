@@ -4,7 +4,8 @@
 #include <errno.h>
 
 #include "check.h"
-#include "status.h"
+#include "dtype.h"
+#include "triton_api.h"
 
 static int read_table(struct tsb_io_table* table, const char* text) {
   struct tsb_json_document document;

@@ -65,7 +65,8 @@ static uint64_t fingerprint_with(uint32_t changed) {
     hash = hash_number(hash, tsb_layout_items[i].bytes + (tsb_layout_count + i == changed ? 1 : 0));
   }
   for (uint32_t i = 0; i < tsb_layout_key_count; i++) {
-    if (2 * tsb_layout_count + i != changed) hash = hash_text(hash, tsb_layout_keys[i]);
+    if (2 * tsb_layout_count + i == changed) continue;
+    hash = hash_text(hash_text(hash, tsb_layout_keys[i].part), tsb_layout_keys[i].key);
   }
   return hash;
 }

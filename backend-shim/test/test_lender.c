@@ -19,6 +19,7 @@ enum { BYTES = 8 * TSB_LEND_MIN_BYTES };
 
 static int maps_fd, sockets[2];
 static struct tsb_lender lender;
+static struct tsb_sender sender;
 
 static struct fake_client open_client(const char* label) {
   struct fake_client client;
@@ -37,16 +38,21 @@ static void need_query(void) {
   _Exit(CHECK_SKIPPED);
 }
 
-// The frame that the stub gets next: its kind, or 0 when there is none. *fd is its descriptor, if any.
+// The frame that the stub gets next: its method, or 0 when there is none. *fd is its descriptor, if any.
 static uint32_t next_frame(uint32_t* region, int* fd) {
   struct tsb_message message;
   if (tsb_channel_receive(sockets[1], &message, 0) <= 0) return 0;
-  uint32_t kind = message.frame.kind;
+  uint32_t method = message.frame.method;
   *region = message.frame.region;
   *fd = message.frame.descriptor_count == 1 ? message.descriptors[0] : -1;
   message.descriptors[0] = -1;
   tsb_message_free(&message);
-  return kind;
+  return method;
+}
+
+static int copy_from(const struct tsb_loans* loans, uint32_t request, const struct tsb_place* place, void* target) {
+  const struct tsb_loan* loan = tsb_loans_find(loans, request, place);
+  return loan == NULL ? -ENOENT : tsb_loan_copy(loan, place, target);
 }
 
 static void test_mapping(void) {
@@ -135,7 +141,7 @@ static void test_lending(void) {
   struct tsb_loan loan;
   uint32_t region;
   int fd;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES - 1, &loan), 0);  // not worth it
   CHECK_INT(tsb_lender_lend(&lender, client.base + 4, TSB_LEND_MIN_BYTES, &loan), 0);  // no array can begin there
   CHECK_INT(next_frame(&region, &fd), 0);
@@ -145,7 +151,7 @@ static void test_lending(void) {
   CHECK_INT(loan.bytes, TSB_LEND_MIN_BYTES);
   CHECK_INT(loan.inode, lender.files[0].inode);
   CHECK_INT(tsb_loans_add(&loans, &loan), 0);
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
   CHECK_INT(region, loan.region);
   CHECK_INT(region & TSB_REGION_OF_CLIENT, TSB_REGION_OF_CLIENT);
   struct stat mine, its;
@@ -168,13 +174,13 @@ static void test_lending(void) {
   CHECK_INT(tsb_lender_drop_idle(&lender, lender.files[0].used_ns + 1), 1);
   CHECK_INT(next_frame(&region, &fd), 0);
   CHECK_INT(tsb_lender_drop_idle(&lender, later), 0);
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_FORGET_REGION);
+  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_FORGET_REGION);
   CHECK_INT(region, loan.region);
 
   // Once more: another region, as ids are used once.
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 1);
   CHECK(loan.region != region);
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
   close(fd);
   fake_client_close(&client);
   tsb_loans_free(&loans);
@@ -207,7 +213,7 @@ static void test_saving(void) {
   uint8_t* alias = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
   CHECK(alias != MAP_FAILED);
   uint8_t* const BASES[] = {client.base, alias};
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   for (int i = 0; i < 2; i++) {
     struct tsb_loans loans = {0};
     for (uint32_t j = 0; j < 3; j++) {  // the last is another request's
@@ -222,7 +228,7 @@ static void test_saving(void) {
     memset(client.base, 0xee, 3 * BLOCK);
     for (uint32_t j = 0; j < 2; j++) {
       struct tsb_place place = place_of(&loans.items[j]);
-      CHECK_INT(tsb_loans_copy(&loans, 0, &place, copy), 0);
+      CHECK_INT(copy_from(&loans, 0, &place, copy), 0);
       CHECK(copy[0] == j && copy[BLOCK - 1] == j);
     }
     tsb_lender_return(&lender, &loans);  // frees what was saved
@@ -242,16 +248,16 @@ static void test_copying(void) {
   for (int i = 0; i < BYTES; i++) client.base[i] = (uint8_t)(i / BLOCK);
   CHECK_INT(tsb_loans_add(&loans, &loan), 0);
   struct tsb_place part = {.region = 7, .offset = 3 * BLOCK, .bytes = 2 * BLOCK};
-  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
+  CHECK_INT(copy_from(&loans, 1, &part, copy), 0);
   CHECK(copy[0] == 3 && copy[BLOCK] == 4 && copy[2 * BLOCK] == 0);
-  CHECK_INT(tsb_loans_copy(&loans, 0, &part, copy), -ENOENT);
+  CHECK_INT(copy_from(&loans, 0, &part, copy), -ENOENT);
   // The client cuts its file short while it is lent: a copy would end in a SIGBUS.
   CHECK_INT(ftruncate(client.fd, 4 * BLOCK), 0);
-  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), -ENODATA);
+  CHECK_INT(copy_from(&loans, 1, &part, copy), -ENODATA);
   CHECK_INT(tsb_loans_save(&loans, 1, maps_fd, client.base + 2 * BLOCK, BLOCK), -ENODATA);
   CHECK(loans.items[0].saved == NULL);
   part.bytes = BLOCK;
-  CHECK_INT(tsb_loans_copy(&loans, 1, &part, copy), 0);
+  CHECK_INT(copy_from(&loans, 1, &part, copy), 0);
   tsb_loans_free(&loans);
   fake_client_close(&client);
 }
@@ -261,7 +267,7 @@ static void test_file_that_is_smaller_than_its_mapping(void) {
   struct tsb_loan loan;
   static const off_t SIZES[] = {TSB_LEND_MIN_BYTES, 0};
   for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
-    tsb_lender_init(&lender, maps_fd, sockets[0]);
+    tsb_lender_init(&lender, maps_fd, &sender);
     CHECK_INT(ftruncate(client.fd, SIZES[i]), 0);
     // It is lent all the same: the stub finds out what is missing and fails the request. A copy here would end the
     // server.
@@ -269,7 +275,7 @@ static void test_file_that_is_smaller_than_its_mapping(void) {
     CHECK_INT(lender.files[0].bytes, BYTES);
     uint32_t region;
     int fd;
-    CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+    CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
     close(fd);
     tsb_lender_free(&lender);
   }
@@ -281,18 +287,18 @@ static void test_file_that_has_grown(void) {
   struct tsb_loan first, second;
   uint32_t region;
   int fd;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
   uint8_t* part = mmap(NULL, TSB_LEND_MIN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, client.fd, 0);
   CHECK(part != MAP_FAILED);
   CHECK_INT(tsb_lender_lend(&lender, part, TSB_LEND_MIN_BYTES, &first), 1);
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
   close(fd);
   munmap(part, TSB_LEND_MIN_BYTES);
   CHECK_INT(ftruncate(client.fd, BYTES), 0);
   CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &second), 1);
   CHECK(second.region != first.region);  // what the stub has mapped is too short
-  CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
   CHECK_INT(region, second.region);
   close(fd);
   fake_client_close(&client);
@@ -303,11 +309,11 @@ static void test_files_that_were_lost_are_passed_on_anew(void) {
   struct tsb_loan first, second;
   uint32_t region;
   int fd;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   for (uint32_t lost = 0; lost < 3; lost++) {
     CHECK_INT(tsb_lender_note_lost(&lender, lost), 0);
     CHECK_INT(tsb_lender_lend(&lender, client.base, BYTES, &first), 1);
-    CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_CLIENT_REGION);
+    CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
     CHECK_INT(region, first.region);
     close(fd);
     CHECK_INT(tsb_lender_note_lost(&lender, lost), 0);  // no news
@@ -321,7 +327,7 @@ static void test_files_that_were_lost_are_passed_on_anew(void) {
   for (uint32_t i = 0; i < 3; i++) lender.files[i].loans = 0;
   CHECK_INT(tsb_lender_note_lost(&lender, 3), 0);
   CHECK_INT(lender.count, 0);
-  for (int i = 0; i < 3; i++) CHECK_INT(next_frame(&region, &fd), TSB_CONTROL_FORGET_REGION);
+  for (int i = 0; i < 3; i++) CHECK_INT(next_frame(&region, &fd), TSB_METHOD_FORGET_REGION);
   fake_client_close(&client);
 }
 
@@ -330,7 +336,7 @@ static void test_file_that_no_array_holds(void) {
   struct tsb_loan loan;
   uint32_t region;
   int fd;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   CHECK_INT(ftruncate(client.fd, INT64_C(1) << 40), 0);  // takes no memory
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 0);
   CHECK_INT(next_frame(&region, &fd), 0);
@@ -342,7 +348,7 @@ static void test_file_without_a_name(void) {
   struct tsb_loan loan;
   uint32_t region;
   int fd;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   shm_unlink(client.name);
   for (int i = 0; i < 3; i++) CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), 0);
   CHECK_INT(lender.count, 1);  // tried once
@@ -355,7 +361,7 @@ static void test_file_without_a_name(void) {
 static void test_many_files(void) {
   static struct fake_client clients[TSB_MAX_CLIENT_FILES + 1];
   struct tsb_loan loan;
-  tsb_lender_init(&lender, maps_fd, sockets[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   for (int i = 0; i <= TSB_MAX_CLIENT_FILES; i++) {
     char label[16];
     snprintf(label, sizeof label, "many%d", i);
@@ -375,8 +381,10 @@ static void test_stub_that_is_gone(void) {
   int pair[2];
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   close(pair[1]);
-  tsb_lender_init(&lender, maps_fd, pair[0]);
+  tsb_sender_init(&sender, pair[0]);
+  tsb_lender_init(&lender, maps_fd, &sender);
   CHECK_INT(tsb_lender_lend(&lender, client.base, TSB_LEND_MIN_BYTES, &loan), -EPIPE);
+  tsb_sender_init(&sender, sockets[0]);
   close(pair[0]);
   fake_client_close(&client);
 }
@@ -413,7 +421,8 @@ static void test_loans(void) {
                 // Another request may be answered and its memory gone.
                 {0, {.region = 7, .offset = 1000, .bytes = 1}, false}};
   for (size_t i = 0; i < sizeof PLACES / sizeof PLACES[0]; i++) {
-    if (tsb_loans_hold(&loans, PLACES[i].request, &PLACES[i].place) != PLACES[i].held) CHECK_FAIL("place %zu", i);
+    if ((tsb_loans_find(&loans, PLACES[i].request, &PLACES[i].place) != NULL) != PLACES[i].held)
+      CHECK_FAIL("place %zu", i);
   }
   for (int i = 0; i < 20; i++) CHECK_INT(tsb_loans_add(&loans, &(struct tsb_loan){.region = 9}), 0);
   CHECK_INT(loans.count, 21);
@@ -425,6 +434,7 @@ int main(void) {
   maps_fd = tsb_mapping_open_maps();
   CHECK(maps_fd >= 0);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+  tsb_sender_init(&sender, sockets[0]);
   test_loans();
   test_copying();
   need_query();

@@ -58,9 +58,9 @@ static napi_value JS_connect(napi_env env, napi_callback_info info) {
     return addon__throw(env, "connect needs a descriptor and the fingerprint.");
   }
   if (addon->connected) return addon__throw(env, "Already connected.");
-  if (tsb_link_connect(&addon->link, fd, fingerprint, why, sizeof why) < 0) return addon__throw(env, why);
+  if (tsb_connection_connect(&addon->connection, fd, fingerprint, why, sizeof why) < 0) return addon__throw(env, why);
   addon->connected = true;
-  int status = tsb_link_watch_server(&addon->link);
+  int status = tsb_connection_watch_server(&addon->connection);
   return status < 0 ? addon__throw_errno(env, "Could not start the thread that watches the server", status) : NULL;
 }
 
@@ -69,12 +69,14 @@ static napi_value JS_start(napi_env env, napi_callback_info info) {
   napi_value name;
   if (!addon->connected || addon->started) return addon__throw(env, "start must follow connect, once.");
   napi_create_reference(env, arguments[0], 1, &addon->on_entries);
-  napi_create_reference(env, arguments[1], 1, &addon->on_control);
+  napi_create_reference(env, arguments[1], 1, &addon->on_frame);
   napi_create_reference(env, arguments[2], 1, &addon->on_idle);
   napi_create_string_utf8(env, "triton-typescript", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &addon->context);
   int status = tsb_loop_start(addon);
-  return status < 0 ? addon__throw(env, uv_strerror(status)) : NULL;
+  if (status < 0) return addon__throw(env, uv_strerror(status));
+  status = tsb_connection_accept(&addon->connection);
+  return status < 0 ? addon__throw_errno(env, "Could not answer the server", status) : NULL;
 }
 
 static napi_value JS_hold(napi_env env, napi_callback_info info) {
@@ -87,7 +89,7 @@ static napi_value JS_hold(napi_env env, napi_callback_info info) {
 
 // A region is announced before an entry that names it is written, so the frame of one that is new is in the socket.
 static int addon__learn_region(struct tsb_addon* addon, uint32_t id) {
-  if (tsb_region_find(&addon->link.regions, id) != NULL) return 0;
+  if (tsb_region_find(&addon->connection.regions, id) != NULL) return 0;
   int status = tsb_loop_read_channel(addon);
   // Others that came along are delivered from the loop, which would not know of them if a timer of the model led here.
   if (addon->first_message != NULL) tsb_loop_wake(addon);
@@ -102,7 +104,7 @@ static napi_value JS_region(napi_env env, napi_callback_info info) {
     return addon__throw(env, "region needs an id.");
   int status = addon__learn_region(addon, id);
   if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
-  struct tsb_region* region = tsb_region_find(&addon->link.regions, id);
+  struct tsb_region* region = tsb_region_find(&addon->connection.regions, id);
   if (region == NULL) return addon__throw(env, "The server named a region that it never announced.");
   if (napi_create_external_arraybuffer(env, region->base, region->bytes, NULL, NULL, &buffer) != napi_ok) {
     return addon__throw(env, "Could not make an ArrayBuffer for a region.");
@@ -118,7 +120,7 @@ static napi_value JS_view(napi_env env, napi_callback_info info) {
   if (!addon__block(env, arguments, &place)) return addon__throw(env, "view needs region, offset and bytes.");
   int status = addon__learn_region(addon, place.region);
   if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
-  uint8_t* base = tsb_region_resolve(&addon->link.regions, &place);
+  uint8_t* base = tsb_region_resolve(&addon->connection.regions, &place);
   if (base == NULL || place.region == 0) return addon__throw(env, "view is out of range.");
   if (napi_create_external_arraybuffer(env, base, place.bytes, NULL, NULL, &buffer) != napi_ok) {
     return addon__throw(env, "Could not make an ArrayBuffer for a tensor.");
@@ -141,7 +143,7 @@ static napi_value JS_forget(napi_env env, napi_callback_info info) {
       napi_get_value_bool(env, arguments[1], &is_held) != napi_ok) {
     return addon__throw(env, "forget needs an id and a boolean.");
   }
-  tsb_client_regions_forget(&addon->link, id, is_held);
+  tsb_client_regions_forget(&addon->connection, id, is_held);
   return NULL;
 }
 
@@ -158,7 +160,7 @@ static napi_value JS_isLost(napi_env env, napi_callback_info info) {
 static napi_value JS_unguard(napi_env env, napi_callback_info info) {
   struct tsb_addon* addon;
   if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void**)&addon) != napi_ok) return NULL;
-  if (addon->connected) tsb_client_regions_unguard(&addon->link);
+  if (addon->connected) tsb_client_regions_unguard(&addon->connection);
   return NULL;
 }
 
@@ -174,7 +176,7 @@ static napi_value JS_allocate(napi_env env, napi_callback_info info) {
   uint64_t bytes;
   struct tsb_block block;
   if (!addon__u64(env, arguments[0], &bytes)) return addon__throw(env, "allocate needs a number of bytes.");
-  int status = tsb_link_alloc(&addon->link, bytes, &block);
+  int status = tsb_connection_alloc(&addon->connection, bytes, &block);
   if (status < 0) return addon__throw_errno(env, "Failed to increase the shared memory pool size", status);
   addon->cell[0] = block.region;
   addon->cell[1] = (double)block.offset;
@@ -185,7 +187,7 @@ static napi_value JS_free(napi_env env, napi_callback_info info) {
   METHOD(3);
   struct tsb_place place;
   if (!addon__block(env, arguments, &place) ||
-      tsb_link_free(&addon->link, place.region, place.offset, place.bytes) < 0) {
+      tsb_connection_free(&addon->connection, place.region, place.offset, place.bytes) < 0) {
     return addon__throw(env, "free was given a block that was not allocated.");
   }
   return NULL;
@@ -198,26 +200,27 @@ static napi_value JS_send(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, arguments[1], &blocks) != napi_ok || blocks > TSB_OUTBOX_ENTRIES) {
     return addon__throw(env, "send needs the number of entries and of blocks in the outbox.");
   }
-  int status = tsb_link_write(&addon->link, addon->outbox, entries);
+  int status = tsb_connection_write(&addon->connection, addon->outbox, entries);
   for (uint32_t i = 0; i < blocks && status == 0; i++) {
     const double* block = addon->blocks + 3 * i;
-    status = tsb_link_free_later(&addon->link, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
+    status = tsb_connection_free_later(&addon->connection, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
   }
   return status < 0 ? addon__throw_errno(env, "Could not send answers to the server", status) : NULL;
 }
 
-static napi_value JS_sendControl(napi_env env, napi_callback_info info) {
-  METHOD(2);
-  uint32_t kind;
+static napi_value JS_reply(napi_env env, napi_callback_info info) {
+  METHOD(3);
+  uint32_t method, call;
   size_t bytes;
-  if (napi_get_value_uint32(env, arguments[0], &kind) != napi_ok ||
-      napi_get_value_string_utf8(env, arguments[1], NULL, 0, &bytes) != napi_ok) {
-    return addon__throw(env, "sendControl needs a kind and a text.");
+  if (napi_get_value_uint32(env, arguments[0], &method) != napi_ok ||
+      napi_get_value_uint32(env, arguments[1], &call) != napi_ok ||
+      napi_get_value_string_utf8(env, arguments[2], NULL, 0, &bytes) != napi_ok) {
+    return addon__throw(env, "reply needs a method, a call id and a text.");
   }
   char* payload = malloc(bytes + 1);
   if (payload == NULL) return addon__throw(env, "Out of memory.");
-  napi_get_value_string_utf8(env, arguments[1], payload, bytes + 1, &bytes);
-  int status = tsb_channel_send(addon->link.channel, kind, 0, payload, bytes, NULL, 0, -1);
+  napi_get_value_string_utf8(env, arguments[2], payload, bytes + 1, &bytes);
+  int status = tsb_connection_reply(&addon->connection, method, call, payload, bytes);
   free(payload);
   return status < 0 ? addon__throw_errno(env, "Could not send to the server", status) : NULL;
 }
@@ -232,11 +235,10 @@ NAPI_MODULE_INIT() {
   static const struct {
     const char* name;
     napi_callback method;
-  } METHODS[] = {{"connect", JS_connect},         {"start", JS_start},    {"hold", JS_hold},
-                 {"region", JS_region},           {"view", JS_view},      {"detach", JS_detach},
-                 {"allocate", JS_allocate},       {"free", JS_free},      {"send", JS_send},
-                 {"sendControl", JS_sendControl}, {"forget", JS_forget},  {"isLost", JS_isLost},
-                 {"restore", JS_restore},         {"unguard", JS_unguard}};
+  } METHODS[] = {{"connect", JS_connect}, {"start", JS_start},    {"hold", JS_hold},         {"region", JS_region},
+                 {"view", JS_view},       {"detach", JS_detach},  {"allocate", JS_allocate}, {"free", JS_free},
+                 {"send", JS_send},       {"reply", JS_reply},    {"forget", JS_forget},     {"isLost", JS_isLost},
+                 {"restore", JS_restore}, {"unguard", JS_unguard}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

@@ -95,24 +95,24 @@ static void client_regions__on_fault(int number, siginfo_t* info, void* context)
   if (!mended) client_regions__pass_on(number, info, context);
 }
 
-static int client_regions__handle(struct tsb_link* link) {
+static int client_regions__handle(struct tsb_connection* connection) {
   if (handles) return 0;
   struct sigaction action = {.sa_sigaction = client_regions__on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
-  control = link->control;
+  control = connection->control;
   page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
   if (sigaction(SIGSEGV, &action, &before_segv) != 0 || sigaction(SIGBUS, &action, &before_bus) != 0) return -errno;
   handles = true;
   return 0;
 }
 
-int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message) {
+int tsb_client_regions_adopt(struct tsb_connection* connection, struct tsb_message* message) {
   struct tsb_region region = {.id = message->frame.region, .fd = -1};
   struct client_region* slot = client_regions__find(0);
   uint32_t id = message->frame.region;
   if (message->frame.descriptor_count != 1 || (id & TSB_REGION_OF_CLIENT) == 0) return -EPROTO;
   if (slot == NULL) return -ENOSPC;
-  int status = client_regions__handle(link);
+  int status = client_regions__handle(connection);
   if (status < 0) return status;
   // As many bytes as the shim has seen, whatever the size is by now: what is missing is noticed when it is read.
   // Private, so that a write makes a page of this process's own.
@@ -120,7 +120,7 @@ int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message)
   int access = unguarded ? PROT_READ | PROT_WRITE : PROT_READ;  // lent before the shim knew
   region.base = mmap(NULL, region.bytes, access, MAP_PRIVATE | MAP_NORESERVE, message->descriptors[0], 0);
   if (region.base == MAP_FAILED) return -errno;
-  status = tsb_region_add(&link->regions, &region);
+  status = tsb_region_add(&connection->regions, &region);
   if (status < 0) {
     tsb_region_close(&region);
     return status;
@@ -141,9 +141,9 @@ static void client_regions__bury(uint8_t* base, uint64_t bytes) {
   next_zombie = (next_zombie + 1) % ZOMBIE_COUNT;
 }
 
-void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held) {
+void tsb_client_regions_forget(struct tsb_connection* connection, uint32_t id, bool is_held) {
   struct client_region* slot = id == 0 ? NULL : client_regions__find(id);
-  struct tsb_region* region = tsb_region_find(&link->regions, id);
+  struct tsb_region* region = tsb_region_find(&connection->regions, id);
   if (slot == NULL || region == NULL) return;
   bool zeroed = client_regions__zero(region->base, region->bytes);
   tsb_store_seq_u32(&slot->id, 0);
@@ -151,12 +151,12 @@ void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held)
     if (!is_held) client_regions__bury(region->base, region->bytes);
     region->base = NULL;  // tsb_region_remove must not unmap it
   }
-  tsb_region_remove(&link->regions, region);
+  tsb_region_remove(&connection->regions, region);
 }
 
-void tsb_client_regions_unguard(struct tsb_link* link) {
+void tsb_client_regions_unguard(struct tsb_connection* connection) {
   unguarded = true;
-  tsb_store_seq_u32(&link->control->inputs_written, 1);
+  tsb_store_seq_u32(&connection->control->inputs_written, 1);
   for (uint32_t i = 0; i < TSB_MAX_CLIENT_REGIONS; i++) {
     struct client_region* region = &regions[i];
     if (region->id == 0) continue;

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "link.h"
+#include "connection.h"
 
 // Twice what the shim lends at once: JavaScript is told of forgotten ones a little later.
 enum { TSB_MAX_CLIENT_REGIONS = 128 };
@@ -19,13 +19,13 @@ enum { TSB_MAX_CLIENT_REGIONS = 128 };
 // Indices of tsb_client_regions_flags. Each stays once it has happened; JavaScript looks at one word and goes on.
 enum { TSB_CLIENT_WRITTEN, TSB_CLIENT_LOST, TSB_CLIENT_FLAG_COUNT };
 
-// Takes a CLIENT_REGION frame. 0 or negative.
-int tsb_client_regions_adopt(struct tsb_link* link, struct tsb_message* message);
+// Takes a CLIENT_REGION notice. 0 or negative.
+int tsb_client_regions_adopt(struct tsb_connection* connection, struct tsb_message* message);
 // Lets go of a region. A thread that still looks at it, for a model that goes on after its answer, finds zeros; if
 // somebody holds on to it for good, for good. An unknown id is none of ours and is left alone.
-void tsb_client_regions_forget(struct tsb_link* link, uint32_t id, bool is_held);
+void tsb_client_regions_forget(struct tsb_connection* connection, uint32_t id, bool is_held);
 // Somebody else is about to handle the signals: regions become writable at once, and no input is lent from here on.
-void tsb_client_regions_unguard(struct tsb_link* link);
+void tsb_client_regions_unguard(struct tsb_connection* connection);
 // Drops what the model wrote into clients' regions.
 void tsb_client_regions_restore(void);
 // Whether the client cut the file of this region short.

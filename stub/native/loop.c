@@ -47,12 +47,15 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
     addon->first_message = queued->next;
     if (addon->first_message == NULL) addon->last_message = &addon->first_message;
     napi_handle_scope scope;
-    napi_value arguments[3];
+    napi_value arguments[5];
     if (napi_open_handle_scope(addon->env, &scope) == napi_ok) {
-      napi_create_uint32(addon->env, queued->message.frame.kind, &arguments[0]);
-      napi_create_string_utf8(addon->env, queued->message.payload, queued->message.frame.payload_bytes, &arguments[1]);
-      napi_create_uint32(addon->env, queued->message.frame.region, &arguments[2]);
-      loop__call(addon, addon->on_control, 3, arguments);
+      const struct tsb_frame* frame = &queued->message.frame;
+      napi_create_uint32(addon->env, frame->method, &arguments[0]);
+      napi_create_uint32(addon->env, frame->call, &arguments[1]);
+      napi_get_boolean(addon->env, (frame->flags & TSB_FRAME_REPLY) != 0, &arguments[2]);
+      napi_create_uint32(addon->env, frame->region, &arguments[3]);
+      napi_create_string_utf8(addon->env, queued->message.payload, frame->payload_bytes, &arguments[4]);
+      loop__call(addon, addon->on_frame, 5, arguments);
       napi_close_handle_scope(addon->env, scope);
     }
     tsb_message_free(&queued->message);
@@ -74,14 +77,14 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   uint32_t count = 0;
   int status = 0;
   while (count < TSB_INBOX_ENTRIES) {
-    status = tsb_ring_take(&addon->link.to_stub, &addon->inbox[count]);
+    status = tsb_ring_take(&addon->connection.to_stub, &addon->inbox[count]);
     if (status <= 0) break;
     count++;
   }
   if (status < 0)
     napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "The server broke the protocol.", NAPI_AUTO_LENGTH);
   // The entries are copied; what they point at stays until their requests are answered.
-  if (count > 0) tsb_ring_release(&addon->link.to_stub);
+  if (count > 0) tsb_ring_release(&addon->connection.to_stub);
   return count;
 }
 
@@ -102,7 +105,7 @@ static void loop__execute(struct tsb_addon* addon, uint32_t count) {
 // has nothing better to do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and
 // so stop doing it.
 static bool loop__wait_awake(struct tsb_addon* addon) {
-  struct tsb_ring* ring = &addon->link.to_stub;
+  struct tsb_ring* ring = &addon->connection.to_stub;
   const struct tsb_pace* pace = &addon->pace;
   bool calm = pace->calm && pace->idle_since_ns != 0 && pace->gap_ns < AWAKE_NS;
   return (calm && tsb_ring_spin_calmly(ring, 2 * pace->gap_ns)) || tsb_ring_spin(ring);
@@ -110,16 +113,16 @@ static bool loop__wait_awake(struct tsb_addon* addon) {
 
 void tsb_loop_wake(struct tsb_addon* addon) {
   uint64_t one = 1;
-  ssize_t written = write(addon->link.wake_stub_fd, &one, sizeof one);
+  ssize_t written = write(addon->connection.wake_stub_fd, &one, sizeof one);
   (void)written;  // only fails when the counter is full, and then the loop comes back all the same
 }
 
 static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   struct tsb_addon* addon = handle->data;
-  struct tsb_ring* ring = &addon->link.to_stub;
+  struct tsb_ring* ring = &addon->connection.to_stub;
   (void)events;
   if (status < 0) return;
-  tsb_ring_clear_wake(addon->link.wake_stub_fd);
+  tsb_ring_clear_wake(addon->connection.wake_stub_fd);
   tsb_ring_awake(ring);
   uint64_t end = tsb_now_ns() + CALLBACK_NS;
   for (;;) {
@@ -135,28 +138,37 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   tsb_loop_wake(addon);
 }
 
+// Keeps a frame until JavaScript may be called; takes the message.
+static int loop__queue(struct tsb_addon* addon, struct tsb_message* message) {
+  struct tsb_loop_message* queued = calloc(1, sizeof *queued);
+  if (queued == NULL) return -ENOMEM;
+  queued->message = *message;
+  *message = (struct tsb_message){.descriptors = {-1, -1, -1, -1}};
+  *addon->last_message = queued;
+  addon->last_message = &queued->next;
+  return 0;
+}
+
+// What is about memory is done at once, as an entry that names it may be next; the rest is for JavaScript (control.ts).
+static int loop__dispatch(struct tsb_addon* addon, struct tsb_message* message) {
+  if ((message->frame.flags & TSB_FRAME_REPLY) != 0) return loop__queue(addon, message);
+  switch (message->frame.method) {
+    case TSB_METHOD_REGION: return tsb_connection_adopt(&addon->connection, message);
+    case TSB_METHOD_CLIENT_REGION: return tsb_client_regions_adopt(&addon->connection, message);
+    default: return loop__queue(addon, message);
+  }
+}
+
 int tsb_loop_read_channel(struct tsb_addon* addon) {
   for (;;) {
     struct tsb_message message;
-    int status = tsb_channel_receive(addon->link.channel, &message, 0);
+    int status = tsb_channel_receive(addon->connection.channel, &message, 0);
     if (status == -ETIMEDOUT) return 0;
-    if (status == 0) tsb_link_end_with_server();
+    if (status == 0) tsb_connection_end_with_server();
     if (status < 0) return status;
-    if (message.frame.kind == TSB_CONTROL_REGION || message.frame.kind == TSB_CONTROL_CLIENT_REGION) {
-      status = message.frame.kind == TSB_CONTROL_REGION ? tsb_link_adopt(&addon->link, &message)
-                                                        : tsb_client_regions_adopt(&addon->link, &message);
-      tsb_message_free(&message);
-      if (status < 0) return status;
-      continue;
-    }
-    struct tsb_loop_message* queued = calloc(1, sizeof *queued);
-    if (queued == NULL) {
-      tsb_message_free(&message);
-      return -ENOMEM;
-    }
-    queued->message = message;
-    *addon->last_message = queued;
-    addon->last_message = &queued->next;
+    status = loop__dispatch(addon, &message);
+    tsb_message_free(&message);
+    if (status < 0) return status;
   }
 }
 
@@ -166,7 +178,7 @@ static void loop__on_channel(uv_poll_t* handle, int status, int events) {
   if (status == 0) status = tsb_loop_read_channel(addon);
   if (status < 0) {
     fprintf(stderr, "The control channel to the server is broken (%s); this process ends.\n", strerror(-status));
-    tsb_link_end_with_server();
+    tsb_connection_end_with_server();
   }
   loop__deliver_messages(addon);
 }
@@ -174,8 +186,8 @@ static void loop__on_channel(uv_poll_t* handle, int status, int events) {
 int tsb_loop_start(struct tsb_addon* addon) {
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(addon->env, &loop) != napi_ok) return UV_EINVAL;
-  int status = uv_poll_init(loop, &addon->wake_poll, addon->link.wake_stub_fd);
-  if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->link.channel);
+  int status = uv_poll_init(loop, &addon->wake_poll, addon->connection.wake_stub_fd);
+  if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->connection.channel);
   if (status == 0) status = tsb_idle_trim_init(&addon->idle_trim, loop, loop__on_idle, addon);
   if (status < 0) return status;
   addon->wake_poll.data = addon->channel_poll.data = addon;
@@ -185,7 +197,7 @@ int tsb_loop_start(struct tsb_addon* addon) {
   addon->started = true;
   tsb_idle_trim_note_work(&addon->idle_trim);  // loading a model leaves garbage, too
   // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
-  if (!tsb_ring_prepare_sleep(&addon->link.to_stub, 0)) {
+  if (!tsb_ring_prepare_sleep(&addon->connection.to_stub, 0)) {
     tsb_loop_wake(addon);
   }
   return 0;

@@ -7,7 +7,7 @@
 #include <uv.h>
 
 #include "idle_trim.h"
-#include "link.h"
+#include "connection.h"
 
 enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
 
@@ -26,7 +26,7 @@ struct tsb_loop_message {
 
 struct tsb_addon {
   napi_env env;
-  struct tsb_link link;
+  struct tsb_connection connection;
   bool connected;
   bool started;
   uv_poll_t wake_poll;
@@ -35,7 +35,7 @@ struct tsb_addon {
   struct tsb_pace pace;
   uint32_t busy;        // written by JavaScript: 1 while the model executes a batch
   napi_ref on_entries;  // (count) => void: entries stand in `inbox`
-  napi_ref on_control;  // (kind, payload, region) => void
+  napi_ref on_frame;    // (method, call, isReply, region, payload) => void
   napi_ref on_idle;     // () => void: no batch has come for a while
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];

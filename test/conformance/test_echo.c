@@ -8,7 +8,7 @@
 #include "check.h"
 #include "fake_client.h"
 #include "fake_host.h"
-#include "status.h"
+#include "dtype.h"
 #include "text.h"
 
 enum { INPUTS = 32, TYPES = 14, MAX_REQUESTS = 1300, WAIT_MS = 60000, MIB = 1 << 20, CLIENT_BYTES = 8 * MIB };

@@ -19,11 +19,11 @@
 #include "barrier.h"
 #include "client_regions.h"
 #include "layout.h"
-#include "link.h"
+#include "connection.h"
 
 enum { CHANNEL = 3, LIFETIME_SECONDS = 120 };
 
-static struct tsb_link link_;
+static struct tsb_connection connection_;
 static char evil[64];
 static bool jitters;
 static struct tsb_entry last_answer;
@@ -56,15 +56,17 @@ static void hang(void) {
 
 static void* change_words(void* argument) {
   for (uint32_t i = 0; i < UINT32_MAX; i++) {
-    tsb_store_seq_u32(&link_.control->inputs_written, i / 4 % 2);
-    tsb_store_seq_u32(&link_.control->regions_lost, i * 7);
+    tsb_store_seq_u32(&connection_.control->inputs_written, i / 4 % 2);
+    tsb_store_seq_u32(&connection_.control->regions_lost, i * 7);
     usleep(50);
   }
   return argument;
 }
 
-static void send_frame(uint32_t kind, const char* payload) {
-  if (tsb_channel_send(CHANNEL, kind, 0, payload, strlen(payload), NULL, 0, 5000) < 0) _exit(91);
+static void send_frame(uint32_t method, uint32_t flags, uint32_t call, const char* payload) {
+  struct tsb_outgoing frame = {
+      .method = method, .flags = flags, .call = call, .payload = payload, .payload_bytes = strlen(payload)};
+  if (tsb_channel_send(CHANNEL, &frame, 5000) < 0) _exit(91);
 }
 
 static void send_bytes(const void* bytes, size_t count) {
@@ -85,7 +87,9 @@ static int make_file(off_t bytes, int seals) {
 }
 
 static void announce(uint32_t id, int fd) {
-  if (tsb_channel_send(CHANNEL, TSB_CONTROL_REGION, id, NULL, 0, &fd, fd < 0 ? 0 : 1, 5000) < 0) _exit(95);
+  struct tsb_outgoing notice = {
+      .method = TSB_METHOD_REGION, .region = id, .descriptors = &fd, .descriptor_count = fd < 0 ? 0 : 1};
+  if (tsb_channel_send(CHANNEL, &notice, 5000) < 0) _exit(95);
 }
 
 // --- Answers -------------------------------------------------------------------------------------------------------
@@ -95,7 +99,7 @@ static const struct tsb_tensor* first_input(const struct tsb_request* request) {
 
 static struct tsb_block allocate(uint64_t bytes) {
   struct tsb_block block;
-  if (tsb_link_alloc(&link_, bytes, &block) < 0) _exit(96);
+  if (tsb_connection_alloc(&connection_, bytes, &block) < 0) _exit(96);
   return block;
 }
 
@@ -111,7 +115,7 @@ static struct tsb_place error_record(const char* message) {
 }
 
 static uint8_t* data_of(const struct tsb_tensor* input) {
-  uint8_t* data = tsb_region_resolve(&link_.regions, &input->place);
+  uint8_t* data = tsb_region_resolve(&connection_.regions, &input->place);
   if (data == NULL) _exit(108);
   return data;
 }
@@ -169,19 +173,19 @@ static void answer(const struct tsb_entry* batch, uint32_t index, const struct t
   if (is("region_unknown")) entry.place.region = TSB_REGION_OF_STUB | 4711;
   if (is("region_zero")) entry.place = (struct tsb_place){.region = 0, .offset = 0, .bytes = 256};
   last_answer = entry;
-  if (is("sent_long_ago") || is("sent_in_the_future")) {  // past tsb_link_write, which stamps the time
+  if (is("sent_long_ago") || is("sent_in_the_future")) {  // past tsb_connection_write, which stamps the time
     entry.sent_ns = is("sent_long_ago") ? 0 : UINT64_MAX;
-    if (tsb_ring_write(&link_.to_shim, &entry) < 0) _exit(97);
-    tsb_ring_publish(&link_.to_shim);
-  } else if (tsb_link_write(&link_, &entry, 1) < 0) {
+    if (tsb_ring_write(&connection_.to_shim, &entry) < 0) _exit(97);
+    tsb_ring_publish(&connection_.to_shim);
+  } else if (tsb_connection_write(&connection_, &entry, 1) < 0) {
     _exit(97);
   }
-  if (is("answer_twice") && tsb_link_write(&link_, &entry, 1) < 0) _exit(97);
+  if (is("answer_twice") && tsb_connection_write(&connection_, &entry, 1) < 0) _exit(97);
   if (is("answer_early")) {
     entry.owner.generation++;
-    tsb_link_write(&link_, &entry, 1);
+    tsb_connection_write(&connection_, &entry, 1);
   }
-  tsb_link_free_later(&link_, place->region, place->offset, place->bytes);
+  tsb_connection_free_later(&connection_, place->region, place->offset, place->bytes);
 }
 
 // A new region for each answer, used as soon as it is announced.
@@ -189,7 +193,7 @@ static struct tsb_place record_in_new_region(const struct tsb_place* place) {
   static uint32_t next = 100;
   struct tsb_region region;
   if (tsb_region_create(&region, TSB_REGION_OF_STUB | next++, 4096) < 0) _exit(98);
-  memcpy(region.base, tsb_region_resolve(&link_.regions, place), place->bytes);
+  memcpy(region.base, tsb_region_resolve(&connection_.regions, place), place->bytes);
   announce(region.id, region.fd);
   struct tsb_place moved = {.region = region.id, .offset = 0, .bytes = place->bytes};
   tsb_region_close(&region);
@@ -210,7 +214,7 @@ static void keep_changing(const struct tsb_place* place) {
   pthread_t thread;
   if (started) return;
   started = true;
-  uint8_t* bytes = tsb_region_resolve(&link_.regions, place);
+  uint8_t* bytes = tsb_region_resolve(&connection_.regions, place);
   if (pthread_create(&thread, NULL, change_for_ever, bytes) != 0) _exit(99);
 }
 
@@ -239,11 +243,14 @@ static void evil_regions(void) {
 }
 
 static void evil_channel(void) {
-  struct tsb_frame frame = {.kind = TSB_CONTROL_REGION, .payload_bytes = UINT32_MAX};
+  struct tsb_frame frame = {.method = TSB_METHOD_REGION, .payload_bytes = UINT32_MAX};
   if (is("garbage_on_channel")) send_garbage();
   if (is("huge_frame")) send_bytes(&frame, sizeof frame);
   if (is("torn_frame")) send_bytes(&frame, 7);
-  if (is("answer_nobody_asked_for")) send_frame(TSB_CONTROL_LOADED, "{}");
+  if (is("answer_nobody_asked_for")) send_frame(TSB_METHOD_LOAD, TSB_FRAME_REPLY, 4711, "{}");
+  if (is("call_of_an_unknown_method")) send_frame(4711, 0, 1, "{}");
+  if (is("call_of_a_method_of_the_stub")) send_frame(TSB_METHOD_FINALIZE, 0, 1, "{}");
+  if (is("method_zero")) send_frame(0, 0, 0, "");
   if (is("shut_down_channel")) shutdown(CHANNEL, SHUT_WR);
   if (is("close_channel")) {
     close(CHANNEL);
@@ -252,22 +259,22 @@ static void evil_channel(void) {
 }
 
 static void evil_rings(void) {
-  struct tsb_ring_shared* to_shim = &link_.control->to_shim;
+  struct tsb_ring_shared* to_shim = &connection_.control->to_shim;
   if (is("tail_jump")) tsb_store_seq_u64(&to_shim->tail, to_shim->tail + TSB_RING_CAPACITY + 5000);
   if (is("tail_back")) tsb_store_seq_u64(&to_shim->tail, to_shim->tail - 3);
-  if (is("head_jump")) tsb_store_seq_u64(&link_.control->to_stub.head, UINT64_C(1) << 40);
+  if (is("head_jump")) tsb_store_seq_u64(&connection_.control->to_stub.head, UINT64_C(1) << 40);
   if (is("full_ring_of_nonsense")) {
-    memset(link_.control->to_shim_entries, 0x5a, sizeof link_.control->to_shim_entries);
+    memset(connection_.control->to_shim_entries, 0x5a, sizeof connection_.control->to_shim_entries);
     tsb_store_seq_u64(&to_shim->tail, to_shim->head + TSB_RING_CAPACITY);
   }
   if (is("all_of_memory_is_nonsense")) {
-    for (uint32_t i = 0; i < link_.regions.count; i++) {
-      memset(link_.regions.regions[i].base, 0x5a, link_.regions.regions[i].bytes);
+    for (uint32_t i = 0; i < connection_.regions.count; i++) {
+      memset(connection_.regions.regions[i].base, 0x5a, connection_.regions.regions[i].bytes);
     }
   }
   uint64_t one = 1;
   for (int i = 0; i < 2; i++) {  // whatever the words say about sleep, the shim shall look
-    if (write(link_.wake_shim_fds[i], &one, sizeof one) < 0) _exit(101);
+    if (write(connection_.wake_shim_fds[i], &one, sizeof one) < 0) _exit(101);
   }
   // The next honest answer would put the word right.
   if (strncmp(evil, "tail", 4) == 0 || is("full_ring_of_nonsense")) hang();
@@ -312,7 +319,7 @@ static void jitter(void) {
 }
 
 static const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count) {
-  const uint8_t* base = tsb_region_resolve(&link_.regions, &entry->place);
+  const uint8_t* base = tsb_region_resolve(&connection_.regions, &entry->place);
   if (base == NULL) _exit(103);
   *count = ((const struct tsb_batch*)base)->request_count;
   return (const struct tsb_request*)(base + sizeof(struct tsb_batch));
@@ -333,7 +340,7 @@ static void answer_request(const struct tsb_entry* entry, const struct tsb_reque
           ? (struct tsb_place){.region = input->place.region, .offset = input->place.offset, .bytes = 128}
           : place;
   answer(entry, index, &sent);
-  if (data.bytes > 0) tsb_link_free_later(&link_, data.region, data.offset, data.bytes);
+  if (data.bytes > 0) tsb_connection_free_later(&connection_, data.region, data.offset, data.bytes);
 }
 
 static void answer_batch(const struct tsb_entry* entry) {
@@ -378,32 +385,34 @@ static void execute(const struct tsb_entry* entry) {
 }
 
 // --- Steps ---------------------------------------------------------------------------------------------------------
-static void step(uint32_t kind) {
+static void step(const struct tsb_frame* frame) {
   static const struct {
-    uint32_t kind, answer;
+    uint32_t method;
     const char *name, *honest;
-  } STEPS[] = {{TSB_CONTROL_LOAD, TSB_CONTROL_LOADED, "load", "{\"config\":null}"},
-               {TSB_CONTROL_INITIALIZE, TSB_CONTROL_INITIALIZED, "initialize", "{}"},
-               {TSB_CONTROL_FINALIZE, TSB_CONTROL_FINALIZED, "finalize", "{}"}};
+  } STEPS[] = {{TSB_METHOD_LOAD, "load", "{\"config\":null}"},
+               {TSB_METHOD_INITIALIZE, "initialize", "{}"},
+               {TSB_METHOD_FINALIZE, "finalize", "{}"}};
   for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
-    if (STEPS[i].kind != kind) continue;
+    if (STEPS[i].method != frame->method) continue;
     const char* separator = strstr(evil, "_in_");
+    const char* reply = STEPS[i].honest;
     if (separator != NULL && strcmp(separator + 4, STEPS[i].name) == 0) {
       if (strncmp(evil, "exit", 4) == 0) _exit(7);
       if (strncmp(evil, "kill", 4) == 0) raise(SIGKILL);
       if (strncmp(evil, "hang", 4) == 0) hang();
       if (strncmp(evil, "stop", 4) == 0) raise(SIGSTOP);
       if (strncmp(evil, "garbage", 7) == 0) send_garbage();
-      if (strncmp(evil, "nonsense", 8) == 0) send_frame(STEPS[i].answer, "{\"config\":");
-      if (strncmp(evil, "other", 5) == 0) send_frame(TSB_CONTROL_HELLO_ACK, "{}");
+      if (strncmp(evil, "nonsense", 8) == 0) reply = "{\"config\":";
+      if (strncmp(evil, "other", 5) == 0) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, frame->call, "{}");
+      if (strncmp(evil, "stale", 5) == 0) send_frame(frame->method, TSB_FRAME_REPLY, frame->call - 1, "{}");
+      if (strncmp(evil, "twice", 5) == 0) send_frame(frame->method, TSB_FRAME_REPLY, frame->call, reply);
       if (strncmp(evil, "error", 5) == 0) {
-        send_frame(STEPS[i].answer, "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"the stub's own words\"}}");
-        continue;
+        reply = "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"the stub's own words\"}}";
       }
     }
-    send_frame(STEPS[i].answer, STEPS[i].honest);
+    send_frame(frame->method, TSB_FRAME_REPLY, frame->call, reply);
   }
-  if (kind == TSB_CONTROL_FINALIZE) _exit(0);
+  if (frame->method == TSB_METHOD_FINALIZE) _exit(0);
 }
 
 static void read_channel(void) {
@@ -411,14 +420,14 @@ static void read_channel(void) {
   int status = tsb_channel_receive(CHANNEL, &message, 0);
   if (status == 0) _exit(0);
   if (status < 0) _exit(104);
-  if (message.frame.kind == TSB_CONTROL_REGION) {
-    if (tsb_link_adopt(&link_, &message) < 0) _exit(105);
-  } else if (message.frame.kind == TSB_CONTROL_CLIENT_REGION) {
-    if (tsb_client_regions_adopt(&link_, &message) < 0) _exit(109);
-  } else if (message.frame.kind == TSB_CONTROL_FORGET_REGION) {
-    tsb_client_regions_forget(&link_, message.frame.region, false);
+  if (message.frame.method == TSB_METHOD_REGION) {
+    if (tsb_connection_adopt(&connection_, &message) < 0) _exit(105);
+  } else if (message.frame.method == TSB_METHOD_CLIENT_REGION) {
+    if (tsb_client_regions_adopt(&connection_, &message) < 0) _exit(109);
+  } else if (message.frame.method == TSB_METHOD_FORGET_REGION) {
+    tsb_client_regions_forget(&connection_, message.frame.region, false);
   } else {
-    step(message.frame.kind);
+    step(&message.frame);
   }
   tsb_message_free(&message);
 }
@@ -430,16 +439,16 @@ static bool channel_has_something(void) {
 
 static void serve(void) {
   for (;;) {
-    struct pollfd items[] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = link_.wake_stub_fd, .events = POLLIN}};
+    struct pollfd items[] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = connection_.wake_stub_fd, .events = POLLIN}};
     struct tsb_entry entry;
     uint64_t count;
-    if (tsb_ring_prepare_sleep(&link_.to_stub, 0)) poll(items, 2, 1000);
-    tsb_ring_awake(&link_.to_stub);
-    if (read(link_.wake_stub_fd, &count, sizeof count) < 0) count = 0;
+    if (tsb_ring_prepare_sleep(&connection_.to_stub, 0)) poll(items, 2, 1000);
+    tsb_ring_awake(&connection_.to_stub);
+    if (read(connection_.wake_stub_fd, &count, sizeof count) < 0) count = 0;
     while (channel_has_something()) read_channel();
-    while (tsb_ring_take(&link_.to_stub, &entry) > 0) {
+    while (tsb_ring_take(&connection_.to_stub, &entry) > 0) {
       while (channel_has_something()) read_channel();  // what announces the entry's regions was sent before it
-      if (!is("head_jump")) tsb_ring_release(&link_.to_stub);
+      if (!is("head_jump")) tsb_ring_release(&connection_.to_stub);
       execute(&entry);
     }
   }
@@ -468,7 +477,7 @@ static void say_hello(void) {
   if (is("other_version")) spoil_version(TSB_PROTOCOL_VERSION + 1);
   if (is("version_not_published")) spoil_version(0);
   uint64_t fingerprint = tsb_layout_fingerprint() + (is("wrong_fingerprint") ? 1 : 0);
-  if (tsb_link_connect(&link_, CHANNEL, fingerprint, why, sizeof why) < 0) {
+  if (tsb_connection_connect(&connection_, CHANNEL, fingerprint, why, sizeof why) < 0) {
     fprintf(stderr, "%s\n", why);
     _exit(1);
   }
@@ -478,15 +487,21 @@ static void say_hello(void) {
   pthread_t thread;
   if (is("words_that_change") && pthread_create(&thread, NULL, change_words, NULL) != 0) _exit(99);
   if (is("garbage_after_hello")) send_garbage();
-  if (is("refuse_without_reason")) send_frame(TSB_CONTROL_REFUSED, "");
-  if (is("other_answer_to_hello")) send_frame(TSB_CONTROL_INITIALIZED, "{}");
-  if (is("hello_that_is_not_json")) send_frame(TSB_CONTROL_HELLO_ACK, "\x01\x02");
+  uint32_t call = connection_.hello_call;
+  if (is("refuse_without_reason")) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, call, "{\"error\":{}}");
+  if (is("other_answer_to_hello")) send_frame(TSB_METHOD_INITIALIZE, TSB_FRAME_REPLY, call, "{}");
+  if (is("hello_that_is_not_json")) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, call, "\x01\x02");
   if (is("descriptors_nobody_asked_for")) {
     int descriptors[] = {0, 1, 2, CHANNEL};
-    tsb_channel_send(CHANNEL, TSB_CONTROL_HELLO_ACK, 0, "{}", 2, descriptors, 4, 5000);
+    struct tsb_outgoing reply = {.method = TSB_METHOD_HELLO,
+                                 .flags = TSB_FRAME_REPLY,
+                                 .call = call,
+                                 .descriptors = descriptors,
+                                 .descriptor_count = 4};
+    tsb_channel_send(CHANNEL, &reply, 5000);
     return;
   }
-  send_frame(TSB_CONTROL_HELLO_ACK, "{\"node\":\"fake\"}");
+  if (tsb_connection_accept(&connection_) < 0) _exit(91);
 }
 
 int main(void) {

@@ -223,6 +223,7 @@ static void group_steps(void) {
       {"garbage_in_load", "broke the protocol on its control channel", FAST},
       {"nonsense_in_load", "answer is not JSON", FAST},
       {"other_in_load", "broke the protocol on its control channel", FAST},
+      {"stale_in_load", "broke the protocol on its control channel", FAST},
       {"error_in_load", "the stub's own words", FAST},
       {"exit_in_initialize", "while it was in the model's initialize. It exited with code 7.", FAST},
       {"kill_in_initialize", "while it was in the model's initialize. It was killed by signal 9", FAST},
@@ -335,12 +336,18 @@ static void group_rings(void) {
 
 static void group_channel(void) {
   static const struct fault FAULTS[] = {
-      {"garbage_on_channel", "is not healthy.", PATIENT},      {"huge_frame", "is not healthy.", PATIENT},
-      {"answer_nobody_asked_for", "is not healthy.", PATIENT}, {"shut_down_channel", "is not healthy.", PATIENT},
-      {"close_channel", "is not healthy.", PATIENT},           {"torn_frame", "is not healthy.", PATIENT},
-      {"descriptors_nobody_asked_for", NULL, PATIENT},         {"other_in_initialize", "", PATIENT},
+      {"garbage_on_channel", "is not healthy.", PATIENT},
+      {"huge_frame", "is not healthy.", PATIENT},
+      {"answer_nobody_asked_for", "is not healthy.", PATIENT},
+      {"shut_down_channel", "is not healthy.", PATIENT},
+      {"close_channel", "is not healthy.", PATIENT},
+      {"torn_frame", "is not healthy.", PATIENT},
+      {"descriptors_nobody_asked_for", NULL, PATIENT},
+      {"call_of_an_unknown_method", "is not healthy.", PATIENT},
+      {"call_of_a_method_of_the_stub", "is not healthy.", PATIENT},
+      {"method_zero", "is not healthy.", PATIENT},
   };
-  run_batch_group(FAULTS, 7);
+  run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
   test_fault_of_start(&(struct fault){"other_in_initialize", "broke the protocol on its control channel", FAST});
 }
 

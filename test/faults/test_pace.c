@@ -47,7 +47,7 @@ static void end(void) {
 
 // What the entry of the last batch said; nobody writes into the ring but this thread.
 static bool last_was_calm(void) {
-  const struct tsb_ring* ring = &instance()->stub->to_stub;
+  const struct tsb_ring* ring = &instance()->stub->to_stub.ring;
   const struct tsb_entry* entry = &ring->entries[(ring->position - 1) & ring->mask];
   CHECK_INT(entry->kind, TSB_ENTRY_EXECUTE);
   return (entry->flags & TSB_EXECUTE_SPARSE) != 0;

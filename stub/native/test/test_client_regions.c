@@ -18,7 +18,7 @@
 enum { PAGE = 4096, PAGES = 4, BYTES = PAGES * PAGE, HANDLED = 42 };
 
 static struct tsb_control control;
-static struct tsb_link ends = {.control = &control};
+static struct tsb_connection ends = {.control = &control};
 static uint32_t next_id = TSB_REGION_OF_CLIENT;
 static uint32_t* flags;
 
@@ -44,7 +44,7 @@ static bool is_all(const uint8_t* bytes, uint64_t count, uint8_t value) {
 
 static int adopt(uint32_t id, int fd, const char* bytes, uint32_t descriptors) {
   struct tsb_message message = {
-      .frame = {.kind = TSB_CONTROL_CLIENT_REGION, .region = id, .descriptor_count = descriptors},
+      .frame = {.method = TSB_METHOD_CLIENT_REGION, .region = id, .descriptor_count = descriptors},
       .payload = strdup(bytes),
       .descriptors = {dup(fd), -1, -1, -1}};
   int status = tsb_client_regions_adopt(&ends, &message);

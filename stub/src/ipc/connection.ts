@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
 import { type Batch, type NameTables, readBatch } from "./batch_reader.ts";
+import { Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox } from "./entries.ts";
 import { loadNative, type Native } from "./native.ts";
 import { type Answer, ResponseWriter } from "./response_writer.ts";
@@ -8,20 +9,6 @@ import { SharedMemory } from "./shared_memory.ts";
 
 /** Begins a line of output that names its own level, which comes next. */
 export const LOG_MARK = String.fromCharCode(L.LOG_MARK);
-
-/** The steps that the server asks for; the answer to each is sent by the same name. */
-export type Step = "load" | "initialize" | "finalize";
-
-const STEP_OF_KIND = new Map<number, Step>([
-  [L.CONTROL_LOAD, "load"],
-  [L.CONTROL_INITIALIZE, "initialize"],
-  [L.CONTROL_FINALIZE, "finalize"],
-]);
-const ANSWER_OF_STEP: Readonly<Record<Step, number>> = {
-  load: L.CONTROL_LOADED,
-  initialize: L.CONTROL_INITIALIZED,
-  finalize: L.CONTROL_FINALIZED,
-};
 
 export interface ConnectionHandlers {
   onBatch(batch: Batch): void;
@@ -35,6 +22,7 @@ export interface ConnectionHandlers {
 /** The connection to the server: batches come in, answers go out, steps of the model's life in between. */
 export class Connection {
   readonly #native: Native;
+  readonly #control: Control;
   readonly #memory: SharedMemory;
   readonly #writer: ResponseWriter;
   readonly #handlers: ConnectionHandlers;
@@ -51,12 +39,15 @@ export class Connection {
     const inbox = new Inbox(this.#native, { execute: (entry) => this.#onExecute(entry) });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
+    this.#control = new Control(this.#native, {
+      onStep: (step, payload) => handlers.onStep(step, payload),
+      onForgetRegion: (region) => this.#memory.forget(region),
+    });
     this.#native.start(
       (count) => inbox.deliver(count),
-      (kind, payload, region) => this.#onControl(kind, payload, region),
+      (method, call, isReply, region, payload) => this.#control.onFrame({ method, call, isReply, region, payload }),
       () => handlers.onIdle(),
     );
-    this.#native.sendControl(L.CONTROL_HELLO_ACK, JSON.stringify({ node: process.version }));
   }
 
   /** Sets how batches are read from now on. */
@@ -71,7 +62,7 @@ export class Connection {
   }
 
   answerStep(step: Step, payload: object): void {
-    this.#native.sendControl(ANSWER_OF_STEP[step], JSON.stringify(payload));
+    this.#control.reply(step, payload);
   }
 
   /** Answers a batch; `onError` makes the answer for one that does not fit into memory. */
@@ -94,16 +85,6 @@ export class Connection {
   settle(): boolean {
     this.#busy[0] = 0;
     return this.#memory.restoreInputs();
-  }
-
-  #onControl(kind: number, payload: string, region: number): void {
-    if (kind === L.CONTROL_FORGET_REGION) {
-      this.#memory.forget(region);
-      return;
-    }
-    const step = STEP_OF_KIND.get(kind);
-    if (step === undefined) throw new Error(`The server sent a control message of unknown kind ${kind}.`);
-    this.#handlers.onStep(step, payload === "" ? undefined : JSON.parse(payload));
   }
 
   #onExecute(entry: Entry): void {

@@ -24,10 +24,13 @@ export interface Native {
   readonly clientFlags: ArrayBuffer;
   /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
   connect(descriptor: number, fingerprint: bigint): void;
-  /** Begins to deliver entries (a count of them, in `inbox`) and control messages; says when none has come for a while. */
+  /**
+   * Accepts the server's handshake, and begins to deliver entries (a count of them, in `inbox`) and frames of the control
+   * channel; says when no entry has come for a while. What a frame of the handshake or of regions asks is done already.
+   */
   start(
     onEntries: (count: number) => void,
-    onControl: (kind: number, payload: string, region: number) => void,
+    onFrame: (method: number, call: number, isReply: boolean, region: number, payload: string) => void,
     onIdle: () => void,
   ): void;
   /** Whether the connection keeps the event loop alive, which it does at first. */
@@ -53,7 +56,8 @@ export interface Native {
   restore(): void;
   /** Somebody else is about to handle SIGSEGV or SIGBUS, which are ours: regions of clients become writable, and no more come. */
   unguard(): void;
-  sendControl(kind: number, payload: string): void;
+  /** Replies to a call of the control channel with JSON text. */
+  reply(method: number, call: number, payload: string): void;
 }
 
 /** Loads the addon, which lies in build/lib of the package. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x204ff68616ff4be0n;
+export const FINGERPRINT = 0x33db68a8d7e9fc4bn;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 2;
@@ -22,18 +22,6 @@ export const REGION_OF_STUB = 2147483648;
 export const REGION_OF_CLIENT = 1073741824;
 export const STUB_CHANNEL = 3;
 export const LOG_MARK = 30;
-export const CONTROL_HELLO = 1;
-export const CONTROL_HELLO_ACK = 2;
-export const CONTROL_REGION = 3;
-export const CONTROL_LOAD = 4;
-export const CONTROL_LOADED = 5;
-export const CONTROL_INITIALIZE = 6;
-export const CONTROL_INITIALIZED = 7;
-export const CONTROL_FINALIZE = 8;
-export const CONTROL_FINALIZED = 9;
-export const CONTROL_REFUSED = 10;
-export const CONTROL_CLIENT_REGION = 11;
-export const CONTROL_FORGET_REGION = 12;
 export const ENTRY_EXECUTE = 1;
 export const ENTRY_RESPONSE = 2;
 export const EXECUTE_SPARSE = 1;
@@ -116,11 +104,13 @@ export const RESPONSE_MESSAGE_BYTES = 12;
 export const RESPONSE_PARAMETERS_OFFSET = 16;
 export const RESPONSE_PARAMETER_COUNT = 20;
 export const RESPONSE_OUTPUT_COUNT = 24;
-export const FRAME_SIZE = 16;
-export const FRAME_KIND = 0;
-export const FRAME_PAYLOAD_BYTES = 4;
-export const FRAME_REGION = 8;
-export const FRAME_DESCRIPTOR_COUNT = 12;
+export const FRAME_SIZE = 24;
+export const FRAME_METHOD = 0;
+export const FRAME_FLAGS = 4;
+export const FRAME_CALL = 8;
+export const FRAME_PAYLOAD_BYTES = 12;
+export const FRAME_REGION = 16;
+export const FRAME_DESCRIPTOR_COUNT = 20;
 export const DTYPE_BOOL = 1;
 export const DTYPE_BOOL_BYTES = 1;
 export const DTYPE_UINT8 = 2;

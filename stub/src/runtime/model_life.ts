@@ -4,6 +4,7 @@ import { AutoCompleteConfig } from "../api/auto_complete.ts";
 import { isDefect, TritonError } from "../api/errors.ts";
 import { type ModelConfig, modelParameter } from "../api/model_config.ts";
 import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
+import type { HasKeys } from "../ipc/control.ts";
 import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
 import { log } from "./logging.ts";
@@ -35,6 +36,10 @@ export interface InitializePayload {
   readonly outputs: readonly string[];
   readonly modelConfig: ModelConfig;
 }
+
+// The contract's lists (tsb_method.def) name the same keys, or this does not compile.
+true satisfies HasKeys<LoadPayload, "load", "call">;
+true satisfies HasKeys<InitializePayload, "initialize", "call">;
 
 const YES = new Set(["true", "yes", "1", "on"]);
 const NO = new Set(["false", "no", "0", "off", ""]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TritonError } from "../api/errors.ts";
-import { Connection, type Step } from "../ipc/connection.ts";
+import { Connection } from "../ipc/connection.ts";
+import type { Step } from "../ipc/control.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { collectGarbage } from "./garbage.ts";
 import { log, routeConsole } from "./logging.ts";

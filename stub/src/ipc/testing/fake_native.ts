@@ -47,7 +47,7 @@ export class FakeNative implements Native {
   connect(): void {}
   start(): void {}
   hold(): void {}
-  sendControl(): void {}
+  reply(): void {}
   free(): void {}
 
   isLost(region: number): boolean {

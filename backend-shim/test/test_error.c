@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of tsb_status.def, one error code of Triton; one row of tsb_dtype.def, one datatype.
-#include "status.h"
+// One row of tsb_status.def, one error code of Triton.
+#include "error.h"
 
 #include "check.h"
+#include "log.h"
 #include "tsb_protocol.h"
 
 static void test_every_status_has_its_code(void) {
@@ -21,27 +22,14 @@ static void test_every_status_has_its_code(void) {
       {"CANCELLED", 8, TRITONSERVER_ERROR_CANCELLED},
   };
   for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
-    CHECK_INT(tsb_status_code(ROWS[i].number), ROWS[i].code);
-    CHECK_INT(tsb_status_code_by_name(ROWS[i].name), ROWS[i].code);
+    CHECK_INT(tsb_error_code(ROWS[i].number), ROWS[i].code);
+    CHECK_INT(tsb_error_code_by_name(ROWS[i].name), ROWS[i].code);
   }
-  CHECK_INT(tsb_status_code(0), TRITONSERVER_ERROR_INTERNAL);
-  CHECK_INT(tsb_status_code(9), TRITONSERVER_ERROR_INTERNAL);
-  CHECK_INT(tsb_status_code(UINT32_MAX), TRITONSERVER_ERROR_INTERNAL);
-  CHECK_INT(tsb_status_code_by_name(""), TRITONSERVER_ERROR_INTERNAL);
-  CHECK_INT(tsb_status_code_by_name("invalid_arg"), TRITONSERVER_ERROR_INTERNAL);
-}
-
-static void test_datatypes(void) {
-  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_FP64), 8);
-  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_BF16), 2);
-  CHECK_INT(tsb_dtype_bytes(TRITONSERVER_TYPE_BYTES), 0);
-  CHECK_INT(tsb_dtype_bytes(0), -1);
-  CHECK_INT(tsb_dtype_bytes(15), -1);
-  CHECK_TEXT(tsb_dtype_name(TRITONSERVER_TYPE_BOOL), "BOOL");
-  CHECK_TEXT(tsb_dtype_name(99), "an unknown datatype");
-  CHECK_INT(tsb_dtype_from_config("TYPE_STRING"), TRITONSERVER_TYPE_BYTES);
-  CHECK_INT(tsb_dtype_from_config("TYPE_UINT64"), TRITONSERVER_TYPE_UINT64);
-  CHECK_INT(tsb_dtype_from_config("FP32"), TRITONSERVER_TYPE_INVALID);
+  CHECK_INT(tsb_error_code(0), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_error_code(9), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_error_code(UINT32_MAX), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_error_code_by_name(""), TRITONSERVER_ERROR_INTERNAL);
+  CHECK_INT(tsb_error_code_by_name("invalid_arg"), TRITONSERVER_ERROR_INTERNAL);
 }
 
 static void test_long_messages_are_cut(void) {
@@ -57,7 +45,6 @@ static void test_long_messages_are_cut(void) {
 
 int main(void) {
   test_every_status_has_its_code();
-  test_datatypes();
   test_long_messages_are_cut();
   return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stub's end of the connection to the shim: handshake, regions, rings, the arena of outputs.
-#ifndef TSB_LINK_H
-#define TSB_LINK_H
+#ifndef TSB_CONNECTION_H
+#define TSB_CONNECTION_H
 
 #include "arena.h"
 #include "channel.h"
@@ -15,8 +15,9 @@ struct tsb_pending_block {
   uint64_t bytes;
 };
 
-struct tsb_link {
+struct tsb_connection {
   int channel;
+  uint32_t hello_call;
   int wake_stub_fd;
   int wake_shim_fds[2];
   struct tsb_control* control;
@@ -30,20 +31,26 @@ struct tsb_link {
 
 // Receives HELLO, checks version and fingerprint, maps the control region. On failure returns a negative number and a
 // sentence in `why`; the shim has been told.
-int tsb_link_connect(struct tsb_link* link, int channel, uint64_t fingerprint, char* why, size_t why_bytes);
+int tsb_connection_connect(struct tsb_connection* connection, int channel, uint64_t fingerprint, char* why,
+                           size_t why_bytes);
+// Tells the shim that its HELLO is accepted. 0 or -errno.
+int tsb_connection_accept(struct tsb_connection* connection);
+// Replies to a call of the shim; the payload is JSON text. 0 or -errno.
+int tsb_connection_reply(struct tsb_connection* connection, uint32_t method, uint32_t call, const char* payload,
+                         uint64_t payload_bytes);
 // Ends this process and its children as soon as the shim's process is gone, whatever JavaScript does meanwhile.
-int tsb_link_watch_server(struct tsb_link* link);
+int tsb_connection_watch_server(struct tsb_connection* connection);
 // The server is gone. Whichever thread sees it first must take the model's children along.
-_Noreturn void tsb_link_end_with_server(void);
-// Takes a REGION frame. 0 or negative.
-int tsb_link_adopt(struct tsb_link* link, struct tsb_message* message);
+_Noreturn void tsb_connection_end_with_server(void);
+// Takes a REGION notice. 0 or negative.
+int tsb_connection_adopt(struct tsb_connection* connection, struct tsb_message* message);
 // -ENOMEM: the cap does not allow it.
-int tsb_link_alloc(struct tsb_link* link, uint64_t bytes, struct tsb_block* block);
+int tsb_connection_alloc(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block);
 // Frees a block that the shim was never told of. 0 or -EINVAL.
-int tsb_link_free(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
+int tsb_connection_free(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes);
 // Frees a block after the shim has consumed all entries written so far. 0 or -ENOMEM.
-int tsb_link_free_later(struct tsb_link* link, uint32_t region, uint64_t offset, uint64_t bytes);
+int tsb_connection_free_later(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes);
 // Writes entries, stamped with the time, waiting for room when the ring is full, and publishes them. 0 or -EPROTO.
-int tsb_link_write(struct tsb_link* link, struct tsb_entry* entries, uint32_t count);
+int tsb_connection_write(struct tsb_connection* connection, struct tsb_entry* entries, uint32_t count);
 
 #endif

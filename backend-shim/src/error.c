@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "tsb_protocol.h"
+
+TRITONSERVER_Error* tsb_error_new(TRITONSERVER_Error_Code code, const char* format, ...) {
+  char message[4096];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  return TRITONSERVER_ErrorNew(code, message);
+}
+
+TRITONSERVER_Error_Code tsb_error_code(uint32_t status) {
+  switch (status) {
+#define TSB_STATUS(name, number, suffix) \
+  case number: return TRITONSERVER_ERROR_##suffix;
+#include "tsb_status.def"
+#undef TSB_STATUS
+    default: return TRITONSERVER_ERROR_INTERNAL;
+  }
+}
+
+TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name) {
+#define TSB_STATUS(status, number, suffix) \
+  if (strcmp(name, #status) == 0) return TRITONSERVER_ERROR_##suffix;
+#include "tsb_status.def"
+#undef TSB_STATUS
+  return TRITONSERVER_ERROR_INTERNAL;
+}
+
+void tsb_error_log(TRITONSERVER_Error* error, const char* what) {
+  if (error == NULL) return;
+  TSB_LOG(ERROR, "%s: %s", what, TRITONSERVER_ErrorMessage(error));
+  TRITONSERVER_ErrorDelete(error);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only place where our statuses meet Triton's errors.
+#ifndef TSB_ERROR_H
+#define TSB_ERROR_H
+
+#include <stdint.h>
+
+#include "triton_api.h"
+
+// An error made by printf rules; the caller owns it.
+TRITONSERVER_Error* tsb_error_new(TRITONSERVER_Error_Code code, const char* format, ...)
+    __attribute__((format(printf, 2, 3)));
+// A status of tsb_status.def as an error code of Triton; a number that is not in the list is INTERNAL.
+TRITONSERVER_Error_Code tsb_error_code(uint32_t status);
+// The same from the name that stands in a control message ("INVALID_ARG").
+TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name);
+// Logs and deletes; for errors on paths where nobody is left to be told.
+void tsb_error_log(TRITONSERVER_Error* error, const char* what);
+
+// Returns from the calling function with the error, if there is one.
+#define TSB_RETURN_IF_ERROR(call)              \
+  do {                                         \
+    TRITONSERVER_Error* tsb_error_ = (call);   \
+    if (tsb_error_ != NULL) return tsb_error_; \
+  } while (0)
+
+#endif

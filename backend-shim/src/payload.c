@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload.h"
+
+#include "layout.h"
+
+void tsb_payload_key(struct tsb_text* text, enum tsb_key key) {
+  tsb_text_printf(text, "%s\"%s\":", text->length == 0 ? "{" : ",", tsb_layout_keys[key].key);
+}
+
+void tsb_payload_string(struct tsb_text* text, enum tsb_key key, const char* value) {
+  tsb_payload_key(text, key);
+  tsb_text_json_string(text, value);
+}
+
+void tsb_payload_end(struct tsb_text* text) { tsb_text_printf(text, text->length == 0 ? "{}" : "}"); }
+
+const struct tsb_json* tsb_payload_member(const struct tsb_json* object, enum tsb_key key) {
+  return tsb_json_member(object, tsb_layout_keys[key].key);
+}
+
+TRITONSERVER_Error* tsb_payload_error(const struct tsb_message* reply, const char* otherwise) {
+  struct tsb_json_document document;
+  if (reply->frame.payload_bytes == 0) return NULL;
+  if (!tsb_json_parse(&document, reply->payload, reply->frame.payload_bytes)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The stub's answer is not JSON.");
+  }
+  TRITONSERVER_Error* error = NULL;
+  const struct tsb_json* given = tsb_json_member(document.root, "error");
+  if (given != NULL && given->type == TSB_JSON_OBJECT) {
+    error = TRITONSERVER_ErrorNew(tsb_error_code_by_name(tsb_json_string(tsb_json_member(given, "code"), "")),
+                                  tsb_json_string(tsb_json_member(given, "message"), otherwise));
+  }
+  tsb_json_free(&document);
+  return error;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim's end of a stub's control channel: calls of the stub by id, and a dispatcher for all that the stub sends, in
+// use from the first frame to the last. What a handler does must be short: it runs on the thread that reads answers or
+// on the one that supervises, so nothing in it may wait for the server (the load of a model needs a thread of its own).
+#ifndef TSB_STUB_CHANNEL_H
+#define TSB_STUB_CHANNEL_H
+
+#include "stub_memory.h"
+
+// A call that waits for its reply; stands on the stack of the thread that waits.
+struct tsb_stub_call {
+  uint32_t id;
+  uint32_t method;
+  bool replied;
+  struct tsb_message reply;
+  struct tsb_stub_call* next;
+};
+
+struct tsb_stub_channel {
+  int socket;
+  struct tsb_sender sender;
+  struct tsb_stub_memory* memory;
+  pthread_mutex_t lock;  // of reading, and of all below; process-local; taken before the memory's lock
+  int status;            // negative: broken, nothing is read any more. -EPIPE: the stub closed it
+  uint32_t last_id;
+  struct tsb_stub_call* calls;
+};
+
+void tsb_stub_channel_init(struct tsb_stub_channel* channel, int socket, struct tsb_stub_memory* memory);
+void tsb_stub_channel_destroy(struct tsb_stub_channel* channel);
+// Whether nothing more can be read.
+bool tsb_stub_channel_is_broken(struct tsb_stub_channel* channel);
+// Deals with all frames that are there. 0, or the channel's status.
+int tsb_stub_channel_read(struct tsb_stub_channel* channel);
+// Sends a call; method, payload and descriptors are the caller's. 0 or negative, then there is no call to end.
+int tsb_stub_channel_call(struct tsb_stub_channel* channel, struct tsb_stub_call* call, struct tsb_outgoing outgoing);
+// 1: the reply is there; 0: not yet; negative: the channel is broken and it will never come.
+int tsb_stub_channel_has_reply(struct tsb_stub_channel* channel, const struct tsb_stub_call* call);
+// The caller waits no more. call->reply is its own if call->replied.
+void tsb_stub_channel_end(struct tsb_stub_channel* channel, struct tsb_stub_call* call);
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as L from "../protocol/layout.gen.ts";
+import type { Native } from "./native.ts";
+
+type Method = keyof typeof L.METHODS;
+
+/** Methods that the server calls, and to which the stub replies: the steps of a model's life. */
+export type Step = "load" | "initialize" | "finalize";
+
+/** The keys that a payload of the contract has: of a call, or of its reply. */
+export type PayloadKey<M extends Method, Part extends "call" | "reply"> = (typeof L.METHODS)[M][Part][number];
+
+/** Whether a type has exactly the keys of a payload: `const check: HasKeys<LoadPayload, "load", "call"> = true`. */
+export type HasKeys<T, M extends Method, Part extends "call" | "reply"> = [keyof T, PayloadKey<M, Part>] extends [
+  PayloadKey<M, Part>,
+  keyof T,
+]
+  ? true
+  : false;
+
+/** What is said over the control channel, as the addon hands it out. */
+export interface Frame {
+  readonly method: number;
+  readonly call: number;
+  readonly isReply: boolean;
+  readonly region: number;
+  readonly payload: string;
+}
+
+export interface ControlHandlers {
+  /** A step is to be done; `reply` ends it. */
+  onStep(step: Step, payload: unknown): void;
+  /** No batch uses this client's region any more. */
+  onForgetRegion(region: number): void;
+}
+
+/** The control channel: hands each frame to who deals with it, and sends the replies. */
+export class Control {
+  readonly #native: Pick<Native, "reply">;
+  readonly #handlers: ReadonlyMap<number, (frame: Frame) => void>;
+  /** Ids of the calls that wait for a reply. */
+  readonly #calls = new Map<Step, number>();
+
+  constructor(native: Pick<Native, "reply">, handlers: ControlHandlers) {
+    this.#native = native;
+    const step = (name: Step) => (frame: Frame) => {
+      this.#calls.set(name, frame.call);
+      handlers.onStep(name, frame.payload === "" ? undefined : JSON.parse(frame.payload));
+    };
+    // The addon deals with the rest: the handshake, and regions, which an entry may name at once.
+    const byName = {
+      load: step("load"),
+      initialize: step("initialize"),
+      finalize: step("finalize"),
+      forgetRegion: (frame: Frame) => handlers.onForgetRegion(frame.region),
+    } satisfies Record<Exclude<Method, "hello" | "region" | "clientRegion">, (frame: Frame) => void>;
+    this.#handlers = new Map(
+      Object.entries(byName).map(([name, handler]) => [L.METHODS[name as Method].number, handler]),
+    );
+  }
+
+  onFrame(frame: Frame): void {
+    const handler = frame.isReply ? undefined : this.#handlers.get(frame.method);
+    if (handler === undefined) {
+      throw new Error(
+        frame.isReply
+          ? `The server sent a reply (method ${frame.method}, call ${frame.call}) that nobody asked for.`
+          : `The server sent a control message of unknown method ${frame.method}.`,
+      );
+    }
+    handler(frame);
+  }
+
+  /** Ends a step. Throws when `payload` cannot be written as JSON; the step is then still open. */
+  reply(step: Step, payload: object): void {
+    const text = JSON.stringify(payload);
+    const call = this.#calls.get(step);
+    if (call === undefined) throw new Error(`The server did not ask for the step '${step}'.`);
+    this.#calls.delete(step);
+    this.#native.reply(L.METHODS[step].number, call, text);
+  }
+}
