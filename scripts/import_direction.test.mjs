@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The linter's rules about who may import whom, each tried with a file of one import, in a folder like the project's.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
+
+const FORBIDDEN = [
+  ["stub/src/api", "../ipc/native.ts"],
+  ["stub/src/api", "../cli/main.ts"],
+  ["stub/src/api", "../../../bench/numbers.ts"],
+  ["stub/src/protocol", "../ipc/native.ts"],
+  ["stub/src/ipc", "../runtime/stub.ts"],
+  ["stub/src/runtime", "../protocol/layout.gen.ts"],
+  ["stub/src/runtime", "../cli/main.ts"],
+  ["stub/src/runtime", "../../../test/e2e/harness/http.ts"],
+  ["stub/src/cli", "../runtime/stub.ts"],
+  ["scripts", "../test/ocr/accuracy.ts"],
+  ["model_repository/add_sub/1", "../../../stub/src/api/index.ts"],
+  ["backends/onnxruntime", "../../stub/src/api/index.ts"],
+  ["bench", "../stub/src/runtime/stub.ts"],
+  ["bench", "../stub/src/ipc/native.ts"],
+  ["bench", "../test/e2e/harness/http.ts"],
+];
+const ALLOWED = [
+  ["stub/src/runtime", "../ipc/channel.ts"],
+  ["stub/src/ipc", "../protocol/layout.gen.ts"],
+  ["bench", "../stub/src/api/index.ts"],
+  ["bench", "../test/ocr/accuracy.ts"],
+  ["test/e2e", "../../stub/src/runtime/stub.ts"],
+];
+
+describe("the linter", () => {
+  let folder;
+  let told;
+  const fileOf = (from, specifier) => path.join(from, `${specifier.replaceAll(/\W+/g, "_")}.mjs`);
+
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "import-direction-"));
+    copyFileSync(inRoot("biome.json"), path.join(folder, "biome.json"));
+    for (const [from, specifier] of [...FORBIDDEN, ...ALLOWED]) {
+      const file = path.join(folder, fileOf(from, specifier));
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, `import { something } from "${specifier}";\nexport { something };\n`);
+    }
+    const options = ["--only=style/noRestrictedImports", "--vcs-enabled=false", "--max-diagnostics=none"];
+    const lint = [toolScript("biome"), "lint", ...options, "."];
+    const { stdout, stderr } = spawnSync(bundledNode(), lint, { cwd: folder, encoding: "utf8" });
+    told = stdout + stderr;
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(FORBIDDEN)("forbids files of %s to import %s", (from, specifier) => {
+    expect(told).toContain(`${fileOf(from, specifier)}:1:`);
+  });
+  it.each(ALLOWED)("lets files of %s import %s", (from, specifier) => {
+    expect(told).not.toContain(`${fileOf(from, specifier)}:1:`);
+  });
+  it("has looked at all of them, and at its configuration", () => {
+    expect(told).toContain(`Checked ${FORBIDDEN.length + ALLOWED.length + 1} files`);
+  });
+});
