@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tsb_protocol.h"
 
@@ -57,14 +58,16 @@ void tsb_settings_defaults(struct tsb_settings* settings) {
                                     .restart = true};
 }
 
+// In any case of letters; no text at all leaves what is the default. The Node side reads its own in the same way
+// (stub/src/runtime/model_life.ts).
 static bool settings__boolean(const char* text, bool* value) {
   static const char* const YES[] = {"true", "1", "yes", "on"};
   static const char* const NO[] = {"false", "0", "no", "off"};
   for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
-    if (strcmp(text, YES[i]) == 0) return *value = true, true;
-    if (strcmp(text, NO[i]) == 0) return *value = false, true;
+    if (strcasecmp(text, YES[i]) == 0) return *value = true, true;
+    if (strcasecmp(text, NO[i]) == 0) return *value = false, true;
   }
-  return false;
+  return *text == '\0';
 }
 
 static TRITONSERVER_Error* settings__set(struct tsb_settings* settings, const struct setting* row, const char* text,
@@ -78,12 +81,10 @@ static TRITONSERVER_Error* settings__set(struct tsb_settings* settings, const st
     return NULL;
   }
   if (row->kind == SETTING_BOOLEAN) {
-    bool value;
-    if (!settings__boolean(text, &value)) {
+    if (!settings__boolean(text, (bool*)field)) {
       return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "%s '%s' must be 'true' or 'false', but is '%s'.", where,
                            row->key, text);
     }
-    *(bool*)field = value;
     return NULL;
   }
   char* rest;

@@ -62,6 +62,32 @@ static void test_backend_options(void) {
   tsb_settings_free(&settings);
 }
 
+// The same texts as in stub/src/runtime/model_life.test.ts.
+static void test_booleans(void) {
+  static const char* const YES[] = {"true", "True", "TRUE", "yes", "Yes", "on", "ON", "1"};
+  static const char* const NO[] = {"false", "False", "FALSE", "no", "No", "off", "OFF", "0"};
+  static const char* const NEITHER[] = {"perhaps", "2", " true", "tru", "truee"};
+  struct tsb_settings backend, settings;
+  tsb_settings_defaults(&backend);
+  for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
+    backend.map_client_memory = false;
+    CHECK(read_model(&settings, &backend, "MAP_CLIENT_MEMORY", YES[i]) == NULL);
+    CHECK(settings.map_client_memory);
+    backend.map_client_memory = true;
+    CHECK(read_model(&settings, &backend, "MAP_CLIENT_MEMORY", NO[i]) == NULL);
+    CHECK(!settings.map_client_memory);
+  }
+  for (size_t i = 0; i < sizeof NEITHER / sizeof NEITHER[0]; i++) {
+    refuse(read_model(&settings, &backend, "MAP_CLIENT_MEMORY", NEITHER[i]), "must be 'true' or 'false', but is '");
+    refuse(read_model(&settings, &backend, "MAP_CLIENT_MEMORY", NEITHER[i]), NEITHER[i]);
+  }
+  for (int preset = 0; preset < 2; preset++) {
+    backend.map_client_memory = preset;
+    CHECK(read_model(&settings, &backend, "MAP_CLIENT_MEMORY", "") == NULL);
+    CHECK_INT(settings.map_client_memory, preset);
+  }
+}
+
 static void test_backend_options_that_are_wrong(void) {
   static const struct {
     const char *text, *part;
@@ -115,6 +141,7 @@ static void test_a_model_names_its_node_only_where_that_is_allowed(void) {
 int main(void) {
   test_defaults();
   test_backend_options();
+  test_booleans();
   test_backend_options_that_are_wrong();
   test_model_parameters();
   test_a_model_names_its_node_only_where_that_is_allowed();

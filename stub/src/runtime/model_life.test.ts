@@ -86,11 +86,23 @@ describe("load", () => {
     expect(requests[0]).toMatchObject({ loader: "tsx", typeCheck: true });
   });
 
-  test("a flag that is neither true nor false", async () => {
+  // The same texts as in backend-shim/test/test_settings.c.
+  test.each([
+    [true, ["true", "True", "TRUE", "yes", "Yes", "on", "ON", "1"]],
+    [false, ["false", "False", "FALSE", "no", "No", "off", "OFF", "0", ""]],
+  ])("texts that are %s", async (typeCheck, texts) => {
     loaded = { ModelClass: Empty };
-    await expect(new ModelLife("").load(payload({}, { TYPE_CHECK: "perhaps" }))).rejects.toMatchObject({
+    for (const text of texts) {
+      await new ModelLife("").load(payload({}, { TYPE_CHECK: text }));
+      expect(requests.at(-1), text).toMatchObject({ typeCheck });
+    }
+  });
+
+  test.each(["perhaps", "2", " true", "tru", "truee", "Perhaps"])("%j is neither true nor false", async (text) => {
+    loaded = { ModelClass: Empty };
+    await expect(new ModelLife("").load(payload({}, { TYPE_CHECK: text }))).rejects.toMatchObject({
       code: "INVALID_ARG",
-      message: "The model parameter 'TYPE_CHECK' must be 'true' or 'false', but is 'perhaps'.",
+      message: `The model parameter 'TYPE_CHECK' must be 'true' or 'false', but is '${text}'.`,
     });
   });
 

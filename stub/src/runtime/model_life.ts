@@ -42,12 +42,13 @@ true satisfies HasKeys<LoadPayload, "load", "call">;
 true satisfies HasKeys<InitializePayload, "initialize", "call">;
 
 const YES = new Set(["true", "yes", "1", "on"]);
-const NO = new Set(["false", "no", "0", "off", ""]);
+const NO = new Set(["false", "no", "0", "off"]);
 
+/** False by default. The server's side reads its booleans in the same way (backend-shim/src/settings.c). */
 function flag(config: ModelConfig, key: string): boolean {
-  const text = (modelParameter(config, key) ?? "").toLowerCase();
-  if (YES.has(text)) return true;
-  if (NO.has(text)) return false;
+  const text = modelParameter(config, key) ?? "";
+  if (YES.has(text.toLowerCase())) return true;
+  if (NO.has(text.toLowerCase()) || text === "") return false;
   throw new TritonError(`The model parameter '${key}' must be 'true' or 'false', but is '${text}'.`, "INVALID_ARG");
 }
 
