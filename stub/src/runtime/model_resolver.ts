@@ -45,6 +45,10 @@ type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) =>
 
 const NOT_FOUND_CODES = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 
+function isNotFound(error: unknown): boolean {
+  return NOT_FOUND_CODES.has((error as NodeJS.ErrnoException).code ?? "");
+}
+
 function isBare(specifier: string): boolean {
   return !/^(?:\.{0,2}\/|\.{1,2}$|#|[a-z][a-z+.-]*:)/i.test(specifier);
 }
@@ -78,6 +82,127 @@ function packageTest(file: string, modelFolders: readonly string[]): (url: strin
     !prefixes.some((prefix) => url.startsWith(prefix) && !url.slice(prefix.length - 1).includes(PACKAGES));
 }
 
+/** Looks up from other folders what is not found from the importing file. */
+class PackageLookup {
+  readonly #files: readonly string[];
+  #busy = false;
+
+  constructor(folders: readonly string[]) {
+    this.#files = folders.map((folder) => join(folder, "noop.js"));
+  }
+
+  /** Whether it is asking Node right now: the hooks must not answer that themselves. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Throws `missing` when no folder has it. */
+  find(specifier: string, context: ResolveHookContext, next: NextResolve, missing: unknown): ResolveFnOutput {
+    this.#busy = true;
+    try {
+      for (const file of this.#files) {
+        try {
+          if (!context.conditions.includes("require")) {
+            return next(specifier, { ...context, parentURL: pathToFileURL(file).href });
+          }
+          // Node looks a required package up from the requiring module, whatever the context says.
+          const path = createRequire(file).resolve(specifier);
+          return { url: pathToFileURL(path).href, shortCircuit: true };
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+      }
+    } finally {
+      this.#busy = false;
+    }
+    throw missing;
+  }
+}
+
+/** The format of a file that is an ES module, though a package.json says otherwise or nothing; undefined for others. */
+function correctedFormat(path: string, format: string | undefined): string | undefined {
+  const undecided = format === undefined || format === "commonjs" || format === "commonjs-typescript";
+  if (!undecided || !/\.[jt]s$/.test(path) || !readsAsEsModule(path)) return undefined;
+  return path.endsWith(".ts") && format !== "commonjs" ? "module-typescript" : "module";
+}
+
+class ModelHooks implements ModelResolver {
+  readonly files = new Set<string>();
+  readonly #apiUrl: string;
+  readonly #entryUrl: string;
+  readonly #inPackage: (url: string) => boolean;
+  readonly #lookup: PackageLookup;
+  #hooks: ModuleHooks;
+  /** A compiler was registered behind these hooks. */
+  #compiled = false;
+  /** What makes the URLs of the model's files others than before. */
+  #query = "";
+
+  constructor({ apiUrl, file, modelFolders, lookupFolders }: ResolverOptions) {
+    this.#apiUrl = apiUrl;
+    this.#entryUrl = pathToFileURL(file).href;
+    this.#inPackage = packageTest(file, modelFolders);
+    this.#lookup = new PackageLookup(lookupFolders);
+    this.#hooks = this.#register();
+  }
+
+  moveToFront(reload = false): void {
+    if (reload) this.#query = "?compiled";
+    this.#compiled = true;
+    this.#hooks.deregister();
+    this.#hooks = this.#register();
+  }
+
+  remove(): void {
+    this.#hooks.deregister();
+  }
+
+  #register(): ModuleHooks {
+    return registerHooks({
+      resolve: (specifier, context, next) => this.#resolve(specifier, context, next),
+      load: (url, context, next) => this.#load(url, context, next),
+    });
+  }
+
+  #resolve(specifier: string, context: ResolveHookContext, next: NextResolve): ResolveFnOutput {
+    if (this.#lookup.busy) return next(specifier, context);
+    if (specifier === API_PACKAGE) {
+      const format = this.#apiUrl.endsWith(".ts") ? "module-typescript" : "module";
+      return { url: this.#apiUrl, format, shortCircuit: true };
+    }
+    const parent = context.parentURL;
+    // The model's file is imported by the runtime, which may itself be a package.
+    const own = specifier === this.#entryUrl || (parent !== undefined && !this.#inPackage(parent));
+    if (!own) return next(specifier, context);
+    try {
+      return this.#noteFile(next(specifier, context), context);
+    } catch (error) {
+      if (!isNotFound(error) || !isBare(specifier)) throw error;
+      return this.#lookup.find(specifier, context, next, error);
+    }
+  }
+
+  #noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {
+    if (!found.url.startsWith("file:") || this.#inPackage(found.url)) return found;
+    const path = fileURLToPath(found.url);
+    if (!/\.[cm]?[jt]sx?$/.test(path)) return found;
+    this.files.add(path);
+    const reload = this.#query !== "" && /ts$/.test(path) && !context.conditions.includes("require");
+    const url = reload ? found.url.replace(/\?.*|$/, this.#query) : found.url;
+    const format = correctedFormat(path, found.format ?? undefined);
+    return format === undefined ? { ...found, url } : { ...found, url, format, shortCircuit: true };
+  }
+
+  #load(url: string, context: LoadHookContext, next: NextLoad): LoadFnOutput {
+    // Node refuses to strip types below node_modules; a compiler that was registered does not.
+    const refused = !this.#compiled && url.startsWith("file:") && url.includes(PACKAGES) && !this.#inPackage(url);
+    if (!refused || context.format?.startsWith("commonjs")) return next(url, context);
+    const path = fileURLToPath(url);
+    if (!/\.m?ts$/.test(path)) return next(url, context);
+    return { format: "module", source: stripTypes(path), shortCircuit: true };
+  }
+}
+
 /**
  * Makes the imports of a model work wherever its repository lies:
  *
@@ -89,93 +214,6 @@ function packageTest(file: string, modelFolders: readonly string[]): (url: strin
  *
  * Packages themselves are left alone: what they find or miss in their own `node_modules` is theirs.
  */
-export function installResolver({ apiUrl, file, modelFolders, lookupFolders }: ResolverOptions): ModelResolver {
-  const entryUrl = pathToFileURL(file).href;
-  const inPackage = packageTest(file, modelFolders);
-  const files = new Set<string>();
-  const lookupFiles = lookupFolders.map((folder) => join(folder, "noop.js"));
-  let lookingUp = false;
-  let compiled = false;
-  let query = "";
-
-  function lookUp(
-    specifier: string,
-    context: ResolveHookContext,
-    next: NextResolve,
-    missing: unknown,
-  ): ResolveFnOutput {
-    lookingUp = true;
-    try {
-      for (const file of lookupFiles) {
-        try {
-          if (!context.conditions.includes("require")) {
-            return next(specifier, { ...context, parentURL: pathToFileURL(file).href });
-          }
-          // Node looks a required package up from the requiring module, whatever the context says.
-          const path = createRequire(file).resolve(specifier);
-          return { url: pathToFileURL(path).href, shortCircuit: true };
-        } catch (error) {
-          if (!NOT_FOUND_CODES.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-        }
-      }
-    } finally {
-      lookingUp = false;
-    }
-    throw missing;
-  }
-
-  function noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {
-    if (!found.url.startsWith("file:") || inPackage(found.url)) return found;
-    const path = fileURLToPath(found.url);
-    if (!/\.[cm]?[jt]sx?$/.test(path)) return found;
-    files.add(path);
-    const reload = query !== "" && /ts$/.test(path) && !context.conditions.includes("require");
-    const url = reload ? found.url.replace(/\?.*|$/, query) : found.url;
-    const format = found.format ?? undefined;
-    const undecided = format === undefined || format === "commonjs" || format === "commonjs-typescript";
-    if (!undecided || !/\.[jt]s$/.test(path) || !readsAsEsModule(path)) return { ...found, url };
-    const typescript = path.endsWith(".ts") && format !== "commonjs";
-    return { ...found, url, format: typescript ? "module-typescript" : "module", shortCircuit: true };
-  }
-
-  function resolve(specifier: string, context: ResolveHookContext, next: NextResolve): ResolveFnOutput {
-    if (lookingUp) return next(specifier, context);
-    if (specifier === API_PACKAGE) {
-      return { url: apiUrl, format: apiUrl.endsWith(".ts") ? "module-typescript" : "module", shortCircuit: true };
-    }
-    const parent = context.parentURL;
-    // The model's file is imported by the runtime, which may itself be a package.
-    const own = specifier === entryUrl || (parent !== undefined && !inPackage(parent));
-    if (!own) return next(specifier, context);
-    try {
-      return noteFile(next(specifier, context), context);
-    } catch (error) {
-      const missing = NOT_FOUND_CODES.has((error as NodeJS.ErrnoException).code ?? "") && isBare(specifier);
-      if (!missing) throw error;
-      return lookUp(specifier, context, next, error);
-    }
-  }
-
-  function load(url: string, context: LoadHookContext, next: NextLoad): LoadFnOutput {
-    // Node refuses to strip types below node_modules; a compiler that was registered does not.
-    const refused = !compiled && url.startsWith("file:") && url.includes(PACKAGES) && !inPackage(url);
-    if (!refused || context.format?.startsWith("commonjs")) return next(url, context);
-    const path = fileURLToPath(url);
-    if (!/\.m?ts$/.test(path)) return next(url, context);
-    return { format: "module", source: stripTypes(path), shortCircuit: true };
-  }
-
-  let hooks: ModuleHooks = registerHooks({ resolve, load });
-  return {
-    files,
-    moveToFront(reload = false) {
-      if (reload) query = "?compiled";
-      compiled = true;
-      hooks.deregister();
-      hooks = registerHooks({ resolve, load });
-    },
-    remove() {
-      hooks.deregister();
-    },
-  };
+export function installResolver(options: ResolverOptions): ModelResolver {
+  return new ModelHooks(options);
 }
