@@ -4,23 +4,7 @@
 import { Tensor as OnnxTensor } from "onnxruntime-node";
 import { type DataType, Tensor, TritonError } from "triton-typescript";
 
-/** Names of ONNX Runtime's element types that Triton knows too. */
-export type OnnxType =
-  | "float16"
-  | "float32"
-  | "float64"
-  | "int8"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "uint8"
-  | "uint16"
-  | "uint32"
-  | "uint64"
-  | "bool"
-  | "string";
-
-const tritonTypes: Readonly<Record<OnnxType, DataType>> = {
+const tritonTypes = {
   float16: "FP16",
   float32: "FP32",
   float64: "FP64",
@@ -34,7 +18,10 @@ const tritonTypes: Readonly<Record<OnnxType, DataType>> = {
   uint64: "UINT64",
   bool: "BOOL",
   string: "BYTES",
-};
+} as const satisfies Readonly<Record<string, DataType>>;
+
+/** Names of ONNX Runtime's element types that Triton knows too. */
+export type OnnxType = keyof typeof tritonTypes;
 
 /** Triton's datatype for an ONNX element type; undefined for the few that Triton does not know (int4, uint4). */
 export function tritonType(onnxType: string): DataType | undefined {

@@ -1,23 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
 
-/** Triton's tensor datatypes, by the names that its protocols use. */
-export type DataType =
-  | "BOOL"
-  | "INT8"
-  | "INT16"
-  | "INT32"
-  | "INT64"
-  | "UINT8"
-  | "UINT16"
-  | "UINT32"
-  | "UINT64"
-  | "FP16"
-  | "BF16"
-  | "FP32"
-  | "FP64"
-  | "BYTES";
-
 /**
  * The typed array that holds the data of each datatype.
  *
@@ -40,6 +23,9 @@ export interface TensorDataMap {
   FP64: Float64Array;
   BYTES: Uint8Array;
 }
+
+/** Triton's tensor datatypes, by the names that its protocols use. */
+export type DataType = keyof TensorDataMap;
 
 /** Any typed array that a tensor can hold. */
 export type TensorData = TensorDataMap[DataType];
@@ -64,18 +50,18 @@ export interface DataTypeInfo {
   readonly configName: ConfigDataType;
 }
 
-function info(
+function info<D extends DataType>(
   number: number,
-  name: DataType,
+  name: D,
   byteSize: number,
-  array: unknown,
+  array: new (length: number) => TensorDataMap[D],
   configName = `TYPE_${name}`,
 ): DataTypeInfo {
   return Object.freeze({
     name,
     number,
     byteSize,
-    array: array as TypedArrayConstructor,
+    array: array as unknown as TypedArrayConstructor,
     configName: configName as ConfigDataType,
   });
 }
@@ -97,6 +83,10 @@ export const DATA_TYPES: readonly DataTypeInfo[] = Object.freeze([
   info(13, "BYTES", 0, Uint8Array, "TYPE_STRING"),
   info(14, "BF16", 2, Uint16Array),
 ]);
+
+/** Datatypes that an array does not tell by its kind, which is another datatype's. */
+export const UNTOLD_DATA_TYPES = ["BOOL", "FP16", "BF16", "BYTES"] as const satisfies readonly DataType[];
+export type UntoldDataType = (typeof UNTOLD_DATA_TYPES)[number];
 
 const byName = new Map<string, DataTypeInfo>(DATA_TYPES.map((entry) => [entry.name, entry]));
 const byConfigName = new Map<string, DataTypeInfo>(DATA_TYPES.map((entry) => [entry.configName, entry]));

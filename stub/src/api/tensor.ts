@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deserializeBytes, deserializeStrings, serializeBytes, serializedByteLength } from "./bytes.ts";
-import { type DataType, dataTypeInfo, elementByteSize, type TensorData, type TensorDataMap } from "./datatype.ts";
+import {
+  type DataType,
+  dataTypeInfo,
+  elementByteSize,
+  type TensorData,
+  type TensorDataMap,
+  type UntoldDataType,
+} from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
 import {
@@ -35,7 +42,7 @@ export type TensorInput<D extends DataType = DataType> =
   | (D extends keyof ConvertedInputMap ? ConvertedInputMap[D] : never);
 
 /** The arrays that tell their datatype by themselves. */
-interface InferredInputMap extends Omit<TensorDataMap, "BOOL" | "FP16" | "BF16" | "BYTES">, ConvertedInputMap {
+interface InferredInputMap extends Omit<TensorDataMap, UntoldDataType>, ConvertedInputMap {
   BF16: never;
 }
 

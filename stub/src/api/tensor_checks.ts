@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { countBytesElements } from "./bytes.ts";
-import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData } from "./datatype.ts";
+import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData, UNTOLD_DATA_TYPES } from "./datatype.ts";
 import { defect, type TritonError } from "./errors.ts";
 
+const UNTOLD: ReadonlySet<DataType> = new Set(UNTOLD_DATA_TYPES);
+
 /** The datatype that each kind of typed array stands for when none is said. */
-const DATATYPE_BY_ARRAY: Readonly<Record<string, DataType>> = {
-  Uint8Array: "UINT8",
-  Uint16Array: "UINT16",
-  Uint32Array: "UINT32",
-  BigUint64Array: "UINT64",
-  Int8Array: "INT8",
-  Int16Array: "INT16",
-  Int32Array: "INT32",
-  BigInt64Array: "INT64",
-  Float16Array: "FP16",
-  Float32Array: "FP32",
-  Float64Array: "FP64",
-};
+const DATATYPE_BY_ARRAY: ReadonlyMap<string, DataType> = new Map([
+  ...DATA_TYPES.filter(({ name }) => !UNTOLD.has(name)).map(({ name, array }) => [array.name, name] as const),
+  ["Float16Array", "FP16"],
+]);
 
 const ARRAY_BY_DATATYPE = Object.fromEntries(DATA_TYPES.map((info) => [info.name, info.array.name])) as Readonly<
   Record<DataType, string>
@@ -79,7 +72,7 @@ export function checkedElementCount(name: string, shape: readonly number[]): num
  */
 export function inferDatatype(name: string, data: unknown): DataType {
   if (ArrayBuffer.isView(data)) {
-    const found = DATATYPE_BY_ARRAY[(data as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag]];
+    const found = DATATYPE_BY_ARRAY.get((data as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag]);
     if (found !== undefined) return found;
   } else if (Array.isArray(data)) {
     const first: unknown = data[0];
