@@ -9,7 +9,7 @@ import { type ModelConfig, modelParameter, TritonError } from "triton-typescript
 const defaultName = "model.onnx";
 
 /** Name of the model parameter that names a file in an npm package. */
-export const packageFileParameter = "MODEL_PACKAGE_FILE";
+const packageFileParameter = "MODEL_PACKAGE_FILE";
 
 /**
  * Path of the model file: `default_model_filename`, else `model.onnx`, in the version folder; a folder of that name

@@ -38,7 +38,7 @@ function copyOut(picture: Picture, box: Quad, width: number, height: number): Pi
  * The eight numbers of the projective map from the rectangle (0, 0) - (width, height) to the box:
  * x' = (ax + by + c) / w, y' = (dx + ey + f) / w, w = gx + hy + 1.
  */
-export function projection(box: Quad, width: number, height: number): readonly number[] {
+function projection(box: Quad, width: number, height: number): readonly number[] {
   const [p0, p1, p2, p3] = box;
   const sumX = p0.x - p1.x + p2.x - p3.x;
   const sumY = p0.y - p1.y + p2.y - p3.y;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from "vitest";
 import { AutoCompleteConfig, type AutoCompleteInput } from "./auto_complete.ts";
-import { type ModelConfig, parseModelConfig } from "./model_config.ts";
+import type { ModelConfig } from "./model_config.ts";
 
 const configured: Partial<ModelConfig> = {
   input: [{ name: "IN", data_type: "TYPE_FP32", dims: [2, -1], optional: false }],
@@ -9,7 +9,8 @@ const configured: Partial<ModelConfig> = {
 };
 
 function make(config: Partial<ModelConfig> = {}): AutoCompleteConfig {
-  return new AutoCompleteConfig(parseModelConfig(JSON.stringify({ name: "m", ...config })));
+  const empty: ModelConfig = { name: "m", platform: "", backend: "", max_batch_size: 0, input: [], output: [] };
+  return new AutoCompleteConfig(structuredClone({ ...empty, ...config }));
 }
 
 const refused = (...texts: string[]) =>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ConfigDataType } from "./datatype.ts";
-import { TritonError } from "./errors.ts";
 
 /** A model's configuration, with the names of Triton's JSON. Keys that the model's file leaves out may be missing. */
 export interface ModelConfig {
@@ -171,32 +170,6 @@ export interface ModelWarmup {
 
 export interface ModelTransactionPolicy {
   decoupled: boolean;
-}
-
-/**
- * Reads a model's configuration from Triton's JSON text. The lists of inputs and outputs are there afterwards even if
- * the text has none.
- *
- * @throws TritonError INVALID_ARG when the text is not a JSON object
- */
-export function parseModelConfig(json: string): ModelConfig {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch (error) {
-    throw new TritonError(`The model configuration is not JSON: ${(error as Error).message}.`, "INVALID_ARG");
-  }
-  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) {
-    throw new TritonError("The model configuration must be a JSON object.", "INVALID_ARG");
-  }
-  const config = parsed as Partial<ModelConfig>;
-  config.name ??= "";
-  config.platform ??= "";
-  config.backend ??= "";
-  config.max_batch_size ??= 0;
-  config.input ??= [];
-  config.output ??= [];
-  return config as ModelConfig;
 }
 
 /** The configuration of the input called `name`, or undefined. */

@@ -11,8 +11,8 @@ export type ParameterValue = string | number | bigint | boolean;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /** The bits of `request.flags`. */
-export const SEQUENCE_START = 1;
-export const SEQUENCE_END = 2;
+const SEQUENCE_START = 1;
+const SEQUENCE_END = 2;
 
 /**
  * What a request reads from the runtime. Everything is read when a model asks for it; what is costly to read is asked

@@ -41,7 +41,7 @@ export function outputLine(output: BinaryTensor): string {
 }
 
 /** The lines of a text answer with how sure the model is of each. */
-export function textOutput(lines: readonly TextLine[], paint: Paint): string[] {
+function textOutput(lines: readonly TextLine[], paint: Paint): string[] {
   if (lines.length === 0) return ["no text was found"];
   return lines.map(({ text, confidence }) => `${paint("dim", confidence.toFixed(3))}  ${text}`);
 }

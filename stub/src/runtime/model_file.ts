@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { TritonError } from "../api/errors.ts";
 
 /** The names that are looked for when the configuration has no `default_model_filename`. */
-export const MODEL_FILE_NAMES: readonly string[] = ["model.ts", "model.mts", "model.js", "model.mjs"];
+const MODEL_FILE_NAMES: readonly string[] = ["model.ts", "model.mts", "model.js", "model.mjs"];
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
