@@ -78,6 +78,11 @@ describe("the API", () => {
   });
 });
 
+test("their number in prose", () => {
+  expect(textOf("docs/compared.md")).toContain(`| ${rows.length} types, `);
+  expect(textOf("CHANGELOG.md")).toContain(`all ${rows.length} datatypes`);
+});
+
 test("Triton's own enumeration", () => {
   const found = textOf("backend-shim/src/triton_api.h").matchAll(/^ *TRITONSERVER_TYPE_(\w+) = (\d+),$/gm);
   const numbers = [...found].map(([, name, number]) => `${name} ${number}`).filter((each) => each !== "INVALID 0");
