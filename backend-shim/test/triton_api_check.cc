@@ -22,20 +22,19 @@ namespace ours_over_official {
 #include "../src/triton_api.h"
 }  // namespace ours_over_official
 
-#define TSB_VALUE(name)                                                          \
-  static_assert(static_cast<long>(ours::name) == static_cast<long>(::name),      \
+#define TSB_VALUE(name)                                                     \
+  static_assert(static_cast<long>(ours::name) == static_cast<long>(::name), \
                 "triton_api.h gives " #name " another value than the official header");
-#define TSB_ENUM(name)                                                           \
-  static_assert(sizeof(ours::name) == sizeof(::name),                            \
-                "triton_api.h gives " #name " another size than the official header"); \
-  static_assert(std::is_same<std::underlying_type<ours::name>::type,             \
-                             std::underlying_type<::name>::type>::value,         \
+#define TSB_ENUM(name)                                                                                           \
+  static_assert(sizeof(ours::name) == sizeof(::name),                                                            \
+                "triton_api.h gives " #name " another size than the official header");                           \
+  static_assert(std::is_same<std::underlying_type<ours::name>::type, std::underlying_type<::name>::type>::value, \
                 "triton_api.h gives " #name " another integer type than the official header");
-#define TSB_SIGNATURE(name)                                                      \
+#define TSB_SIGNATURE(name)                                                                  \
   static_assert(std::is_same<decltype(&ours_over_official::name), decltype(&::name)>::value, \
                 "triton_api.h declares " #name " unlike the official header");
-#define TSB_CALLBACK(name)                                                       \
-  static_assert(std::is_same<ours_over_official::name, ::name>::value,           \
+#define TSB_CALLBACK(name)                                             \
+  static_assert(std::is_same<ours_over_official::name, ::name>::value, \
                 "triton_api.h declares " #name " unlike the official header");
 
 #include "triton_api_names.inc"
