@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may include whom among the C sources. `sources` maps paths, relative to the root, to texts.
+import path from "node:path";
+
+/** Each folder with the folders that it may include from, besides itself. Tests may include everything. */
+const SEES = {
+  "backend-shim/shared": [],
+  "backend-shim/src": ["backend-shim/shared"],
+  "backend-shim/tools": ["backend-shim/shared"],
+  "stub/native": ["backend-shim/shared"],
+  "bench/native_identity": ["backend-shim/src"],
+};
+
+/** The folder of SEES that a file lies in; nothing for tests. */
+function roomOf(file) {
+  if (file.split("/").includes("test")) return undefined;
+  return Object.keys(SEES).find((folder) => file.startsWith(`${folder}/`));
+}
+
+/** The file that an include means: the compiler looks beside the including file first, then in the folders it is given. */
+function resolve(from, name, sources) {
+  const beside = path.posix.join(path.posix.dirname(from), name);
+  if (sources.has(beside)) return beside;
+  const named = [...sources.keys()].filter((file) => file.endsWith(`/${name}`));
+  const seen = SEES[roomOf(from)] ?? [];
+  return named.find((file) => seen.includes(roomOf(file))) ?? named[0];
+}
+
+/** The files of each room with what they include; what the project does not have is the system's. */
+function includesOf(sources) {
+  const rooms = [...sources].filter(([file]) => roomOf(file) !== undefined);
+  return rooms.map(([file, text]) => {
+    const names = [...text.matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)].map((match) => match[1]);
+    return [file, names.map((name) => resolve(file, name, sources)).filter((target) => target !== undefined)];
+  });
+}
+
+/** A sentence for each include that leaves its folder for one that it may not know. */
+export function wrongDirections(sources) {
+  return includesOf(sources).flatMap(([file, targets]) => {
+    const room = roomOf(file);
+    const wrong = targets.filter((target) => ![room, ...SEES[room]].includes(roomOf(target)));
+    const allowed = SEES[room].length === 0 ? "nothing" : `only ${SEES[room].join(" and ")}`;
+    return wrong.map((target) => `${file} includes ${target}, but besides itself ${room} may include ${allowed}.`);
+  });
+}
+
+/** A sentence for each circle of includes. A .c and its .h count as one: what one includes, the other needs. */
+export function circles(sources) {
+  const graph = new Map();
+  for (const [file, targets] of includesOf(sources)) {
+    const node = file.replace(/\.[ch]$/, "");
+    const others = targets.map((target) => target.replace(/\.[ch]$/, "")).filter((other) => other !== node);
+    graph.set(node, new Set([...(graph.get(node) ?? []), ...others]));
+  }
+  const found = [];
+  const done = new Set();
+  const visit = (node, trail) => {
+    if (trail.includes(node)) {
+      found.push(`${[...trail.slice(trail.indexOf(node)), node].join(" -> ")} is a circle of includes.`);
+      return;
+    }
+    if (done.has(node)) return;
+    for (const other of graph.get(node) ?? []) visit(other, [...trail, node]);
+    done.add(node);
+  };
+  for (const node of graph.keys()) visit(node, []);
+  return found;
+}
