@@ -79,7 +79,16 @@ int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeou
   return status < 0 ? status : channel__send_all(socket, outgoing->payload, outgoing->payload_bytes, timeout_ms);
 }
 
-static int channel__collect(struct msghdr* head, struct tsb_message* message, uint32_t* count) {
+// A frame on its way in.
+struct channel_receipt {
+  int socket;
+  int timeout_ms;
+  uint64_t deadline_ns;  // 0: nothing came yet
+  uint32_t descriptor_count;
+  struct tsb_message* message;
+};
+
+static int channel__collect(struct channel_receipt* receipt, struct msghdr* head) {
   int status = 0;
   for (struct cmsghdr* item = CMSG_FIRSTHDR(head); item != NULL; item = CMSG_NXTHDR(head, item)) {
     if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
@@ -87,8 +96,8 @@ static int channel__collect(struct msghdr* head, struct tsb_message* message, ui
     for (uint32_t i = 0; i < received; i++) {
       int fd;
       memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof fd);
-      if (*count < TSB_CHANNEL_MAX_DESCRIPTORS) {
-        message->descriptors[(*count)++] = fd;
+      if (receipt->descriptor_count < TSB_CHANNEL_MAX_DESCRIPTORS) {
+        receipt->message->descriptors[receipt->descriptor_count++] = fd;
       } else {
         close(fd);
         status = -EPROTO;
@@ -100,18 +109,17 @@ static int channel__collect(struct msghdr* head, struct tsb_message* message, ui
 
 // How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer
 // that sends a byte now and then cannot hold its reader.
-static int channel__receive_wait(int socket, uint64_t* deadline_ns, int timeout_ms) {
-  if (*deadline_ns == 0) return channel__wait(socket, POLLIN, timeout_ms);
+static int channel__receive_wait(const struct channel_receipt* receipt) {
+  if (receipt->deadline_ns == 0) return channel__wait(receipt->socket, POLLIN, receipt->timeout_ms);
   uint64_t now = tsb_now_ns();
-  if (now >= *deadline_ns) return -EPROTO;
-  int status = channel__wait(socket, POLLIN, (int)((*deadline_ns - now) / 1000000) + 1);
+  if (now >= receipt->deadline_ns) return -EPROTO;
+  int status = channel__wait(receipt->socket, POLLIN, (int)((receipt->deadline_ns - now) / 1000000) + 1);
   return status == -ETIMEDOUT ? -EPROTO : status;
 }
 
 // Receives exactly `bytes`; descriptors are collected as they come. Returns 1, 0 at an orderly end before the first
 // byte, or negative.
-static int channel__receive_all(int socket, void* data, uint64_t bytes, struct tsb_message* message, uint32_t* count,
-                                uint64_t* deadline_ns, int timeout_ms) {
+static int channel__receive_all(struct channel_receipt* receipt, void* data, uint64_t bytes) {
   uint64_t got = 0;
   while (got < bytes) {
     union {
@@ -121,16 +129,18 @@ static int channel__receive_all(int socket, void* data, uint64_t bytes, struct t
     struct iovec part = {.iov_base = (char*)data + got, .iov_len = bytes - got};
     struct msghdr head = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-    ssize_t received = recvmsg(socket, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t received = recvmsg(receipt->socket, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (received > 0) {
       got += (uint64_t)received;
-      if (*deadline_ns == 0) *deadline_ns = tsb_now_ns() + CHANNEL_FRAME_TIMEOUT_MS * UINT64_C(1000000);
-      int status = channel__collect(&head, message, count);
+      if (receipt->deadline_ns == 0) {
+        receipt->deadline_ns = tsb_now_ns() + CHANNEL_FRAME_TIMEOUT_MS * UINT64_C(1000000);
+      }
+      int status = channel__collect(receipt, &head);
       if (status < 0) return status;
     } else if (received == 0) {
       return got == 0 ? 0 : -EPROTO;
     } else if (errno == EAGAIN) {
-      int status = channel__receive_wait(socket, deadline_ns, timeout_ms);
+      int status = channel__receive_wait(receipt);
       if (status < 0) return status;
     } else if (errno == ECONNRESET) {
       return 0;
@@ -142,23 +152,21 @@ static int channel__receive_all(int socket, void* data, uint64_t bytes, struct t
 }
 
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms) {
-  uint32_t count = 0;
-  uint64_t deadline_ns = 0;  // 0: nothing came yet
+  struct channel_receipt receipt = {.socket = socket, .timeout_ms = timeout_ms, .message = message};
   memset(message, 0, sizeof *message);
   for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
-  int status =
-      channel__receive_all(socket, &message->frame, sizeof message->frame, message, &count, &deadline_ns, timeout_ms);
+  int status = channel__receive_all(&receipt, &message->frame, sizeof message->frame);
   if (status <= 0) goto err;
   status = -EPROTO;
   uint64_t bytes = message->frame.payload_bytes;
-  if (bytes > TSB_MAX_PAYLOAD_BYTES || message->frame.descriptor_count != count) goto err;
+  if (bytes > TSB_MAX_PAYLOAD_BYTES || message->frame.descriptor_count != receipt.descriptor_count) goto err;
   message->payload = malloc(bytes + 1);
   status = -ENOMEM;
   if (message->payload == NULL) goto err;
   message->payload[bytes] = '\0';
   if (bytes == 0) return 1;
-  status = channel__receive_all(socket, message->payload, bytes, message, &count, &deadline_ns, timeout_ms);
-  if (status > 0 && message->frame.descriptor_count == count) return 1;
+  status = channel__receive_all(&receipt, message->payload, bytes);
+  if (status > 0 && message->frame.descriptor_count == receipt.descriptor_count) return 1;
   if (status >= 0) status = -EPROTO;
 err:
   tsb_message_free(message);

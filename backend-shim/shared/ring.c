@@ -8,10 +8,7 @@
 
 #include "barrier.h"
 
-// On a shared core spinning never pays off, so each fruitless spin doubles the number of waits without one.
-enum { SPIN_PENALTY_CAP = 64, SPINS_PER_CLOCK_READ = 32 };
-// Giving the core away for so long means that somebody computes on it.
-enum { LONG_YIELD_NS = 500000, CALM_PENALTY = 64, CALM_PENALTY_CAP = 4096 };
+enum { LOOKS_PER_CLOCK_READ = 32 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring =
@@ -68,41 +65,32 @@ int tsb_ring_is_empty(const struct tsb_ring* ring) {
 
 // Looks for less than a microsecond.
 static int ring__look(const struct tsb_ring* ring) {
-  for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
+  for (int i = 0; i < LOOKS_PER_CLOCK_READ; i++) {
     if (!tsb_ring_is_empty(ring)) return 1;
     tsb_cpu_relax();
   }
   return 0;
 }
 
-int tsb_ring_spin(struct tsb_ring* ring) {
+int tsb_ring_wait_briefly(struct tsb_ring* ring) {
   if (!tsb_ring_is_empty(ring)) return 1;
-  if (ring->spin_skip > 0) {
-    ring->spin_skip--;
-    return 0;
-  }
-  uint64_t end = tsb_now_ns() + TSB_SPIN_NS;
+  if (!tsb_pace_may_wait(&ring->brief)) return 0;
+  int found = 0;
+  uint64_t end = tsb_now_ns() + TSB_PACE_BRIEF_NS;
   do {
-    if (!ring__look(ring)) continue;
-    ring->spin_penalty = 0;
-    return 1;
-  } while (tsb_now_ns() < end);
-  ring->spin_penalty = ring->spin_penalty == 0 ? 1 : ring->spin_penalty * 2;
-  if (ring->spin_penalty > SPIN_PENALTY_CAP) ring->spin_penalty = SPIN_PENALTY_CAP;
-  ring->spin_skip = ring->spin_penalty;
-  return 0;
+    found = ring__look(ring);
+  } while (!found && tsb_now_ns() < end);
+  tsb_pace_note_brief(&ring->brief, found);
+  return found;
 }
 
-int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
+int tsb_ring_wait_yielding(struct tsb_ring* ring, uint64_t wait_ns) {
   if (!tsb_ring_is_empty(ring)) return 1;
-  if (ring->calm_skip > 0) {
-    ring->calm_skip--;
-    return 0;
-  }
-  uint64_t now = tsb_now_ns(), end = now + spin_ns;
+  if (!tsb_pace_may_wait(&ring->yielding)) return 0;
+  uint64_t now = tsb_now_ns(), end = now + wait_ns;
   while (now < end) {
     if (ring__look(ring)) {
-      if (ring->calm_penalty > 0) ring->calm_penalty--;
+      tsb_pace_note_found(&ring->yielding);
       return 1;
     }
     // The producer may have been woken on this very core: let it run. Where nobody waits for the core this returns at
@@ -110,10 +98,8 @@ int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns) {
     uint64_t before = tsb_now_ns();
     sched_yield();
     now = tsb_now_ns();
-    if (now - before < LONG_YIELD_NS) continue;
-    ring->calm_penalty = ring->calm_penalty < CALM_PENALTY ? CALM_PENALTY : ring->calm_penalty * 2;
-    if (ring->calm_penalty > CALM_PENALTY_CAP) ring->calm_penalty = CALM_PENALTY_CAP;
-    ring->calm_skip = ring->calm_penalty;
+    if (now - before < TSB_PACE_LOST_CORE_NS) continue;
+    tsb_pace_note_lost_core(&ring->yielding);
     break;
   }
   return !tsb_ring_is_empty(ring);

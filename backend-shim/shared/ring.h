@@ -5,11 +5,8 @@
 #ifndef TSB_RING_H
 #define TSB_RING_H
 
+#include "pace.h"
 #include "tsb_protocol.h"
-
-// A cross-core hand-off takes well under a microsecond, a sleep and wake-up up to 100: 20 us of spinning pays off when
-// the answer is near.
-enum { TSB_SPIN_NS = 20000 };
 
 struct tsb_ring {
   struct tsb_ring_shared* shared;
@@ -20,10 +17,7 @@ struct tsb_ring {
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
   // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
   uint64_t sleeps;
-  uint32_t spin_skip;     // consumer: waits left that do not spin at all
-  uint32_t spin_penalty;  // consumer: how many waits a fruitless spin costs, doubling up to a cap
-  uint32_t calm_skip;     // consumer: calm spins left that do not happen
-  uint32_t calm_penalty;  // consumer: how many calm spins it costs to have given the core away for long
+  struct tsb_pace_patience brief, yielding;  // consumer: of its two ways to wait awake
 };
 
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
@@ -41,12 +35,12 @@ int tsb_ring_take(struct tsb_ring* ring, struct tsb_entry* entry);
 void tsb_ring_release(struct tsb_ring* ring);  // all that was taken so far belongs to the producer again
 int tsb_ring_is_empty(const struct tsb_ring* ring);
 
-// Consumer: spins a bounded, adaptive time. Returns 1 when there is something to take.
-int tsb_ring_spin(struct tsb_ring* ring);
-// Consumer: spins for so long, and gives the core away meanwhile to whoever wants it: for one that has nothing else to
-// do than to wait. Where somebody wants the core for long it is better to sleep, as one that is woken up comes before
-// one that spins; then most calls return at once. Returns as above.
-int tsb_ring_spin_calmly(struct tsb_ring* ring, uint64_t spin_ns);
+// Consumer: waits awake for a moment (TSB_PACE_BRIEF_NS). Returns 1 when there is something to take.
+int tsb_ring_wait_briefly(struct tsb_ring* ring);
+// Consumer: waits awake for so long, and gives the core away meanwhile to whoever wants it: for one that has nothing
+// else to do than to wait. Where somebody wants the core for long it is better to sleep, as one that is woken up comes
+// before one that waits awake; then most calls return at once. Returns as above.
+int tsb_ring_wait_yielding(struct tsb_ring* ring, uint64_t wait_ns);
 // Consumer: asks to be woken through wake_fds[waker]. Returns 1 when it may sleep, 0 when something came in the
 // meantime (then do not sleep).
 int tsb_ring_prepare_sleep(struct tsb_ring* ring, int waker);

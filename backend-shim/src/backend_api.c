@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions that Triton calls: unpack, delegate, convert the error.
+#include "execute.h"
 #include "instance.h"
 
 TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
@@ -68,7 +69,7 @@ TRITONSERVER_Error* TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstan
                                                        TRITONBACKEND_Request** requests, const uint32_t request_count) {
   void* state;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelInstanceState(instance, &state));
-  tsb_instance_execute(state, requests, request_count);
+  tsb_execute(state, requests, request_count);
   return NULL;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches in flight of one instance. A stub names a batch by index and generation; the pointers stay here.
+// Batches of one instance, and the state of each of their requests. A stub names a request by the batch's index, its
+// generation and an item; the pointers stay here. A batch is *executing* until the model has settled it, and *open*
+// until its last request is released: today both end together, and a slot is free again then.
 #ifndef TSB_BATCH_H
 #define TSB_BATCH_H
 
@@ -7,14 +9,27 @@
 #include "client_memory.h"
 #include "error.h"
 
+// docs/protocol.md, "States of a request", has the same names. The slot of a batch that is not in use has no requests.
+enum tsb_request_state {
+  TSB_REQUEST_FILLED,    // the executing thread's alone; the stub does not know of it
+  TSB_REQUEST_RUNNING,   // the stub may answer
+  TSB_REQUEST_ANSWERED,  // its last response is here; of the thread that reads answers alone
+  TSB_REQUEST_RELEASED,  // given back to Triton: not ours any more
+};
+
+struct tsb_batch_request {
+  TRITONBACKEND_Request* triton;
+  enum tsb_request_state state;
+};
+
 struct tsb_batch_slot {
   bool in_use;
-  bool sent;  // the stub may answer; before, the requests and the block are the executing thread's alone
+  bool is_executing;  // counts against MAX_IN_FLIGHT_BATCHES
   uint32_t generation;
-  TRITONBACKEND_Request** requests;  // NULL once answered and released
+  struct tsb_batch_request* requests;
   uint32_t request_count;
   uint32_t request_capacity;
-  uint32_t unanswered;
+  uint32_t open_count;     // requests that are not released
   struct tsb_block block;  // records and inputs, in the shim's regions
   uint64_t block_bytes;
   struct tsb_loans loans;     // inputs that were not copied
@@ -28,18 +43,27 @@ struct tsb_batch_slot {
 struct tsb_batch_table {
   struct tsb_batch_slot* slots;
   uint32_t count;
-  uint32_t in_flight;
-  uint64_t claims;  // so far
+  uint32_t open_count;       // slots in use
+  uint32_t executing_count;  // of these, batches that the model has not settled
+  uint64_t claims;           // so far
 };
 
 int tsb_batch_table_init(struct tsb_batch_table* table, uint32_t count);  // 0 or -ENOMEM
 void tsb_batch_table_free(struct tsb_batch_table* table);
-// Takes a free slot for these requests; NULL: none is free, or no memory.
+// Takes a free slot for these requests, which are FILLED then; NULL: none is free, or no memory.
 struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACKEND_Request** requests, uint32_t count);
-// The request that an entry of a stub names, or NULL when it names none that is waiting.
-TRITONBACKEND_Request* tsb_batch_request(struct tsb_batch_table* table, const struct tsb_owner* owner);
 // How an entry names a batch.
 struct tsb_owner tsb_batch_owner(const struct tsb_batch_table* table, const struct tsb_batch_slot* slot);
-void tsb_batch_release(struct tsb_batch_table* table, struct tsb_batch_slot* slot);
+// The stub is about to be told: from here on its requests are RUNNING.
+void tsb_batch_run(struct tsb_batch_slot* slot);
+// The slot of a request that an entry of a stub names, if that is RUNNING: takes it, which is ANSWERED then. NULL: it
+// names none.
+struct tsb_batch_slot* tsb_batch_answer(struct tsb_batch_table* table, const struct tsb_owner* owner);
+// The request was given back to Triton. Returns whether it was the batch's last one that was open.
+bool tsb_batch_note_release(struct tsb_batch_slot* slot, uint32_t item);
+// The model has settled the batch: it does not count as executing any more.
+void tsb_batch_settle(struct tsb_batch_table* table, struct tsb_batch_slot* slot);
+// The slot is free again.
+void tsb_batch_close(struct tsb_batch_table* table, struct tsb_batch_slot* slot);
 
 #endif

@@ -19,7 +19,11 @@ static uint32_t bytes_walk__length(const uint8_t head[4]) {
 void tsb_bytes_walk_buffer(struct tsb_bytes_walk* walk, const uint8_t* data, uint64_t bytes) {
   uint64_t at = 0;
   while (at < bytes && walk->elements_left > 0) {
-    if (walk->head_bytes < sizeof walk->head) {
+    if (walk->head_bytes == 0 && bytes - at >= sizeof walk->head) {  // nearly always
+      walk->body_left = bytes_walk__length(data + at);
+      walk->head_bytes = sizeof walk->head;
+      at += sizeof walk->head;
+    } else if (walk->head_bytes < sizeof walk->head) {
       uint64_t wanted = sizeof walk->head - walk->head_bytes;
       uint64_t taken = bytes - at < wanted ? bytes - at : wanted;
       memcpy(walk->head + walk->head_bytes, data + at, taken);

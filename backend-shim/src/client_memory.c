@@ -64,6 +64,19 @@ int tsb_client_memory_tick(struct tsb_client_memory* memory) {
   return tsb_lender_drop_idle(&memory->lender, tsb_now_ns());
 }
 
+bool tsb_client_memory_has(const struct tsb_place* place) {
+  return (place->region & TSB_REGION_OF_STUB) == 0 && (place->region & TSB_REGION_OF_CLIENT) != 0;
+}
+
+const struct tsb_loan* tsb_client_memory_find(const struct tsb_loans* loans, uint32_t request,
+                                              const struct tsb_place* place) {
+  return tsb_loans_find(loans, request, place);
+}
+
+int tsb_client_memory_copy(const struct tsb_loan* loan, const struct tsb_place* place, void* target) {
+  return tsb_loan_copy(loan, place, target);
+}
+
 int tsb_client_memory_save(const struct tsb_client_memory* memory, struct tsb_loans* loans, uint32_t request,
                            const void* buffer, uint64_t bytes) {
   return tsb_loans_save(loans, request, memory->lender.maps_fd, buffer, bytes);

@@ -26,6 +26,14 @@ int tsb_client_memory_lend(struct tsb_client_memory* memory, struct tsb_loans* l
 void tsb_client_memory_return(struct tsb_client_memory* memory, struct tsb_loans* loans);
 // Takes files from the stub that no batch has used for a while. Returns whether any is left; negative as above.
 int tsb_client_memory_tick(struct tsb_client_memory* memory);
+// Whether a place lies in clients' memory, as an answer may name it: only what is lent to its own request, and while it
+// is.
+bool tsb_client_memory_has(const struct tsb_place* place);
+// The loan that holds such a place, or NULL. No lock, as below.
+const struct tsb_loan* tsb_client_memory_find(const struct tsb_loans* loans, uint32_t request,
+                                              const struct tsb_place* place);
+// Copies a place out of its loan. 0, or -ENODATA: the client cut its file short.
+int tsb_client_memory_copy(const struct tsb_loan* loan, const struct tsb_place* place, void* target);
 // An output is about to be written to `buffer`, which may be where an input of the same request is: what the answer may
 // still name is saved first. No lock: the loans are the reader's. 0, -ENOMEM, or -ENODATA: the client cut its file
 // short.

@@ -161,7 +161,7 @@ TRITONSERVER_Error* tsb_stub_ask(struct tsb_stub* stub, const struct tsb_stub_qu
   struct tsb_outgoing outgoing = {
       .method = question->method, .descriptors = question->descriptors, .descriptor_count = question->descriptor_count};
   if (question->payload != NULL) {
-    outgoing.payload = question->payload->bytes;
+    outgoing.payload = tsb_text_get(question->payload);
     outgoing.payload_bytes = question->payload->length;
   }
   int status = tsb_stub_channel_call(&stub->channel, &call, outgoing);

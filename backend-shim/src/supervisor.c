@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that looks after an instance's stub from its start to its end: logs, death, restart.
+#include "supervisor.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -7,18 +8,14 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "answers.h"
 #include "barrier.h"
-#include "instance.h"
+#include "instance_stub.h"
 #include "log.h"
+#include "reader.h"
+#include "time_limit.h"
 
 enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000 };
-
-static void supervisor__set_state(struct tsb_instance* instance, enum tsb_instance_state state) {
-  pthread_mutex_lock(&instance->lock);
-  if (instance->state != TSB_INSTANCE_STOPPING) instance->state = state;
-  pthread_cond_broadcast(&instance->changed);
-  pthread_mutex_unlock(&instance->lock);
-}
 
 static bool supervisor__must_stop(const struct tsb_instance* instance) {
   struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
@@ -37,12 +34,12 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   int files = tsb_stub_memory_tick(&stub->memory);
   pthread_mutex_lock(&instance->lock);
   // A batch may have come, lent a file and ended since the files were counted: then it is the next tick's turn.
-  if (instance->batches.in_flight == 0 && instance->batches.claims == claims && files == 0) {
+  if (instance->batches.open_count == 0 && instance->batches.claims == claims && files == 0) {
     timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
     instance->ticking = false;
   }
   pthread_mutex_unlock(&instance->lock);
-  tsb_answers_check_time(instance, stub);
+  tsb_time_limit_check(instance, stub);
 }
 
 // Runs until the stub is dead (true) or the instance is to be removed (false).
@@ -53,7 +50,7 @@ static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* st
                                  .backlog_fd = stub->to_stub.timer_fd};
   for (;;) {
     uint32_t happened = tsb_stub_events_wait(&stub->process, &stub->channel, &watch, -1);
-    if ((happened & TSB_EVENT_ANSWERS) != 0) tsb_answers_look(instance, stub);
+    if ((happened & TSB_EVENT_ANSWERS) != 0) tsb_reader_look(instance, stub);
     if ((happened & TSB_EVENT_TIMER) != 0) supervisor__tick(instance, stub);
     if ((happened & TSB_EVENT_BACKLOG) != 0) tsb_stub_flush(stub);
     if ((happened & TSB_EVENT_DEATH) != 0) return true;
@@ -85,9 +82,9 @@ static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stu
   TSB_LOG(ERROR, "Stub process '%s' is not healthy. %s", instance->name, instance->reason);
   // The threads that use the stub have left and no new one can come in, so this thread may finish what is in flight.
   pthread_mutex_lock(&instance->reading);
-  tsb_answers_drain(instance, stub);
+  tsb_reader_drain(instance, stub);
   tsb_answers_fail_all(instance, stub, instance->reason);
-  instance->model_free_ns = instance->reader_free_ns = instance->last_answer_ns = instance->recent_compute_ns = 0;
+  instance->model_free_ns = instance->reader_free_ns = instance->last_answer_ns = instance->compute_ns = 0;
   pthread_mutex_unlock(&instance->reading);
 }
 
@@ -102,14 +99,14 @@ static struct tsb_stub* supervisor__restart(struct tsb_instance* instance, uint3
     }
     if (delay_ms > 0) {
       struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
-      supervisor__set_state(instance, TSB_INSTANCE_DOWN);
+      tsb_instance_set_state(instance, TSB_INSTANCE_DOWN);
       TSB_LOG(WARN, "Stub process '%s' is restarted in %llu ms.", instance->name, (unsigned long long)delay_ms);
       poll(&item, 1, (int)delay_ms);
     }
     if (supervisor__must_stop(instance)) return NULL;
-    supervisor__set_state(instance, TSB_INSTANCE_RESTARTING);
+    tsb_instance_set_state(instance, TSB_INSTANCE_RESTARTING);
     struct tsb_stub* stub;
-    TRITONSERVER_Error* error = tsb_instance_start_stub(instance, &stub);
+    TRITONSERVER_Error* error = tsb_instance_stub_start(instance, &stub);
     if (error == NULL) return stub;
     if (supervisor__must_stop(instance)) {
       TRITONSERVER_ErrorDelete(error);
@@ -159,7 +156,7 @@ int tsb_supervisor_start(struct tsb_instance* instance) {
 
 void tsb_supervisor_stop(struct tsb_instance* instance) {
   uint64_t one = 1;
-  supervisor__set_state(instance, TSB_INSTANCE_STOPPING);
+  tsb_instance_set_state(instance, TSB_INSTANCE_STOPPING);
   if (!instance->supervised) return;
   ssize_t written = write(instance->stop_fd, &one, sizeof one);
   (void)written;  // the counter cannot be full: this is its only write

@@ -177,15 +177,15 @@ static void test_a_sleep_is_ended_once(void) {
   close_ring(fixture);
 }
 
-static void test_spinning_calmly(void) {
+static void test_waiting_while_giving_the_core_away(void) {
   struct fixture* fixture = open_ring();
   struct tsb_entry entry = {0};
   uint64_t begin = tsb_now_ns();
-  CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, 300000), 0);
+  CHECK_INT(tsb_ring_wait_yielding(&fixture->consumer, 300000), 0);
   CHECK(tsb_now_ns() - begin >= 300000);
   tsb_ring_write(&fixture->producer, &entry);
   tsb_ring_publish(&fixture->producer);
-  CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, UINT64_C(60000000000)), 1);
+  CHECK_INT(tsb_ring_wait_yielding(&fixture->consumer, UINT64_C(60000000000)), 1);
   close_ring(fixture);
 }
 
@@ -199,22 +199,22 @@ int sched_yield(void) {
   return 0;
 }
 
-static int calm_spins_without_a_yield(struct fixture* fixture) {
+static int waits_without_a_yield(struct fixture* fixture) {
   int count = 0;
   for (yields = 0; count < 100000; count++) {
-    CHECK_INT(tsb_ring_spin_calmly(&fixture->consumer, 10), 0);
+    CHECK_INT(tsb_ring_wait_yielding(&fixture->consumer, 10), 0);
     if (yields > 0) break;
   }
   return count;
 }
 
-// How many spins came before each yield: yields that take long at first, and two at the end that do not.
+// How many waits came before each yield: yields that take long at first, and two at the end that do not.
 enum { LONG_YIELDS = 9, ALL_YIELDS = LONG_YIELDS + 2 };
-static void count_spins(int counts[ALL_YIELDS]) {
+static void count_waits(int counts[ALL_YIELDS]) {
   struct fixture* fixture = open_ring();
   for (int i = 0; i < ALL_YIELDS; i++) {
     yield_takes_ns = i < LONG_YIELDS ? 1000000 : 0;
-    counts[i] = calm_spins_without_a_yield(fixture);
+    counts[i] = waits_without_a_yield(fixture);
   }
   close_ring(fixture);
 }
@@ -226,19 +226,19 @@ static void test_a_core_that_somebody_computes_on_is_not_waited_on(void) {
   int counts[ALL_YIELDS];
   // Somebody may compute on this core indeed, just when a yield is meant to be short; hardly every time.
   for (int tries = 0; tries < 20; tries++) {
-    count_spins(counts);
+    count_waits(counts);
     if (memcmp(counts, EXPECTED, sizeof counts) == 0) return;
   }
   for (int i = 0; i < ALL_YIELDS; i++) CHECK_INT(counts[i], EXPECTED[i]);
 }
 
-static void test_spinning_ends(void) {
+static void test_waiting_briefly_ends(void) {
   struct fixture* fixture = open_ring();
   struct tsb_entry entry = {0}, taken;
-  for (int i = 0; i < 500; i++) CHECK_INT(tsb_ring_spin(&fixture->consumer), 0);
+  for (int i = 0; i < 500; i++) CHECK_INT(tsb_ring_wait_briefly(&fixture->consumer), 0);
   tsb_ring_write(&fixture->producer, &entry);
   tsb_ring_publish(&fixture->producer);
-  CHECK_INT(tsb_ring_spin(&fixture->consumer), 1);
+  CHECK_INT(tsb_ring_wait_briefly(&fixture->consumer), 1);
   CHECK_INT(tsb_ring_take(&fixture->consumer, &taken), 1);
   close_ring(fixture);
 }
@@ -265,8 +265,8 @@ int main(void) {
   test_only_a_sleeping_consumer_is_woken();
   test_the_waker_that_sleeps_is_woken();
   test_a_sleep_is_ended_once();
-  test_spinning_calmly();
+  test_waiting_while_giving_the_core_away();
   test_a_core_that_somebody_computes_on_is_not_waited_on();
-  test_spinning_ends();
+  test_waiting_briefly_ends();
   return 0;
 }

@@ -13,8 +13,6 @@
 enum {
   // Longest time in one callback: timers and I/O of the model get their turn in between.
   CALLBACK_NS = 5000000,
-  // A batch that is expected within so long is waited for awake: a core that sleeps takes as long to wake up.
-  AWAKE_NS = 400000,
 };
 
 // Calls a JavaScript function; microtasks and process.nextTick run before it returns. What it throws ends the process
@@ -89,26 +87,25 @@ static uint32_t loop__take(struct tsb_addon* addon) {
 }
 
 static void loop__execute(struct tsb_addon* addon, uint32_t count) {
-  struct tsb_pace* pace = &addon->pace;
+  struct tsb_loop_pace* pace = &addon->pace;
   if (pace->idle_since_ns != 0) {
     uint64_t gap_ns = tsb_now_ns() - pace->idle_since_ns;
-    if (gap_ns > 8 * AWAKE_NS) gap_ns = 8 * AWAKE_NS;
-    pace->gap_ns += gap_ns / 8 - pace->gap_ns / 8;
+    // One long pause is not remembered for long.
+    if (gap_ns > 8 * TSB_PACE_MAX_GAP_NS) gap_ns = 8 * TSB_PACE_MAX_GAP_NS;
+    pace->gap_ns = tsb_pace_average(pace->gap_ns, gap_ns);
   }
-  pace->calm = (addon->inbox[count - 1].flags & TSB_EXECUTE_SPARSE) != 0;
+  pace->is_sparse = (addon->inbox[count - 1].flags & TSB_EXECUTE_SPARSE) != 0;
   tsb_idle_trim_note_work(&addon->idle_trim);
   loop__deliver_entries(addon, count);
   pace->idle_since_ns = addon->busy ? 0 : tsb_now_ns();
 }
 
-// Waits a bounded time for the next batch. A model that gets one batch after the other, and has answered the last one,
-// has nothing better to do; the core is anybody's meanwhile. Instances that share the cores get fewer batches each, and
-// so stop doing it.
+// Waits a bounded time for the next batch.
 static bool loop__wait_awake(struct tsb_addon* addon) {
   struct tsb_ring* ring = &addon->connection.to_stub;
-  const struct tsb_pace* pace = &addon->pace;
-  bool calm = pace->calm && pace->idle_since_ns != 0 && pace->gap_ns < AWAKE_NS;
-  return (calm && tsb_ring_spin_calmly(ring, 2 * pace->gap_ns)) || tsb_ring_spin(ring);
+  const struct tsb_loop_pace* pace = &addon->pace;
+  uint64_t wait_ns = pace->idle_since_ns == 0 ? 0 : tsb_pace_for_batch_ns(pace->is_sparse, pace->gap_ns);
+  return (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns)) || tsb_ring_wait_briefly(ring);
 }
 
 void tsb_loop_wake(struct tsb_addon* addon) {

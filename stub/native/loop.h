@@ -11,11 +11,11 @@
 
 enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
 
-// How soon the next batch comes after an answer.
-struct tsb_pace {
+// How soon the next batch comes after an answer, see pace.h.
+struct tsb_loop_pace {
   uint64_t idle_since_ns;  // 0: a batch is being executed
   uint64_t gap_ns;         // averaged over the last few
-  bool calm;               // few requests at a time, as the shim says
+  bool is_sparse;          // requests come few at a time, as the shim says
 };
 
 // A control message that arrived while a region was looked for; delivered from the loop, in order.
@@ -32,7 +32,7 @@ struct tsb_addon {
   uv_poll_t wake_poll;
   uv_poll_t channel_poll;
   struct tsb_idle_trim idle_trim;
-  struct tsb_pace pace;
+  struct tsb_loop_pace pace;
   uint32_t busy;        // written by JavaScript: 1 while the model executes a batch
   napi_ref on_entries;  // (count) => void: entries stand in `inbox`
   napi_ref on_frame;    // (method, call, isReply, region, payload) => void

@@ -21,7 +21,7 @@ struct pattern {
   uint32_t in_flight;      // entries sent and not yet back, at most
   uint32_t host_pause_us;  // random pause before some bursts
   uint32_t echo_pause_us;  // random pause before some answers
-  bool spins;
+  bool waits;
 };
 
 struct pair {
@@ -35,10 +35,10 @@ static void pause_up_to(uint32_t microseconds, uint64_t* state) {
 }
 
 // Waits until the ring has something.
-static void wait_for(struct tsb_ring* ring, int wake_fd, bool spins, const char* who) {
+static void wait_for(struct tsb_ring* ring, int wake_fd, bool waits, const char* who) {
   while (tsb_ring_is_empty(ring)) {
     uint64_t count;
-    if (spins && tsb_ring_spin(ring)) return;
+    if (waits && tsb_ring_wait_briefly(ring)) return;
     if (!tsb_ring_prepare_sleep(ring, 0)) return;
     struct pollfd item = {.fd = wake_fd, .events = POLLIN};
     int ready = poll(&item, 1, SLEEP_LIMIT_MS);
@@ -71,7 +71,7 @@ static void echo(struct pair* pair, const struct pattern* pattern) {
   tsb_ring_prepare_sleep(&pair->out, 0);
   while (done < pattern->count) {
     struct tsb_entry entry;
-    wait_for(&pair->out, pair->wake_out, pattern->spins, "the echo");
+    wait_for(&pair->out, pair->wake_out, pattern->waits, "the echo");
     while (tsb_ring_take(&pair->out, &entry) > 0) {
       tsb_ring_release(&pair->out);
       pause_up_to(pattern->echo_pause_us, &state);
@@ -111,7 +111,7 @@ static void drive(struct pair* pair, const struct pattern* pattern) {
     tsb_ring_publish(&pair->out);
     back += take_back(pair, back);
     if (back < sent && (sent - back == pattern->in_flight || sent == pattern->count)) {
-      wait_for(&pair->back, pair->wake_back, pattern->spins, "the host");
+      wait_for(&pair->back, pair->wake_back, pattern->waits, "the host");
     }
   }
 }
@@ -142,12 +142,12 @@ static void run(const struct pattern* pattern) {
 int main(void) {
   static const struct pattern PATTERNS[] = {
       {"one at a time, asleep at once", 20000, 1, 1, 0, 0, false},
-      {"one at a time, spinning", 20000, 1, 1, 0, 0, true},
+      {"one at a time, awake", 20000, 1, 1, 0, 0, true},
       {"full ring", 200000, 64, TSB_RING_CAPACITY * 2, 0, 0, false},
-      {"bursts, spinning", 100000, 300, 900, 0, 0, true},
+      {"bursts, awake", 100000, 300, 900, 0, 0, true},
       {"a slow host", 3000, 3, 8, 150, 0, false},
       {"a slow echo", 3000, 5, 8, 0, 150, false},
-      {"both slow, spinning", 3000, 4, 6, 60, 60, true},
+      {"both slow, awake", 3000, 4, 6, 60, 60, true},
       {"both slow, asleep at once", 3000, 2, 3, 30, 30, false},
   };
   for (size_t i = 0; i < sizeof PATTERNS / sizeof PATTERNS[0]; i++) run(&PATTERNS[i]);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Triton requests -> records and tensors in shared memory: the one copy of an input on its way to the model, unless it
 // is lent.
-#ifndef TSB_ENCODE_REQUEST_H
-#define TSB_ENCODE_REQUEST_H
+#ifndef TSB_REQUEST_RECORD_H
+#define TSB_REQUEST_RECORD_H
 
-#include "io_table.h"
+#include "arena.h"
 #include "error.h"
+#include "io_table.h"
 
 struct tsb_encoder_input {
   TRITONBACKEND_Input* handle;
@@ -60,8 +61,8 @@ typedef int (*tsb_encoder_lend)(void* context, uint32_t request, const void* dat
 int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, void* context);
 // Bytes of the block that tsb_encoder_write needs.
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder);
-// Writes all that was added into the block at `base`, which is at `offset` of region `region`. Returns the batch size
-// (sum of first dimensions, or the number of requests when the model does not batch).
-uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset, bool batching);
+// Writes all that was added into the block. Returns the batch size (sum of first dimensions, or the number of requests
+// when the model does not batch).
+uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* block, bool batching);
 
 #endif

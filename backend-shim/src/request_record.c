@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "encode_request.h"
+#include "request_record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes_walk.h"
+#include "parameter_record.h"
+#include "tensor_record.h"
 
-static uint64_t encode__align(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) & ~(unit - 1); }
-
-static TRITONSERVER_Error* encode__out_of_memory(void) {
+static TRITONSERVER_Error* request_record__out_of_memory(void) {
   return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while handing a request to the model.");
 }
 
@@ -29,7 +29,7 @@ void tsb_encoder_begin(struct tsb_encoder* encoder) {
   encoder->data_bytes = 0;
 }
 
-static bool encode__reserve(void** items, uint32_t* capacity, uint32_t count, size_t item_bytes) {
+static bool request_record__reserve(void** items, uint32_t* capacity, uint32_t count, size_t item_bytes) {
   if (count <= *capacity) return true;
   uint32_t larger = *capacity * 2 < count ? count + 8 : *capacity * 2;
   void* grown = realloc(*items, larger * item_bytes);
@@ -41,7 +41,8 @@ static bool encode__reserve(void** items, uint32_t* capacity, uint32_t count, si
 
 // A text that the server makes itself (a correlation id, for a sequence) may be followed by memory that was never
 // written; it is left out. What follows a client's elements is a mistake.
-static TRITONSERVER_Error* encode__check_elements(struct tsb_encoder_input* input, const struct tsb_bytes_walk* walk) {
+static TRITONSERVER_Error* request_record__check_elements(struct tsb_encoder_input* input,
+                                                          const struct tsb_bytes_walk* walk) {
   if (!tsb_bytes_walk_complete(walk)) {
     return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
                          "The elements of input '%s' do not fit its %llu bytes of data. Send each element as a "
@@ -58,7 +59,7 @@ static TRITONSERVER_Error* encode__check_elements(struct tsb_encoder_input* inpu
                        input->name, (unsigned long long)walk->used_bytes, (unsigned long long)input->bytes);
 }
 
-static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input) {
+static TRITONSERVER_Error* request_record__check_buffers(struct tsb_encoder_input* input) {
   uint64_t total = 0;
   struct tsb_bytes_walk walk;
   bool elements = input->datatype == TRITONSERVER_TYPE_BYTES;
@@ -78,17 +79,17 @@ static TRITONSERVER_Error* encode__check_buffers(struct tsb_encoder_input* input
     if (elements) tsb_bytes_walk_buffer(&walk, buffer, bytes);
     total += bytes;
   }
-  if (total == input->bytes) return elements ? encode__check_elements(input, &walk) : NULL;
+  if (total == input->bytes) return elements ? request_record__check_elements(input, &walk) : NULL;
   return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "Input '%s' should have %llu bytes of data, but has %llu.",
                        input->name, (unsigned long long)input->bytes, (unsigned long long)total);
 }
 
-static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request,
-                                             uint32_t index, uint64_t* record_bytes, uint64_t* data_bytes) {
+static TRITONSERVER_Error* request_record__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request,
+                                                     uint32_t index, uint64_t* record_bytes, uint64_t* data_bytes) {
   TRITONSERVER_DataType datatype;
-  if (!encode__reserve((void**)&encoder->inputs, &encoder->input_capacity, encoder->input_count + 1,
-                       sizeof *encoder->inputs)) {
-    return encode__out_of_memory();
+  if (!request_record__reserve((void**)&encoder->inputs, &encoder->input_capacity, encoder->input_count + 1,
+                               sizeof *encoder->inputs)) {
+    return request_record__out_of_memory();
   }
   struct tsb_encoder_input* input = &encoder->inputs[encoder->input_count];
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputByIndex(request, index, &input->handle));
@@ -101,15 +102,15 @@ static TRITONSERVER_Error* encode__add_input(struct tsb_encoder* encoder, TRITON
   input->datatype = datatype;
   input->lent = (struct tsb_place){0};
   input->index = tsb_io_table_index(encoder->input_table, input->name);
-  TSB_RETURN_IF_ERROR(encode__check_buffers(input));
-  *record_bytes += sizeof(struct tsb_tensor) + input->dims_count * sizeof(int64_t);
-  if (input->index == TSB_NAME_INLINE) *record_bytes += encode__align(strlen(input->name), 8);
-  *data_bytes += encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+  TSB_RETURN_IF_ERROR(request_record__check_buffers(input));
+  *record_bytes += tsb_tensor_record_bytes(input->dims_count);
+  if (input->index == TSB_NAME_INLINE) *record_bytes += tsb_record_align(strlen(input->name), 8);
+  *data_bytes += tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
   encoder->input_count++;
   return NULL;
 }
 
-static TRITONSERVER_Error* encode__measure_parameters(struct tsb_encoder_request* measured) {
+static TRITONSERVER_Error* request_record__measure_parameters(struct tsb_encoder_request* measured) {
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestParameterCount(measured->handle, &measured->parameter_count));
   for (uint32_t i = 0; i < measured->parameter_count; i++) {
     const char* key;
@@ -120,14 +121,14 @@ static TRITONSERVER_Error* encode__measure_parameters(struct tsb_encoder_request
       return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
                            "Request parameter '%s' must be a string, an integer, a boolean or a double.", key);
     }
-    uint64_t text = strlen(key) + (type == TRITONSERVER_PARAMETER_STRING ? strlen(value) : 0);
-    measured->record_bytes += sizeof(struct tsb_parameter) + encode__align(text, 8);
+    uint64_t text_bytes = type == TRITONSERVER_PARAMETER_STRING ? strlen(value) : 0;
+    measured->record_bytes += tsb_parameter_record_bytes(strlen(key), text_bytes);
   }
   return NULL;
 }
 
-static TRITONSERVER_Error* encode__measure(struct tsb_encoder* encoder, struct tsb_encoder_request* measured,
-                                           uint64_t* data_bytes) {
+static TRITONSERVER_Error* request_record__measure(struct tsb_encoder* encoder, struct tsb_encoder_request* measured,
+                                                   uint64_t* data_bytes) {
   TRITONBACKEND_Request* request = measured->handle;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestId(request, &measured->id));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestFlags(request, &measured->flags));
@@ -140,13 +141,13 @@ static TRITONSERVER_Error* encode__measure(struct tsb_encoder* encoder, struct t
     measured->correlation_id = 0;
     TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestCorrelationIdString(request, &measured->correlation));
   }
-  measured->record_bytes = sizeof(struct tsb_request) + encode__align(strlen(measured->id), 8) +
-                           encode__align(strlen(measured->correlation), 8) +
-                           encode__align(measured->output_count * sizeof(uint32_t), 8);
-  TSB_RETURN_IF_ERROR(encode__measure_parameters(measured));
+  measured->record_bytes = sizeof(struct tsb_request) + tsb_record_align(strlen(measured->id), 8) +
+                           tsb_record_align(strlen(measured->correlation), 8) +
+                           tsb_record_align(measured->output_count * sizeof(uint32_t), 8);
+  TSB_RETURN_IF_ERROR(request_record__measure_parameters(measured));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputCount(request, &measured->input_count));
   for (uint32_t i = 0; i < measured->input_count; i++) {
-    TSB_RETURN_IF_ERROR(encode__add_input(encoder, request, i, &measured->record_bytes, data_bytes));
+    TSB_RETURN_IF_ERROR(request_record__add_input(encoder, request, i, &measured->record_bytes, data_bytes));
   }
   if (measured->record_bytes > UINT32_MAX) {
     return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "The request's parameters and names are larger than 4 GiB.");
@@ -155,14 +156,14 @@ static TRITONSERVER_Error* encode__measure(struct tsb_encoder* encoder, struct t
 }
 
 TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request) {
-  if (!encode__reserve((void**)&encoder->requests, &encoder->request_capacity, encoder->request_count + 1,
-                       sizeof *encoder->requests)) {
-    return encode__out_of_memory();
+  if (!request_record__reserve((void**)&encoder->requests, &encoder->request_capacity, encoder->request_count + 1,
+                               sizeof *encoder->requests)) {
+    return request_record__out_of_memory();
   }
   struct tsb_encoder_request* measured = &encoder->requests[encoder->request_count];
   *measured = (struct tsb_encoder_request){.handle = request, .first_input = encoder->input_count};
   uint64_t data_bytes = 0;
-  TRITONSERVER_Error* error = encode__measure(encoder, measured, &data_bytes);
+  TRITONSERVER_Error* error = request_record__measure(encoder, measured, &data_bytes);
   if (error != NULL) {
     encoder->input_count = measured->first_input;
     return error;
@@ -181,30 +182,17 @@ int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, 
       if (input->buffer_count != 1 || input->bytes == 0) continue;
       int status = lend(context, i, input->buffer, input->bytes, &input->lent);
       if (status < 0) return status;
-      if (input->lent.bytes > 0) encoder->data_bytes -= encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+      if (input->lent.bytes > 0) encoder->data_bytes -= tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
     }
   }
   return 0;
 }
 
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder) {
-  return encode__align(encoder->record_bytes, TSB_DATA_ALIGNMENT) + encoder->data_bytes;
+  return tsb_record_align(encoder->record_bytes, TSB_DATA_ALIGNMENT) + encoder->data_bytes;
 }
 
-// Writes the texts and lists of a record one after the other.
-struct encode_cursor {
-  uint8_t* record;
-  uint64_t used;
-};
-
-static uint32_t encode__put(struct encode_cursor* cursor, const void* bytes, uint64_t length) {
-  uint64_t at = cursor->used;
-  memcpy(cursor->record + at, bytes, length);
-  cursor->used = at + encode__align(length, 8);
-  return (uint32_t)at;
-}
-
-static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* target) {
+static void request_record__copy_data(const struct tsb_encoder_input* input, uint8_t* target) {
   if (input->bytes == 0) return;
   if (input->buffer_count == 1) {
     memcpy(target, input->buffer, input->bytes);
@@ -216,7 +204,7 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
     uint64_t bytes;
     TRITONSERVER_MemoryType type = TRITONSERVER_MEMORY_CPU;
     int64_t id = 0;
-    // Was asked before, in encode__check_buffers, with the same answer.
+    // Was asked before, in request_record__check_buffers, with the same answer.
     tsb_error_log(TRITONBACKEND_InputBuffer(input->handle, i, &buffer, &bytes, &type, &id),
                   "TRITONBACKEND_InputBuffer");
     if (bytes > left) bytes = left;
@@ -226,33 +214,32 @@ static void encode__copy_data(const struct tsb_encoder_input* input, uint8_t* ta
   }
 }
 
-static void encode__write_parameters(const struct tsb_encoder_request* measured, struct encode_cursor* cursor) {
+static void request_record__write_parameters(const struct tsb_encoder_request* measured,
+                                             struct tsb_record_writer* writer) {
+  static const uint32_t TYPES[] = {TSB_PARAMETER_STRING, TSB_PARAMETER_INT, TSB_PARAMETER_BOOL, TSB_PARAMETER_DOUBLE};
   for (uint32_t i = 0; i < measured->parameter_count; i++) {
-    static const uint32_t TYPES[] = {TSB_PARAMETER_STRING, TSB_PARAMETER_INT, TSB_PARAMETER_BOOL, TSB_PARAMETER_DOUBLE};
     const char* key;
     const void* value;
     TRITONSERVER_ParameterType type;
     tsb_error_log(TRITONBACKEND_RequestParameter(measured->handle, i, &key, &type, &value),
                   "TRITONBACKEND_RequestParameter");
-    struct tsb_parameter head = {.type = TYPES[type], .key_bytes = (uint32_t)strlen(key)};
+    struct tsb_parameter_value parameter = {.type = TYPES[type], .key = key, .key_bytes = (uint32_t)strlen(key)};
     if (type == TRITONSERVER_PARAMETER_STRING) {
-      head.value_bytes = (uint32_t)strlen(value);
+      parameter.text = value;
+      parameter.text_bytes = (uint32_t)strlen(value);
     } else if (type == TRITONSERVER_PARAMETER_BOOL) {
-      head.value = *(const bool*)value;
+      parameter.bits = *(const bool*)value;
     } else {
-      memcpy(&head.value, value, sizeof head.value);
+      memcpy(&parameter.bits, value, sizeof parameter.bits);
     }
-    encode__put(cursor, &head, sizeof head);
-    memcpy(cursor->record + cursor->used, key, head.key_bytes);
-    if (head.value_bytes > 0) memcpy(cursor->record + cursor->used + head.key_bytes, value, head.value_bytes);
-    cursor->used += encode__align((uint64_t)head.key_bytes + head.value_bytes, 8);
+    tsb_parameter_record_write(writer, &parameter);
   }
 }
 
-static void encode__write_outputs(const struct tsb_encoder* encoder, const struct tsb_encoder_request* measured,
-                                  struct tsb_request* head, struct encode_cursor* cursor) {
-  head->requested_offset = (uint32_t)cursor->used;
-  uint32_t* indices = (uint32_t*)(cursor->record + cursor->used);
+static void request_record__write_outputs(const struct tsb_encoder* encoder, const struct tsb_encoder_request* measured,
+                                          struct tsb_request* head, struct tsb_record_writer* writer) {
+  head->requested_offset = (uint32_t)writer->used;
+  uint32_t* indices = (uint32_t*)(writer->bytes + writer->used);
   for (uint32_t i = 0; i < measured->output_count; i++) {
     const char* name;
     TRITONSERVER_Error* error = TRITONBACKEND_RequestOutputName(measured->handle, i, &name);
@@ -261,71 +248,68 @@ static void encode__write_outputs(const struct tsb_encoder* encoder, const struc
     // The server has checked the names against the configuration, so each is in the table.
     if (index != TSB_NAME_INLINE) indices[head->requested_count++] = index;
   }
-  cursor->used += encode__align(measured->output_count * sizeof(uint32_t), 8);
+  writer->used += tsb_record_align(measured->output_count * sizeof(uint32_t), 8);
 }
 
 // Tensors with their data first; names that are not in the table after all of them, so that a reader walks the tensors
-// by one rule.
-static uint64_t encode__write_inputs(const struct tsb_encoder_input* inputs, uint32_t count,
-                                     struct encode_cursor* cursor, uint8_t* base, struct tsb_place place,
-                                     uint64_t data) {
+// by one rule. `data` is the offset of what is free in the batch's block; returns the same.
+static uint64_t request_record__write_inputs(const struct tsb_encoder_input* inputs, uint32_t count,
+                                             struct tsb_record_writer* writer, const struct tsb_block* block,
+                                             uint64_t data) {
+  uint64_t at = writer->used;
   for (uint32_t i = 0; i < count; i++) {
     const struct tsb_encoder_input* input = &inputs[i];
     struct tsb_tensor tensor = {
         .name = input->index,
         .datatype = input->datatype,
         .dims_count = input->dims_count,
-        .place = {.region = place.region, .offset = place.offset + data, .bytes = input->bytes}};
+        .place = {.region = block->region, .offset = block->offset + data, .bytes = input->bytes}};
     if (input->lent.bytes > 0) tensor.place = input->lent;
-    encode__put(cursor, &tensor, sizeof tensor);
-    encode__put(cursor, input->shape, input->dims_count * sizeof(int64_t));
+    tsb_tensor_record_write(writer, &tensor, input->shape);
     if (input->lent.bytes > 0) continue;
-    encode__copy_data(input, base + data);
-    data += encode__align(input->bytes, TSB_DATA_ALIGNMENT);
+    request_record__copy_data(input, block->base + data);
+    data += tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
   }
-  uint64_t at = sizeof(struct tsb_request);
   for (uint32_t i = 0; i < count; i++) {
-    struct tsb_tensor* tensor = (struct tsb_tensor*)(cursor->record + at);
-    at += sizeof *tensor + inputs[i].dims_count * sizeof(int64_t);
+    struct tsb_tensor* tensor = (struct tsb_tensor*)(writer->bytes + at);
+    at += tsb_tensor_record_bytes(inputs[i].dims_count);
     if (inputs[i].index != TSB_NAME_INLINE) continue;
     tensor->name_bytes = (uint32_t)strlen(inputs[i].name);
-    tensor->name_offset = encode__put(cursor, inputs[i].name, tensor->name_bytes);
+    tensor->name_offset = tsb_record_put(writer, inputs[i].name, tensor->name_bytes);
   }
   return data;
 }
 
-static uint64_t encode__batch_size(const struct tsb_encoder_input* inputs, uint32_t count, bool batching) {
+static uint64_t request_record__batch_size(const struct tsb_encoder_input* inputs, uint32_t count, bool batching) {
   return batching && count > 0 && inputs[0].dims_count > 0 ? (uint64_t)inputs[0].shape[0] : 1;
 }
 
-uint64_t tsb_encoder_write(struct tsb_encoder* encoder, uint8_t* base, uint32_t region, uint64_t offset,
-                           bool batching) {
+uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* block, bool batching) {
   uint64_t batch_size = 0;
-  uint64_t data = encode__align(encoder->record_bytes, TSB_DATA_ALIGNMENT);
-  uint8_t* record = base + sizeof(struct tsb_batch);
-  *(struct tsb_batch*)base = (struct tsb_batch){.request_count = encoder->request_count};
+  uint64_t data = tsb_record_align(encoder->record_bytes, TSB_DATA_ALIGNMENT);
+  uint8_t* record = block->base + sizeof(struct tsb_batch);
+  *(struct tsb_batch*)block->base = (struct tsb_batch){.request_count = encoder->request_count};
   for (uint32_t i = 0; i < encoder->request_count; i++) {
     const struct tsb_encoder_request* measured = &encoder->requests[i];
     const struct tsb_encoder_input* inputs = encoder->inputs + measured->first_input;
     struct tsb_request* head = (struct tsb_request*)record;
-    struct encode_cursor cursor = {.record = record, .used = sizeof *head};
+    struct tsb_record_writer writer = {.bytes = record, .used = sizeof *head};
     *head = (struct tsb_request){.record_bytes = (uint32_t)measured->record_bytes,
                                  .flags = measured->flags,
                                  .correlation_id = measured->correlation_id,
                                  .timeout_us = measured->timeout_us,
                                  .parameter_count = measured->parameter_count,
                                  .input_count = measured->input_count};
-    data = encode__write_inputs(inputs, measured->input_count, &cursor, base,
-                                (struct tsb_place){.region = region, .offset = offset}, data);
+    data = request_record__write_inputs(inputs, measured->input_count, &writer, block, data);
     head->id_bytes = (uint32_t)strlen(measured->id);
-    head->id_offset = encode__put(&cursor, measured->id, head->id_bytes);
+    head->id_offset = tsb_record_put(&writer, measured->id, head->id_bytes);
     head->correlation_bytes = (uint32_t)strlen(measured->correlation);
-    head->correlation_offset = encode__put(&cursor, measured->correlation, head->correlation_bytes);
-    encode__write_outputs(encoder, measured, head, &cursor);
-    head->parameters_offset = (uint32_t)cursor.used;
-    encode__write_parameters(measured, &cursor);
+    head->correlation_offset = tsb_record_put(&writer, measured->correlation, head->correlation_bytes);
+    request_record__write_outputs(encoder, measured, head, &writer);
+    head->parameters_offset = (uint32_t)writer.used;
+    request_record__write_parameters(measured, &writer);
     record += measured->record_bytes;
-    batch_size += encode__batch_size(inputs, measured->input_count, batching);
+    batch_size += request_record__batch_size(inputs, measured->input_count, batching);
   }
   return batch_size;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Response records -> responses of the fake Triton: a good one written by hand, byte by byte, and many that lie.
-#include "decode_response.h"
+#include "response_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,8 @@ static struct tsb_place place(uint64_t bytes) {
 
 static int send_record(const struct tsb_place* where, bool* success) {
   fake_request_clear(&request);
-  struct tsb_response_source source = {.stub = stub, .loans = &loans, .request = 1};
+  struct tsb_response_source source = {
+      .stub = stub, .loans = &loans, .request = 1, .send_flags = TRITONSERVER_RESPONSE_COMPLETE_FINAL};
   return tsb_response_send(&model, &source, &request, where, success);
 }
 

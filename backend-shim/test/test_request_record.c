@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests of the fake Triton -> records. The bytes of one record are written by hand, on purpose: both sides of the
 // protocol changing together would not be noticed otherwise.
-#include "encode_request.h"
+#include "request_record.h"
 
 #include "check.h"
 #include "fake_triton.h"
@@ -76,7 +76,7 @@ static void test_golden_bytes(void) {
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   CHECK_INT(tsb_encoder_bytes(&encoder), 448);
   uint8_t* block = calloc(1, 448);
-  CHECK_INT(tsb_encoder_write(&encoder, block, 9, 4096, true), 1);
+  CHECK_INT(tsb_encoder_write(&encoder, &(struct tsb_block){.region = 9, .offset = 4096, .base = block}, true), 1);
   for (size_t i = 0; i < sizeof EXPECTED; i++) {
     if (block[i] != EXPECTED[i]) CHECK_FAIL("byte %zu is %u, expected %u", i, block[i], EXPECTED[i]);
   }
@@ -95,7 +95,8 @@ static void test_strings_numbers_and_text_correlation(void) {
   tsb_encoder_begin(&encoder);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
-  CHECK_INT(tsb_encoder_write(&encoder, block, 1, 0, true), 1);  // without inputs a request counts as one
+  CHECK_INT(tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true),
+            1);  // without inputs a request counts as one
   const struct tsb_request* head = (const struct tsb_request*)(block + sizeof(struct tsb_batch));
   CHECK_INT(head->correlation_id, 0);
   CHECK_INT(head->correlation_bytes, 9);
@@ -132,7 +133,7 @@ static void test_many_requests_and_buffers(void) {
   uint64_t bytes = tsb_encoder_bytes(&encoder);
   uint8_t* block = malloc(bytes);
   memset(block, 0xee, bytes);  // what was in the memory before must not matter
-  CHECK_INT(tsb_encoder_write(&encoder, block, 1, 0, true), 2 * COUNT);
+  CHECK_INT(tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true), 2 * COUNT);
   const uint8_t* record = block + sizeof(struct tsb_batch);
   for (int i = 0; i < COUNT; i++) {
     const struct tsb_request* head = (const struct tsb_request*)record;
@@ -172,7 +173,7 @@ static void test_lent_inputs_are_not_copied(void) {
   CHECK_INT(calls, 2);
   CHECK_INT(before - tsb_encoder_bytes(&encoder), 256);
   uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
-  tsb_encoder_write(&encoder, block, 1, 0, true);
+  tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true);
   const struct tsb_tensor* first =
       (const struct tsb_tensor*)(block + sizeof(struct tsb_batch) + sizeof(struct tsb_request));
   const struct tsb_tensor* second = (const struct tsb_tensor*)((const uint8_t*)(first + 1) + 2 * sizeof(int64_t));

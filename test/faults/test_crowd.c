@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "fake_host.h"
-#include "instance.h"
+#include "instance_state.h"
 
 enum { COUNT = 64, WAIT_MS = 60000, TRIES = 3000 };
 
@@ -46,7 +46,7 @@ static void end(void) {
 }
 
 // What the entry of the last batch said; nobody writes into the ring but this thread.
-static bool last_was_calm(void) {
+static bool last_was_sparse(void) {
   const struct tsb_ring* ring = &instance()->stub->to_stub.ring;
   const struct tsb_entry* entry = &ring->entries[(ring->position - 1) & ring->mask];
   CHECK_INT(entry->kind, TSB_ENTRY_EXECUTE);
@@ -65,42 +65,42 @@ static void collect(int index) {
 }
 
 // Each comes at least a millisecond after the one before.
-static bool are_all_calm(int count) {
+static bool are_all_sparse(int count) {
   bool all = true;
   for (int i = 0; i < count; i++) {
     usleep(1000);
     send(i);
     collect(i);
-    all = all && last_was_calm();
+    all = all && last_was_sparse();
   }
   return all;
 }
 
-static void test_requests_one_by_one_are_calm(void) {
-  CHECK(are_all_calm(COUNT));
-  CHECK_INT(instance()->hurry, 0);
+static void test_requests_one_by_one_are_sparse(void) {
+  CHECK(are_all_sparse(COUNT));
+  CHECK_INT(instance()->at_once_share, 0);
 }
 
 // Whatever made them a crowd: the entry says so, and it takes some that are no crowd to end it.
-static void test_a_crowd_is_not_calm(void) {
-  instance()->hurry = TSB_HURRY_ALL;
-  CHECK(!are_all_calm(1));
-  CHECK(instance()->hurry < TSB_HURRY_ALL);
-  instance()->hurry = TSB_HURRY_OF_CROWD;
-  CHECK(!are_all_calm(1));
-  CHECK(are_all_calm(COUNT));
+static void test_a_crowd_is_not_sparse(void) {
+  instance()->at_once_share = TSB_PACE_ALL;
+  CHECK(!are_all_sparse(1));
+  CHECK(instance()->at_once_share < TSB_PACE_ALL);
+  instance()->at_once_share = TSB_PACE_ALL / 5;
+  CHECK(!are_all_sparse(1));
+  CHECK(are_all_sparse(COUNT));
 }
 
-// One that comes at once after the one before hurries. How soon this thread comes back is the system's to say, so there
-// are many tries; that some of them are quick enough is all that is expected.
+// One that comes at once after the one before is part of a crowd. How soon this thread comes back is the system's to
+// say, so there are many tries; that some of them are quick enough is all that is expected.
 static void test_calls_that_follow_at_once_become_a_crowd(void) {
   for (int try = 0; try < TRIES; try++) {
     for (int i = 0; i < COUNT; i++) send(i);
-    bool calm = last_was_calm();
+    bool sparse = last_was_sparse();
     for (int i = 0; i < COUNT; i++) collect(i);
-    if (!calm) return;
+    if (!sparse) return;
   }
-  CHECK_FAIL("%d calls at once were never a crowd; hurry is %u", TRIES * COUNT, instance()->hurry);
+  CHECK_FAIL("%d calls at once were never a crowd; the share is %u", TRIES * COUNT, instance()->at_once_share);
 }
 
 int main(void) {
@@ -108,10 +108,10 @@ int main(void) {
   setenv("TRITON_TYPESCRIPT_NODE", HOSTILE_STUB, 1);  // without a list of evils it is honest
   setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
   start();
-  test_requests_one_by_one_are_calm();
-  test_a_crowd_is_not_calm();
+  test_requests_one_by_one_are_sparse();
+  test_a_crowd_is_not_sparse();
   test_calls_that_follow_at_once_become_a_crowd();
-  CHECK(are_all_calm(COUNT) || are_all_calm(COUNT));  // until the crowd is over, and then
+  CHECK(are_all_sparse(COUNT) || are_all_sparse(COUNT));  // until the crowd is over, and then
   end();
   return 0;
 }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives requests their responses and back to Triton: what the stub answered, or why there is no answer.
+#ifndef TSB_ANSWERS_H
+#define TSB_ANSWERS_H
+
+#include "instance_state.h"
+
+// A RESPONSE entry came; the caller is the reader of answers. 0, or -EPROTO: no correct stub writes that.
+int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry);
+// Fails every request that is open; the stub is dead, and the caller is the reader of answers.
+void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason);
+// Fails one request that never became part of a batch.
+void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Request* request, uint64_t exec_start_ns,
+                              TRITONSERVER_Error* error);
+
+#endif
