@@ -14,6 +14,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "stub/src/**/*.test.ts",
+            "server/**/*.test.ts",
             "backends/**/*.test.ts",
             "model_repository/**/*.test.ts",
             "bench/**/*.test.ts",

@@ -3,8 +3,8 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ensureEmbeddedServer } from "../stub/src/cli/embedded_server.ts";
-import { installedServer } from "../stub/src/cli/installed_server.ts";
+import { ensureEmbeddedServer } from "../server/embedded_server.ts";
+import { installedServer } from "../server/installed_server.ts";
 import { conditions } from "./conditions.ts";
 import { takeTurn } from "./lock.ts";
 import { type Options, parseOptions } from "./options.ts";

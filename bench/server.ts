@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { guarded } from "../stub/src/cli/server_process.ts";
+import { guarded } from "../server/server_process.ts";
 import { request } from "./http.ts";
 import { descendants } from "./proc.ts";
 import { BENCH_DIR, type Workbench } from "./setup.ts";

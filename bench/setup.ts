@@ -14,8 +14,8 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { planBackends } from "../stub/src/cli/backend_folder.ts";
-import type { Server as TritonServer } from "../stub/src/cli/server.ts";
+import { planBackends } from "../server/backend_folder.ts";
+import type { Installation } from "../server/installation.ts";
 import { makePython, type Python } from "./python.ts";
 import { shell } from "./shell.ts";
 import { modelConfig, type Subject } from "./subjects.ts";
@@ -59,7 +59,7 @@ async function typescriptLibrary(say: (text: string) => void): Promise<string> {
 }
 
 /** The wheel keeps one stub per Python version beside the backends, NVIDIA's image one in the backend. */
-function pythonBackend(server: TritonServer, python: Python, target: string): void {
+function pythonBackend(server: Installation, python: Python, target: string): void {
   const home = path.dirname(path.dirname(server.binary));
   cpSync(path.join(server.backendDirectory ?? path.join(home, "backends"), "python"), target, { recursive: true });
   const stub = path.join(target, "triton_python_backend_stub");
@@ -106,7 +106,7 @@ export function writeModel(repository: string, name: string, { config, sources =
 }
 
 /** perf_analyzer wants two libraries by their plain names; the server's folder has them under hashed ones. */
-function linkLibraries(server: TritonServer): string {
+function linkLibraries(server: Installation): string {
   const target = emptyDir(path.join(BENCH_DIR, "perf_analyzer_libraries"));
   for (const [plain, pattern] of [
     ["libb64.so.0d", /^libb64-\w+\.so\.0d$/],
@@ -125,7 +125,7 @@ function linkLibraries(server: TritonServer): string {
  * Python models import beside numpy. Steps that are done already are quick.
  */
 export async function setUp(
-  server: TritonServer,
+  server: Installation,
   subjects: readonly Subject[],
   pythonPackages: readonly string[],
   say: (text: string) => void,

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const major = Number.parseInt(process.versions.node, 10);
-const main = new URL("../dist/cli/main.js", import.meta.url);
+const main = new URL("../dist/stub/src/cli/main.js", import.meta.url);
 if (major < 20) {
   console.error(`triton-ts needs Node 20 or newer, this is Node ${process.versions.node}. Install a newer Node.`);
   process.exitCode = 1;

@@ -18,8 +18,11 @@ static char* backend__join(const char* directory, const char* rest) {
   return length > 0 && (size_t)length < sizeof path ? strdup(path) : NULL;
 }
 
-// The runtime directory holds dist/runtime/main.js. Looked for in the environment, beside this library, and two levels
-// above it (a checkout or an npm package, where the library lies in build/lib).
+// What the runtime directory, that of the npm package, holds for us to start: dist/ has the folders of the checkout.
+#define BACKEND__ENTRY "dist/stub/src/runtime/main.js"
+
+// The runtime directory is looked for in the environment, beside this library, and two levels above it (a checkout or
+// an npm package, where the library lies in build/lib).
 static char* backend__find_runtime(void) {
   static const char* const PLACES[] = {"runtime", "../.."};
   const char* given = getenv("TRITON_TYPESCRIPT_RUNTIME");
@@ -32,7 +35,7 @@ static char* backend__find_runtime(void) {
   char* directory = dirname(library);
   for (size_t i = 0; i < sizeof PLACES / sizeof PLACES[0] && found == NULL; i++) {
     char* place = backend__join(directory, PLACES[i]);
-    char* entry = place == NULL ? NULL : backend__join(place, "dist/runtime/main.js");
+    char* entry = place == NULL ? NULL : backend__join(place, BACKEND__ENTRY);
     if (entry != NULL && access(entry, R_OK) == 0) found = realpath(place, NULL);
     free(entry);
     free(place);
@@ -106,13 +109,13 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
   TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
   char* runtime = backend__find_runtime();
   if (runtime == NULL) {
-    return tsb_error_new(
-        TRITONSERVER_ERROR_NOT_FOUND,
-        "The runtime of the TypeScript backend (dist/runtime/main.js) was found neither beside the library nor "
-        "two levels above it. Set TRITON_TYPESCRIPT_RUNTIME to the folder of the npm package "
-        "'triton-typescript'.");
+    return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,
+                         "The runtime of the TypeScript backend (" BACKEND__ENTRY
+                         ") was found neither beside the library nor "
+                         "two levels above it. Set TRITON_TYPESCRIPT_RUNTIME to the folder of the npm package "
+                         "'triton-typescript'.");
   }
-  backend->entry = backend__join(runtime, "dist/runtime/main.js");
+  backend->entry = backend__join(runtime, BACKEND__ENTRY);
   backend->node = backend__find_node(&backend->settings, runtime);
   free(runtime);
   if (backend->entry == NULL || access(backend->entry, R_OK) != 0) {
@@ -120,7 +123,7 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
         TRITONSERVER_ERROR_NOT_FOUND,
         "The runtime of the TypeScript backend, '%s', cannot be read. Set TRITON_TYPESCRIPT_RUNTIME to the "
         "folder of the npm package 'triton-typescript' (in a checkout: build it first).",
-        backend->entry == NULL ? "dist/runtime/main.js" : backend->entry);
+        backend->entry == NULL ? BACKEND__ENTRY : backend->entry);
   }
   if (backend->node == NULL) {
     return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,

@@ -94,21 +94,21 @@ async function buildNative(force) {
   mark.write(digest);
 }
 
-/** The compiler leaves the output of a source that is gone; a stale file could still be imported. */
+/** dist/ has the folders of the checkout. The compiler leaves the output of a source that is gone; it could still be imported. */
 function removeStaleOutputs() {
   for (const file of filesUnder(["dist"], (name) => /\.(js|d\.ts)(\.map)?$/.test(name))) {
-    const source = path.join("stub/src", path.relative("dist", file)).replace(/\.(js|d\.ts)(\.map)?$/, ".ts");
+    const source = path.relative("dist", file).replace(/\.(js|d\.ts)(\.map)?$/, ".ts");
     if (!existsSync(inRoot(source))) rmSync(inRoot(file));
   }
 }
 
 function outputOf(source) {
-  return path.join("dist", path.relative("stub/src", source)).replace(/\.ts$/, ".js");
+  return path.join("dist", source).replace(/\.ts$/, ".js");
 }
 
 async function compileTypeScript(force) {
   const sources = filesUnder(
-    ["stub/src", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    ["stub/src", "server", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     (name) => !name.endsWith(".test.ts") && !name.includes("/testing/"),
   );
   const digest = stateOf(sources);

@@ -8,7 +8,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { packageRoot, stubNode } from "../../stub/src/cli/package_root.ts";
+import { packageRoot, stubNode } from "../../server/package_root.ts";
 import { type Comparison, compareAll, percent, pictureNames, picturesFolder } from "../ocr/accuracy.ts";
 import { serverReader } from "../ocr/server_reader.ts";
 import { requestJson, startServer, type TestServer } from "./harness/index.ts";

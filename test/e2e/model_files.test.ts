@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { packageRoot } from "../../stub/src/cli/package_root.ts";
+import { packageRoot } from "../../server/package_root.ts";
 import {
   addModel,
   inferJson,

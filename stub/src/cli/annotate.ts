@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws boxes and texts over a picture. sharp is only loaded when it is used: it makes the start of every other
 // command slower.
-import { CliError, messageOf } from "./error.ts";
+import { messageOf } from "../../../server/error.ts";
+import { CliError } from "./error.ts";
 import type { Point, TextLine } from "./text_lines.ts";
 
 const lineColour = "#e5006d";

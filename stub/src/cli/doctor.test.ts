@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { scratchFolder } from "../../../server/testing/scratch.ts";
 import { checkKernel, toolFindings } from "./doctor.ts";
 import { reportLines } from "./doctor_command.ts";
-import { runCli, scratchFolder } from "./testing/run_cli.ts";
+import { runCli } from "./testing/run_cli.ts";
 
 const plain = (_style: string, text: string) => text;
 

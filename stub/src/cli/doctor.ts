@@ -3,13 +3,13 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import os from "node:os";
-import { cacheFolder } from "./cache.ts";
-import { checkCache, embeddedFolder, unsupportedReason } from "./embedded_server.ts";
-import { checkEndpoints, endpointsOf } from "./endpoints.ts";
-import { messageOf } from "./error.ts";
-import { installedServer } from "./installed_server.ts";
-import { backendLibrary, bundledNode, packageRoot, stubAddon, stubMain, stubNode } from "./package_root.ts";
-import { diesWithUs } from "./server_process.ts";
+import { cacheFolder } from "../../../server/cache.ts";
+import { checkCache, embeddedFolder, unsupported } from "../../../server/embedded_server.ts";
+import { checkEndpoints, endpointsOf } from "../../../server/endpoints.ts";
+import { installedServer } from "../../../server/installed_server.ts";
+import { bundledNode, missingParts, packageRoot, stubNode } from "../../../server/package_root.ts";
+import { diesWithUs } from "../../../server/server_process.ts";
+import { sentenceOf } from "./error.ts";
 
 export type Verdict = "ok" | "note" | "missing";
 
@@ -62,14 +62,12 @@ function checkStubNode(): Finding {
       ? ok(what, found)
       : note(what, `${found}, not the bundled one`, 'Run "npm install" without --omit=optional.');
   } catch (error) {
-    return missing(what, "none", messageOf(error));
+    return missing(what, "none", sentenceOf(error));
   }
 }
 
-const absentParts = () => [backendLibrary, stubAddon, stubMain].filter((file) => !existsSync(file));
-
 function checkBuild(): Finding {
-  const absent = absentParts();
+  const absent = missingParts();
   if (absent.length === 0) return ok("native parts", "built");
   return missing("native parts", `${absent.join(", ")} missing`, `Run "npm run setup" in ${packageRoot}.`);
 }
@@ -81,7 +79,7 @@ function checkTools(): Finding[] {
   const compiler = [process.env["CC"] ?? "cc", "gcc", "clang"]
     .map((name) => firstLine(name, "--version"))
     .find(Boolean);
-  return toolFindings(cmake, compiler, absentParts().length === 0);
+  return toolFindings(cmake, compiler, missingParts().length === 0);
 }
 
 /** What is built already serves without the tools that build it. */
@@ -112,11 +110,11 @@ async function checkServer(): Promise<Finding[]> {
     try {
       return [ok("Triton server", `${installedServer(place).binary} (TRITON_SERVER)`), checkPip(false)];
     } catch (error) {
-      return [missing("Triton server", `TRITON_SERVER=${place}`, messageOf(error)), checkPip(false)];
+      return [missing("Triton server", `TRITON_SERVER=${place}`, sentenceOf(error)), checkPip(false)];
     }
   }
-  const reason = unsupportedReason();
-  if (reason !== undefined) return [missing("Triton server", "no embedded one", reason), checkPip(false)];
+  const reason = unsupported();
+  if (reason !== undefined) return [missing("Triton server", "no embedded one", sentenceOf(reason)), checkPip(false)];
   const folder = embeddedFolder();
   const cache = await checkCache(folder);
   if (cache.state === "sound") return [ok("Triton server", `cached and whole in ${folder}`), checkPip(false)];
@@ -205,7 +203,7 @@ async function checkPorts(): Promise<Finding[]> {
         await checkEndpoints([endpoint]);
         return ok(what, `free for ${endpoint.name}`);
       } catch (error) {
-        return note(what, "taken", messageOf(error));
+        return note(what, "taken", sentenceOf(error));
       }
     }),
   );

@@ -5,11 +5,12 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePorts } from "../../../server/ports.ts";
+import { scratchFolder } from "../../../server/testing/scratch.ts";
 import { overlay } from "./annotate.ts";
 import { outputLine } from "./infer.ts";
-import { decodeResponse, KServeClient } from "./kserve.ts";
 import { encodeElements } from "./tensor_values.ts";
-import { freePort, runCli, scratchFolder } from "./testing/run_cli.ts";
+import { runCli } from "./testing/run_cli.ts";
 
 interface Request {
   header: { inputs: { name: string; shape: number[]; parameters: { binary_data_size: number } }[] };
@@ -137,16 +138,20 @@ describe("triton-ts infer with a fake server", () => {
   });
 
   it("has one sentence for each failure", async () => {
-    const absent = await run("ocr", "--url", `127.0.0.1:${await freePort()}`, "--image", picture);
+    const absent = await run("ocr", "--url", `127.0.0.1:${(await freePorts(1))[0]}`, "--image", picture);
     expect(absent.stderr).not.toContain("gRPC");
     expect(absent.stderr).toMatch(/^error: No Triton server answers at .*triton-ts serve.*\n$/);
+    const noHttp = await run("ocr", "--url", "grpc://localhost", "--image", picture);
+    expect(noHttp.stderr).toBe(
+      'error: --url needs an address such as http://127.0.0.1:8000, not "grpc://localhost".\n',
+    );
     const unknown = await run("nope", "--url", url, "--image", picture);
     expect(unknown.stderr).toContain("(HTTP 400): Request for unknown model: 'nope' is not found");
     const noFile = await run("ocr", "--url", url, "--image", "/absent.png");
     expect(noFile.stderr).toBe("error: The picture /absent.png does not exist. Check its path.\n");
     const noImage = await run("ocr", "--url", url, "--save", "x.png");
     expect(noImage.stderr).toContain("Add --image FILE");
-    expect([absent.code, unknown.code, noFile.code, noImage.code]).toEqual([1, 1, 1, 1]);
+    expect([absent.code, noHttp.code, unknown.code, noFile.code, noImage.code]).toEqual([1, 1, 1, 1, 1]);
   });
 
   it("says when the picture cannot be annotated, and leaves no file", async () => {
@@ -169,21 +174,6 @@ describe("parts of an answer", () => {
     );
     const line = outputLine({ name: "OUT", datatype: "FP32", shape: [40], bytes });
     expect(line).toMatch(/^OUT FP32 \[40\]: 0\.1, 1\.1, .*31\.1, \.\.\. \(8 more\)$/);
-  });
-
-  it("must be complete", () => {
-    const header = JSON.stringify({
-      model_name: "m",
-      model_version: "1",
-      outputs: [{ name: "y", datatype: "UINT8", shape: [4], parameters: { binary_data_size: 4 } }],
-    });
-    const body = new TextEncoder().encode(`${header}abc`);
-    expect(() => decodeResponse(body, header.length)).toThrow(/data of output y is missing/);
-  });
-
-  it("come from an address of HTTP", () => {
-    expect(new KServeClient("localhost:8000/").url).toBe("http://localhost:8000");
-    expect(() => new KServeClient("grpc://localhost")).toThrow(/--url needs an address/);
   });
 
   it("escape what XML would take for its own", () => {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { type BinaryTensor, httpAddress, type InferResult, KServeClient } from "../../../server/kserve.ts";
 import { type DataType, isDataType } from "../api/datatype.ts";
 import { annotate } from "./annotate.ts";
 import { CliError } from "./error.ts";
 import { type InputOptions, makeInputs, readUserFile } from "./infer_inputs.ts";
-import { type BinaryTensor, type InferResult, KServeClient } from "./kserve.ts";
 import { decodeElements, type Element, nest } from "./tensor_values.ts";
 import { type Paint, painter } from "./terminal.ts";
 import { readTextLines, type TextLine } from "./text_lines.ts";
@@ -68,6 +69,9 @@ function print(result: InferResult, options: InferOptions, lines: readonly TextL
 
 /** triton-ts infer: sends one request to a model and prints the answer. */
 export async function infer(model: string, options: InferOptions): Promise<void> {
+  if (httpAddress(options.url) === undefined) {
+    throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(options.url)}.`);
+  }
   const client = new KServeClient(options.url);
   const picture = options.image === undefined ? undefined : readUserFile(options.image, "picture");
   if (options.save !== undefined && picture === undefined) {

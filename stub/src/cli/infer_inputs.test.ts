@@ -2,9 +2,9 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ModelMetadata, TensorMetadata } from "../../../server/kserve.ts";
+import { scratchFolder } from "../../../server/testing/scratch.ts";
 import { makeInputs } from "./infer_inputs.ts";
-import type { ModelMetadata, TensorMetadata } from "./kserve.ts";
-import { scratchFolder } from "./testing/run_cli.ts";
 
 function model(...inputs: TensorMetadata[]): ModelMetadata {
   return { name: "m", versions: ["1"], platform: "typescript", inputs, outputs: [] };

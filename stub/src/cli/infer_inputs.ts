@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the tensors of a request from the options of "triton-ts infer" and the model's metadata.
 import { readFileSync } from "node:fs";
+import { codeOf, messageOf } from "../../../server/error.ts";
+import type { BinaryTensor, ModelMetadata, TensorMetadata } from "../../../server/kserve.ts";
 import { type DataType, dataTypeInfo, isDataType } from "../api/datatype.ts";
-import { CliError, codeOf, messageOf } from "./error.ts";
-import type { BinaryTensor, ModelMetadata, TensorMetadata } from "./kserve.ts";
+import { CliError } from "./error.ts";
 import { encodeElements, fitShape, parseWritten, type WrittenValue } from "./tensor_values.ts";
 
 export interface InputOptions {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from "commander";
+import { messageOf, ServerError } from "../../../server/error.ts";
+import { packageVersion } from "../../../server/package_root.ts";
 import { doctorCommand } from "./doctor_command.ts";
-import { CliError, messageOf } from "./error.ts";
+import { CliError, sentenceOf } from "./error.ts";
 import { inferCommand } from "./infer_command.ts";
-import { packageVersion } from "./package_root.ts";
 import { serveCommand } from "./serve_command.ts";
 import { painter } from "./terminal.ts";
 
@@ -34,8 +35,8 @@ Examples:
 
 function report(error: unknown): void {
   const paint = painter(process.stderr);
-  if (error instanceof CliError) {
-    process.stderr.write(`${paint("red", "error:")} ${error.message}\n`);
+  if (error instanceof CliError || error instanceof ServerError) {
+    process.stderr.write(`${paint("red", "error:")} ${sentenceOf(error)}\n`);
   } else {
     process.stderr.write(`${paint("red", "unexpected error:")} ${messageOf(error)}\n`);
     if (error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
@@ -50,5 +51,5 @@ try {
   await program(extra).parseAsync(own, { from: "user" });
 } catch (error) {
   report(error);
-  process.exitCode = error instanceof CliError ? error.exitCode : 1;
+  process.exitCode = error instanceof ServerError && error.code === "INTERRUPTED" ? 130 : 1;
 }

@@ -4,9 +4,11 @@ import net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { chooseRepositories, explainEarlyEnd } from "./serve.ts";
-import { diesWithUs } from "./server_process.ts";
-import { fakeServer, freePort, type Run, runCli, scratchFolder } from "./testing/run_cli.ts";
+import { freePorts } from "../../../server/ports.ts";
+import { diesWithUs } from "../../../server/server_process.ts";
+import { fakeServer, scratchFolder } from "../../../server/testing/scratch.ts";
+import { chooseRepositories } from "./serve.ts";
+import { type Run, runCli } from "./testing/run_cli.ts";
 
 interface Record {
   pid: number;
@@ -25,8 +27,7 @@ describe("triton-ts serve with a fake server", () => {
     scratch = scratchFolder();
     repository = path.join(scratch.folder, "models");
     mkdirSync(repository);
-    port = await freePort();
-    otherPorts = [await freePort(), await freePort()];
+    [port = 0, ...otherPorts] = await freePorts(3);
   });
   afterEach(async () => {
     for (const run of runs.splice(0)) {
@@ -172,17 +173,5 @@ describe("chooseRepositories", () => {
     } finally {
       scratch.remove();
     }
-  });
-});
-
-describe("explainEarlyEnd", () => {
-  it("names a library that the system lacks", () => {
-    const line = "tritonserver: error while loading shared libraries: libb64.so.0d: cannot open shared object file";
-    expect(explainEarlyEnd({ code: 127, signal: null }, [line], [])).toContain("libb64.so.0d");
-  });
-  it("has a sentence when the server said nothing", () => {
-    expect(explainEarlyEnd({ code: null, signal: "SIGSEGV" }, [], [])).toBe(
-      "The Triton server was ended by SIGSEGV before it was ready. Its log is above.",
-    );
   });
 });

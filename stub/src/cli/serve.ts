@@ -2,21 +2,30 @@
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeBackendFolder, planBackends } from "./backend_folder.ts";
-import { ensureEmbeddedServer } from "./embedded_server.ts";
-import { checkEndpoints, type Endpoint, endpointsOf, hostAndPort, portSentence } from "./endpoints.ts";
+import { type ServerOptions, tritonArguments } from "../../../server/arguments.ts";
+import { makeBackendFolder, planBackends } from "../../../server/backend_folder.ts";
+import { explainEarlyEnd } from "../../../server/early_end.ts";
+import { ensureEmbeddedServer } from "../../../server/embedded_server.ts";
+import { checkEndpoints, type Endpoint, endpointsOf, hostAndPort } from "../../../server/endpoints.ts";
+import { environmentFor } from "../../../server/environment.ts";
+import type { Installation } from "../../../server/installation.ts";
+import { installedServer } from "../../../server/installed_server.ts";
+import { KServeClient } from "../../../server/kserve.ts";
+import type { LoadFailures } from "../../../server/load_failures.ts";
+import { backendLibrary, checkBuilt, packageRoot } from "../../../server/package_root.ts";
+import { ServerProcess } from "../../../server/server_process.ts";
 import { CliError } from "./error.ts";
-import { installedServer } from "./installed_server.ts";
-import { KServeClient } from "./kserve.ts";
-import type { LoadFailures } from "./load_failures.ts";
-import { backendLibrary, packageRoot, stubAddon, stubMain, stubNode } from "./package_root.ts";
-import type { ServeOptions } from "./serve_options.ts";
-import { tritonArguments } from "./serve_options.ts";
-import type { Server } from "./server.ts";
-import { textOf } from "./server_log.ts";
-import { type ServerEnd, ServerProcess } from "./server_process.ts";
+import { logView } from "./log_view.ts";
 import { modelLines, summaryLines } from "./summary.ts";
 import { painter } from "./terminal.ts";
+
+/** The options of "triton-ts serve": those of tritonserver and our own. */
+export interface ServeOptions extends ServerOptions {
+  server?: string;
+  backends: string[];
+  backendDirectory: string[];
+  verbose?: boolean;
+}
 
 /** The repositories to serve: those named, else ./model_repository, else the package's own. */
 export function chooseRepositories(named: readonly string[], cwd = process.cwd()): string[] {
@@ -37,41 +46,6 @@ export function chooseRepositories(named: readonly string[], cwd = process.cwd()
   });
 }
 
-function checkBuilt(): void {
-  for (const file of [backendLibrary, stubAddon, stubMain]) {
-    if (!existsSync(file)) {
-      throw new CliError(`${file} is missing: the backend is not built. Run "npm run setup" in ${packageRoot}.`);
-    }
-  }
-}
-
-function environmentFor(server: Server): NodeJS.ProcessEnv {
-  const libraries = [...server.libraryPath, process.env["LD_LIBRARY_PATH"] ?? ""].filter((entry) => entry !== "");
-  return {
-    ...process.env,
-    ...(libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(path.delimiter) } : {}),
-    TRITON_TYPESCRIPT_RUNTIME: process.env["TRITON_TYPESCRIPT_RUNTIME"] || packageRoot,
-    TRITON_TYPESCRIPT_NODE: stubNode(),
-  };
-}
-
-/** One sentence for a server that ended before it was ready. */
-export function explainEarlyEnd(end: ServerEnd, errors: readonly string[], endpoints: readonly Endpoint[]): string {
-  const texts = errors.map(textOf);
-  const taken = texts.find((text) => /already in use|Address already in use|Failed to add port to server/i.test(text));
-  if (taken !== undefined) {
-    const endpoint = endpoints.find(({ port }) => taken.includes(`:${port}`));
-    if (endpoint !== undefined) return portSentence(endpoint, "EADDRINUSE");
-  }
-  const library = texts.find((text) => /error while loading shared libraries/.test(text));
-  if (library !== undefined) {
-    return `The Triton server cannot start on this system: ${library}. Install that library, or use another Triton with --server PATH.`;
-  }
-  const how = end.signal ? `was ended by ${end.signal}` : `ended with code ${end.code}`;
-  const last = texts.at(-1);
-  return `The Triton server ${how} before it was ready${last ? `; its last error was: ${last}` : ". Its log is above."}`;
-}
-
 /** Waits until the endpoints are open: Triton opens them when it has tried to load every model. */
 async function untilReady(server: ServerProcess, endpoints: readonly Endpoint[]): Promise<boolean> {
   const http = endpoints.find(({ name }) => name === "http");
@@ -85,7 +59,11 @@ async function untilReady(server: ServerProcess, endpoints: readonly Endpoint[])
   return false;
 }
 
-async function printSummary(server: Server, endpoints: readonly Endpoint[], failures: LoadFailures): Promise<void> {
+async function printSummary(
+  server: Installation,
+  endpoints: readonly Endpoint[],
+  failures: LoadFailures,
+): Promise<void> {
   const paint = painter(process.stdout);
   const http = endpoints.find(({ name }) => name === "http");
   const client = http && new KServeClient(`http://${hostAndPort(http)}`);
@@ -144,12 +122,12 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
 }
 
 /** Starts a server and stays with it until it ends; gives the exit code. */
-async function runServer(server: Server, args: readonly string[], options: ServeOptions): Promise<number> {
+async function runServer(server: Installation, args: readonly string[], options: ServeOptions): Promise<number> {
   const endpoints = endpointsOf(args);
   await checkEndpoints(endpoints);
   const verbose = options.verbose === true || Number(options.logVerbose ?? 0) > 0;
   const env = environmentFor(server);
-  const running = new ServerProcess({ binary: server.binary, args, env, verbose, log: process.stderr });
+  const running = new ServerProcess({ binary: server.binary, args, env, log: () => logView(process.stderr, verbose) });
   const signals = superviseSignals(running);
   try {
     const ready = await Promise.race([untilReady(running, endpoints), running.ended.then(() => false)]);
@@ -157,7 +135,7 @@ async function runServer(server: Server, args: readonly string[], options: Serve
     const end = await running.ended;
     if (signals.forced()) return 130;
     if (signals.asked()) return end.code ?? 1;
-    if (!ready) throw new CliError(explainEarlyEnd(end, running.errors.lines, endpoints));
+    if (!ready) throw explainEarlyEnd(end, running.errors.lines, endpoints, "above");
     throw new CliError(`The Triton server ended by itself (${end.signal ?? `code ${end.code}`}). Its log is above.`);
   } finally {
     signals.release();
@@ -176,7 +154,7 @@ export async function serve(
   const place = options.server ?? process.env["TRITON_SERVER"];
   const server = place ? installedServer(place) : undefined;
   // Before anything is fetched: an option that is wrong, or a port that is taken.
-  await checkEndpoints(endpointsOf(tritonArguments({ repositories, options, extra, backendDirectory: "" })));
+  await checkEndpoints(endpointsOf(tritonArguments({ repositories, options, extra })));
   const found = server ?? (await ensureEmbeddedServer(process.stderr));
   const backendDirectory = makeBackendFolder(
     planBackends({
@@ -186,5 +164,9 @@ export async function serve(
       users: [...options.backendDirectory, ...options.backends],
     }),
   );
-  return runServer(found, tritonArguments({ repositories, options, extra, backendDirectory, server: found }), options);
+  return runServer(
+    found,
+    tritonArguments({ repositories, options, extra, backendDirectory, installation: found }),
+    options,
+  );
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from "commander";
-import { serve } from "./serve.ts";
-import type { ServeOptions } from "./serve_options.ts";
+import { type ServeOptions, serve } from "./serve.ts";
 
 const collect = (value: string, previous: string[]) => [...previous, value];
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Endpoint, hostAndPort } from "./endpoints.ts";
-import type { IndexEntry, KServeClient } from "./kserve.ts";
-import type { LoadFailures } from "./load_failures.ts";
+import { type Endpoint, hostAndPort } from "../../../server/endpoints.ts";
+import type { IndexEntry, KServeClient } from "../../../server/kserve.ts";
+import type { LoadFailures } from "../../../server/load_failures.ts";
 import { columns, type Paint } from "./terminal.ts";
 
 /** One version of one model, as the summary shows it. */

@@ -60,8 +60,8 @@ export interface Native {
   reply(method: number, call: number, payload: string): void;
 }
 
-/** Loads the addon, which lies in build/lib of the package. */
+/** Loads the addon, which lies in build/lib of the package; seen from the compiled file in dist/stub/src/ipc. */
 export function loadNative(): Native {
   const require = createRequire(import.meta.url);
-  return require("../../build/lib/triton_typescript_stub.node") as Native;
+  return require("../../../../build/lib/triton_typescript_stub.node") as Native;
 }

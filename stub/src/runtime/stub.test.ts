@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-const main = fileURLToPath(new URL("../../../dist/runtime/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../../dist/stub/src/runtime/main.js", import.meta.url));
 
 test("started by hand it says what it is for", () => {
   expect(existsSync(main), `${main} is missing. Run: npm run build`).toBe(true);

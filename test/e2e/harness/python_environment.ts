@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { packageRoot } from "../../../stub/src/cli/package_root.ts";
+import { packageRoot } from "../../../server/package_root.ts";
 
 // tritonclient reads its version through pkg_resources, which newer releases of setuptools no longer have.
 const packages = ["tritonclient[http,grpc]==2.51.0", "setuptools<81"];

@@ -5,10 +5,10 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
-import { makeBackendFolder, planBackends } from "../../../stub/src/cli/backend_folder.ts";
-import { backendLibrary, packageRoot, stubNode } from "../../../stub/src/cli/package_root.ts";
-import { tritonArguments } from "../../../stub/src/cli/serve_options.ts";
-import { freePorts } from "./ports.ts";
+import { tritonArguments } from "../../../server/arguments.ts";
+import { makeBackendFolder, planBackends } from "../../../server/backend_folder.ts";
+import { backendLibrary, packageRoot, stubNode } from "../../../server/package_root.ts";
+import { freePorts } from "../../../server/ports.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
 
 export interface ServerOptions {
@@ -153,16 +153,13 @@ function launch(options: ServerOptions, repository: string, ports: readonly numb
       httpPort,
       grpcPort,
       metricsPort,
-      backendConfig: [...(options.backendConfig ?? [])],
+      backendConfig: options.backendConfig,
       modelControlMode: options.modelControlMode,
-      loadModel: [...(options.loadModels ?? [])],
-      backends: [],
-      backendDirectory: [],
-      cacheConfig: [],
+      loadModel: options.loadModels,
     },
     extra: options.args ?? [],
     backendDirectory,
-    server,
+    installation: server,
   });
   const env = {
     ...process.env,

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the command line from its sources in a process of its own, with a cache folder of its own.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
-import os from "node:os";
-import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-
-/** The fake tritonserver's path. */
-export const fakeServer = fileURLToPath(new URL("./fake_tritonserver.mjs", import.meta.url));
 
 export interface Run {
   child: ChildProcess;
@@ -19,22 +12,6 @@ export interface Run {
   /** Waits until a text appears on standard output. Rejects when the process ends before. */
   shows: (text: string) => Promise<void>;
   ended: Promise<number | null>;
-}
-
-/** A folder that is removed by `remove`. */
-export function scratchFolder(): { folder: string; remove: () => void } {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "triton-ts-test-"));
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** Starts triton-ts with these arguments; `as` npx does, in a shell that hands no signal on. */

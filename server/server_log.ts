@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the server's log line by line: leaves out what says nothing on a machine without a GPU, and keeps the last
 // errors for the case that the server ends too early.
-import type { Paint } from "./terminal.ts";
 
 /** Lines that every start on a machine without a GPU shows and that ask nothing of anybody. */
 const harmless: readonly RegExp[] = [
@@ -89,13 +88,6 @@ export class LineSplitter {
     this.#rest = "";
     return rest === "" ? [] : [rest];
   }
-}
-
-/** The line in the colour of its level. */
-export function paintLine(line: string, paint: Paint): string {
-  const level = levelOf(line);
-  if (level === "error") return paint("red", line);
-  return level === "warning" ? paint("yellow", line) : line;
 }
 
 const kept = 40;

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { downloadWheel, explainPipFailure } from "./download.ts";
-import { scratchFolder } from "./testing/run_cli.ts";
+import { scratchFolder } from "./testing/scratch.ts";
 import { serverWheel } from "./versions.ts";
 
 /** Puts a fake python3 on PATH, alone, that runs this shell text in place of pip. */
@@ -78,12 +78,12 @@ describe("explainPipFailure", () => {
     ["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", /The disk is full/],
     ["", /it printed nothing/],
   ])("explains %s", (output, sentence) => {
-    expect(explainPipFailure(output)).toMatch(sentence);
-    expect(explainPipFailure(output)).not.toContain("\n");
+    expect(explainPipFailure(output).message).toMatch(sentence);
+    expect(explainPipFailure(output).message).not.toContain("\n");
   });
 
   it("tells a failed connection from an index without the package, as pip names both", () => {
     const output = "NewConnectionError: refused\nERROR: No matching distribution found for nvidia-pytriton==0.7.0";
-    expect(explainPipFailure(output)).toMatch(/could not reach/);
+    expect(explainPipFailure(output).message).toMatch(/could not reach/);
   });
 });

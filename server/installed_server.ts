@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
-import { CliError } from "./error.ts";
-import type { Server } from "./server.ts";
+import { ServerError } from "./error.ts";
+import type { Installation } from "./installation.ts";
 
 const usualPrefix = "/opt/tritonserver";
 
@@ -12,18 +12,22 @@ function existing(...candidates: string[]): string | undefined {
 
 function binaryAt(place: string): string {
   if (!existsSync(place)) {
-    throw new CliError(
+    throw new ServerError(
+      "ARGUMENT",
       `There is no Triton server at ${place}. Give the tritonserver binary or the folder of the installation, such as ${usualPrefix}.`,
     );
   }
   const binary = statSync(place).isDirectory() ? path.join(place, "bin", "tritonserver") : place;
   if (!existsSync(binary)) {
-    throw new CliError(`The folder ${place} holds no bin/tritonserver. Give the tritonserver binary itself.`);
+    throw new ServerError(
+      "ARGUMENT",
+      `The folder ${place} holds no bin/tritonserver. Give the tritonserver binary itself.`,
+    );
   }
   try {
     accessSync(binary, constants.X_OK);
   } catch {
-    throw new CliError(`${binary} is not executable. Run: chmod +x ${binary}`);
+    throw new ServerError("ARGUMENT", `${binary} is not executable. Run: chmod +x ${binary}`);
   }
   return realpathSync(binary);
 }
@@ -32,7 +36,7 @@ function binaryAt(place: string): string {
  * An installed Triton, named by its binary or its folder. Its backends, caches and libraries are looked for beside it,
  * then at the usual place of NVIDIA's images.
  */
-export function installedServer(place: string): Server {
+export function installedServer(place: string): Installation {
   const binary = binaryAt(path.resolve(place));
   const prefix = path.dirname(path.dirname(binary));
   const beside = (name: string) => existing(path.join(prefix, name), path.join(usualPrefix, name));

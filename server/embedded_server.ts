@@ -4,8 +4,8 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import path from "node:path";
 import { cacheFolder, temporaryFolder } from "./cache.ts";
 import { downloadWheel, sha256 } from "./download.ts";
-import { CliError, codeOf } from "./error.ts";
-import type { Server } from "./server.ts";
+import { codeOf, ServerError } from "./error.ts";
+import type { Installation } from "./installation.ts";
 import { unzip } from "./unzip.ts";
 import { serverWheel, wheelExecutables, wheelParts } from "./versions.ts";
 
@@ -23,18 +23,22 @@ export function embeddedFolder(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** Why the embedded server cannot run on this machine, or undefined. */
-export function unsupportedReason(
+export function unsupported(
   machine: { platform: string; arch: string; glibc: string | undefined } = thisMachine(),
-): string | undefined {
-  const instead = "Install Triton and name it with --server PATH or TRITON_SERVER.";
+): ServerError | undefined {
+  const because = (sentence: string) => new ServerError("UNSUPPORTED", sentence);
   if (machine.platform !== "linux" || machine.arch !== "x64") {
-    return `The embedded Triton server exists for Linux on x86-64 only, this is ${machine.platform} on ${machine.arch}. ${instead}`;
+    return because(
+      `The embedded Triton server exists for Linux on x86-64 only, this is ${machine.platform} on ${machine.arch}.`,
+    );
   }
   if (machine.glibc === undefined) {
-    return `The embedded Triton server needs the GNU C library, which this system does not use. ${instead}`;
+    return because("The embedded Triton server needs the GNU C library, which this system does not use.");
   }
   if (compareVersions(machine.glibc, serverWheel.glibc) < 0) {
-    return `The embedded Triton server needs glibc ${serverWheel.glibc} or newer, this system has ${machine.glibc}. ${instead}`;
+    return because(
+      `The embedded Triton server needs glibc ${serverWheel.glibc} or newer, this system has ${machine.glibc}.`,
+    );
   }
   return undefined;
 }
@@ -129,9 +133,11 @@ async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<
     await unpackWheel(wheel, complete, interrupt.signal);
     publish(complete, folder);
   } catch (error) {
-    if (interrupt.signal.aborted) throw new CliError("Interrupted; what was fetched so far is removed.", 130);
+    if (interrupt.signal.aborted)
+      throw new ServerError("INTERRUPTED", "Interrupted; what was fetched so far is removed.");
     if (codeOf(error) === "ENOSPC") {
-      throw new CliError(
+      throw new ServerError(
+        "CACHE",
         `The disk of the cache folder ${cacheFolder()} is full: the Triton server needs about 400 MB there. Make room, or set XDG_CACHE_HOME to another disk.`,
       );
     }
@@ -143,7 +149,7 @@ async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<
 }
 
 /** The server inside an unpacked wheel. */
-export function serverInWheel(folder: string): Server {
+export function serverInWheel(folder: string): Installation {
   const prefix = path.join(folder, "pytriton", "tritonserver");
   return {
     kind: "embedded",
@@ -154,9 +160,9 @@ export function serverInWheel(folder: string): Server {
 }
 
 /** Gives the embedded server, after fetching or mending it where needed. What it does is told on `stream`. */
-export async function ensureEmbeddedServer(stream: NodeJS.WriteStream): Promise<Server> {
-  const reason = unsupportedReason();
-  if (reason !== undefined) throw new CliError(reason);
+export async function ensureEmbeddedServer(stream: NodeJS.WriteStream): Promise<Installation> {
+  const reason = unsupported();
+  if (reason !== undefined) throw reason;
   const folder = embeddedFolder();
   const found = await checkCache(folder);
   if (found.state === "broken") {
@@ -167,7 +173,8 @@ export async function ensureEmbeddedServer(stream: NodeJS.WriteStream): Promise<
     await fetchServer(folder, stream);
     const after = await checkCache(folder);
     if (after.state !== "sound") {
-      throw new CliError(
+      throw new ServerError(
+        "CACHE",
         `The cached Triton server in ${folder} is broken again right after it was fetched. Delete that folder and check the disk.`,
       );
     }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { CliError } from "./error.ts";
+import { ServerError } from "./error.ts";
 
 interface PackageJson {
   name?: string;
@@ -20,7 +20,8 @@ function findRoot(): string {
   while (readPackage(folder)?.name !== "triton-typescript") {
     const parent = path.dirname(folder);
     if (parent === folder) {
-      throw new CliError(
+      throw new ServerError(
+        "PACKAGE",
         "The files of triton-typescript are incomplete: its package.json is missing. Install it again.",
       );
     }
@@ -42,7 +43,22 @@ export const backendLibrary = path.join(packageRoot, "build", "lib", "libtriton_
 export const stubAddon = path.join(packageRoot, "build", "lib", "triton_typescript_stub.node");
 
 /** The program that every model instance runs. */
-export const stubMain = path.join(packageRoot, "dist", "runtime", "main.js");
+export const stubMain = path.join(packageRoot, "dist", "stub", "src", "runtime", "main.js");
+
+/** Those of the parts above that are not there. */
+export function missingParts(): string[] {
+  return [backendLibrary, stubAddon, stubMain].filter((file) => !existsSync(file));
+}
+
+/** Throws ServerError when a part is missing. */
+export function checkBuilt(): void {
+  const [file] = missingParts();
+  if (file === undefined) return;
+  throw new ServerError(
+    "PACKAGE",
+    `${file} is missing: the backend is not built. Run "npm run setup" in ${packageRoot}.`,
+  );
+}
 
 /** The first Node release line that runs TypeScript models as they are. */
 export const oldestStubNode = 24;
@@ -55,14 +71,18 @@ export function stubNode(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env["TRITON_TYPESCRIPT_NODE"];
   if (chosen) {
     if (!existsSync(chosen)) {
-      throw new CliError(`TRITON_TYPESCRIPT_NODE names ${chosen}, which does not exist. Correct it or unset it.`);
+      throw new ServerError(
+        "PACKAGE",
+        `TRITON_TYPESCRIPT_NODE names ${chosen}, which does not exist. Correct it or unset it.`,
+      );
     }
     return chosen;
   }
   const bundled = bundledNode();
   if (bundled !== undefined) return bundled;
   if (Number.parseInt(process.versions.node, 10) >= oldestStubNode) return process.execPath;
-  throw new CliError(
+  throw new ServerError(
+    "PACKAGE",
     `Models need Node ${oldestStubNode} or newer and the package node-linux-${process.arch}, which brings one, is not installed. ` +
       'Run "npm install" without --omit=optional, or set TRITON_TYPESCRIPT_NODE to a newer Node.',
   );

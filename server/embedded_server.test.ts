@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { checkCache, embeddedFolder, unsupportedReason } from "./embedded_server.ts";
-import { scratchFolder } from "./testing/run_cli.ts";
+import { checkCache, embeddedFolder, unsupported } from "./embedded_server.ts";
+import { scratchFolder } from "./testing/scratch.ts";
 import { serverWheel } from "./versions.ts";
 
 const binary = "pytriton/tritonserver/bin/tritonserver";
@@ -63,14 +63,14 @@ describe("checkCache", () => {
   });
 });
 
-describe("unsupportedReason", () => {
-  it("lets the machines pass that the wheel is for, and names --server for others", () => {
-    expect(unsupportedReason({ platform: "linux", arch: "x64", glibc: "2.35" })).toBeUndefined();
-    expect(unsupportedReason({ platform: "linux", arch: "x64", glibc: "3.0" })).toBeUndefined();
-    expect(unsupportedReason({ platform: "linux", arch: "arm64", glibc: "2.36" })).toMatch(/x86-64 only.*--server/);
-    expect(unsupportedReason({ platform: "linux", arch: "x64", glibc: "2.31" })).toMatch(
+describe("unsupported", () => {
+  it("lets the machines pass that the wheel is for", () => {
+    expect(unsupported({ platform: "linux", arch: "x64", glibc: "2.35" })).toBeUndefined();
+    expect(unsupported({ platform: "linux", arch: "x64", glibc: "3.0" })).toBeUndefined();
+    expect(unsupported({ platform: "linux", arch: "arm64", glibc: "2.36" })?.message).toMatch(/x86-64 only/);
+    expect(unsupported({ platform: "linux", arch: "x64", glibc: "2.31" })?.message).toMatch(
       /needs glibc 2\.35.*has 2\.31/,
     );
-    expect(unsupportedReason({ platform: "linux", arch: "x64", glibc: undefined })).toMatch(/GNU C library/);
+    expect(unsupported({ platform: "linux", arch: "x64", glibc: undefined })?.message).toMatch(/GNU C library/);
   });
 });

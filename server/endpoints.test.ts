@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import net from "node:net";
 import { describe, expect, it } from "vitest";
-import { checkEndpoints, endpointsOf, hostAndPort, lastValue, parsePort, portSentence } from "./endpoints.ts";
-import { type ServeOptions, tritonArguments } from "./serve_options.ts";
+import { type ServerOptions, tritonArguments } from "./arguments.ts";
+import { checkEndpoints, endpointsOf, hostAndPort, parsePort, portSentence } from "./endpoints.ts";
 
-const none: ServeOptions = { backends: [], backendDirectory: [], loadModel: [], backendConfig: [], cacheConfig: [] };
-const argumentsFor = (options: Partial<ServeOptions>, extra: string[] = []) =>
-  tritonArguments({ repositories: ["/r"], options: { ...none, ...options }, extra, backendDirectory: "/b" });
+const argumentsFor = (options: ServerOptions, extra: string[] = []) =>
+  tritonArguments({ repositories: ["/r"], options, extra, backendDirectory: "/b" });
 
 describe("endpointsOf", () => {
   it("has Triton's ports on loopback by default", () => {
@@ -33,21 +32,6 @@ describe("endpointsOf", () => {
 
   it("refuses twins", () => {
     expect(() => endpointsOf(["--http-port=9000", "--metrics-port=9000"])).toThrow(/both 9000/);
-  });
-});
-
-describe("tritonArguments", () => {
-  it("leaves out what the user said behind --, and puts that last", () => {
-    const args = argumentsFor({ httpPort: "9000", loadModel: ["a", "b"] }, [
-      "--exit-on-error=true",
-      "--http-port",
-      "1",
-    ]);
-    expect(args.filter((argument) => argument.startsWith("--exit-on-error"))).toEqual(["--exit-on-error=true"]);
-    expect(lastValue(args, "--http-port")).toBe("1");
-    expect(args).toContain("--load-model=a");
-    expect(args).toContain("--load-model=b");
-    expect(args.slice(-3)).toEqual(["--exit-on-error=true", "--http-port", "1"]);
   });
 });
 

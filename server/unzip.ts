@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync } from "node:fs";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
-import { CliError } from "./error.ts";
+import { ServerError } from "./error.ts";
 
 export interface UnzipOptions {
   /** Whether an entry is wanted. Names use "/" and have no leading "/". */
@@ -20,10 +20,16 @@ export function placeOf(folder: string, name: string, externalAttributes = 0): s
   const target = path.resolve(folder, name);
   const outside = target !== folder && !target.startsWith(folder + path.sep);
   if (outside || path.isAbsolute(name) || name.includes("\\") || name.includes("\0")) {
-    throw new CliError(`The archive holds the unsafe name ${JSON.stringify(name)}; nothing of it is used.`);
+    throw new ServerError(
+      "ARCHIVE",
+      `The archive holds the unsafe name ${JSON.stringify(name)}; nothing of it is used.`,
+    );
   }
   if (((externalAttributes >>> 16) & fileTypeMask) === symbolicLink) {
-    throw new CliError(`The archive holds a symbolic link, ${JSON.stringify(name)}; nothing of it is used.`);
+    throw new ServerError(
+      "ARCHIVE",
+      `The archive holds a symbolic link, ${JSON.stringify(name)}; nothing of it is used.`,
+    );
   }
   return target;
 }

@@ -2,19 +2,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { CliError, codeOf, messageOf } from "./error.ts";
+import { codeOf, messageOf, ServerError } from "./error.ts";
 import { LoadFailures } from "./load_failures.ts";
-import { LastErrors, LineSplitter, LogFilter, paintLine } from "./server_log.ts";
-import { painter } from "./terminal.ts";
+import { LastErrors, LineSplitter } from "./server_log.ts";
+
+/** Takes one stream of a server's log, line by line. */
+export interface LineSink {
+  line(text: string): void;
+  end(): void;
+}
 
 export interface LaunchOptions {
   binary: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
-  /** Show every line of the server's log. */
-  verbose: boolean;
-  /** Where the server's log goes. */
-  log: NodeJS.WriteStream;
+  /** Makes what takes a stream of the server's log; called for each of the two. */
+  log: () => LineSink;
 }
 
 /** How the server ended. */
@@ -56,35 +59,30 @@ export class ServerProcess {
     const [command, ...args] = guarded(options.binary, options.args, options.env);
     // A session of its own: Ctrl-C reaches us only, and we stop the server in order.
     this.#child = spawn(command, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    this.#follow(this.#child.stdout, options);
-    this.#follow(this.#child.stderr, options);
+    this.#follow(this.#child.stdout, options.log());
+    this.#follow(this.#child.stderr, options.log());
     this.ended = new Promise((resolve, reject) => {
       this.#child.once("close", (code, signal) => resolve({ code, signal }));
       this.#child.once("error", (error) => {
         const why = codeOf(error) === "ENOEXEC" ? "it is made for another kind of machine" : messageOf(error);
-        reject(new CliError(`The Triton server ${options.binary} cannot be started: ${why}.`));
+        reject(new ServerError("START", `The Triton server ${options.binary} cannot be started: ${why}.`));
       });
     });
   }
 
-  #follow(stream: NodeJS.ReadableStream | null, options: LaunchOptions): void {
+  #follow(stream: NodeJS.ReadableStream | null, log: LineSink): void {
     const splitter = new LineSplitter();
-    const filter = new LogFilter();
-    const paint = painter(options.log, options.env);
-    const show = (lines: readonly string[]) => {
-      for (const line of lines) options.log.write(`${paintLine(line, paint)}\n`);
-    };
     const take = (line: string) => {
       this.errors.take(line);
       this.loadFailures.take(line);
       const service = /"Started (.+?) at /.exec(line)?.[1];
       if (service !== undefined) this.started.add(service);
-      show(options.verbose ? [line] : filter.take(line));
+      log.line(line);
     };
     stream?.on("data", (chunk: Uint8Array) => splitter.push(chunk).forEach(take));
     stream?.on("end", () => {
       splitter.end().forEach(take);
-      show(filter.flush());
+      log.end();
     });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** A tritonserver to run, and what belongs to it. */
-export interface Server {
+export interface Installation {
   kind: "embedded" | "installed";
   /** The tritonserver binary. */
   binary: string;

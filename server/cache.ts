@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { CliError, messageOf } from "./error.ts";
+import { messageOf, ServerError } from "./error.ts";
 
 /** The folder for everything that can be fetched or made again: $XDG_CACHE_HOME/triton-typescript or under ~/.cache. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -31,7 +31,8 @@ export function temporaryFolder(purpose: string, env: NodeJS.ProcessEnv = proces
     removeLeftovers(parent);
     return mkdtempSync(path.join(parent, `${purpose}-`));
   } catch (error) {
-    throw new CliError(
+    throw new ServerError(
+      "CACHE",
       `The cache folder ${cacheFolder(env)} cannot be written (${messageOf(error)}). Make it writable, or set XDG_CACHE_HOME to a folder that is.`,
     );
   }

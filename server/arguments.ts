@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defaultAddress, defaultPorts } from "./endpoints.ts";
-import type { Server } from "./server.ts";
+import type { Installation } from "./installation.ts";
 
-/** The options of "triton-ts serve", as the command line gives them. */
-export interface ServeOptions {
-  server?: string;
-  backends: string[];
-  backendDirectory: string[];
-  verbose?: boolean;
+/** Arguments of tritonserver by its own names, as text. */
+export interface ServerOptions {
   httpPort?: string;
   grpcPort?: string;
   metricsPort?: string;
@@ -16,9 +12,9 @@ export interface ServeOptions {
   metricsAddress?: string;
   modelControlMode?: string;
   repositoryPollSecs?: string;
-  loadModel: string[];
-  backendConfig: string[];
-  cacheConfig: string[];
+  loadModel?: readonly string[];
+  backendConfig?: readonly string[];
+  cacheConfig?: readonly string[];
   rateLimit?: string;
   logVerbose?: string;
   exitTimeoutSecs?: string;
@@ -28,19 +24,20 @@ export interface ServeOptions {
 
 interface ArgumentSources {
   repositories: readonly string[];
-  options: ServeOptions;
-  /** What stood behind "--". */
+  options: ServerOptions;
+  /** Arguments as they are: they come last and win. */
   extra: readonly string[];
-  backendDirectory: string;
-  server?: Server;
+  backendDirectory?: string;
+  installation?: Installation;
 }
 
-/** The arguments for tritonserver. What the user wrote behind "--" comes last, as it is. */
-export function tritonArguments({ repositories, options, extra, backendDirectory, server }: ArgumentSources): string[] {
+/** The arguments for tritonserver. */
+export function tritonArguments(sources: ArgumentSources): string[] {
+  const { repositories, options, extra, backendDirectory, installation } = sources;
   const single: [string, string | undefined][] = [
-    ["--backend-directory", backendDirectory || undefined],
-    ["--cache-directory", server?.cacheDirectory],
-    ["--repoagent-directory", server?.agentDirectory],
+    ["--backend-directory", backendDirectory],
+    ["--cache-directory", installation?.cacheDirectory],
+    ["--repoagent-directory", installation?.agentDirectory],
     ["--http-address", options.httpAddress ?? defaultAddress],
     ["--http-port", options.httpPort ?? String(defaultPorts.http)],
     ["--grpc-address", options.grpcAddress ?? defaultAddress],
@@ -56,7 +53,7 @@ export function tritonArguments({ repositories, options, extra, backendDirectory
     // One model that fails to load must not take the others with it.
     ["--exit-on-error", options.exitOnError ?? "false"],
   ];
-  const repeated: [string, readonly string[]][] = [
+  const repeated: [string, readonly string[] | undefined][] = [
     ["--model-repository", repositories],
     ["--load-model", options.loadModel],
     ["--backend-config", options.backendConfig],
@@ -64,7 +61,7 @@ export function tritonArguments({ repositories, options, extra, backendDirectory
   ];
   const given = new Set(extra.map((argument) => argument.split("=")[0]));
   return [
-    ...repeated.flatMap(([name, values]) => values.map((value) => `${name}=${value}`)),
+    ...repeated.flatMap(([name, values = []]) => values.map((value) => `${name}=${value}`)),
     ...single.flatMap(([name, value]) => (value === undefined || given.has(name) ? [] : [`${name}=${value}`])),
     ...extra,
   ];

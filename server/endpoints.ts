@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import net from "node:net";
-import { CliError, codeOf, messageOf } from "./error.ts";
+import { codeOf, messageOf, ServerError } from "./error.ts";
 
 export type EndpointName = "http" | "grpc" | "metrics";
 
@@ -29,7 +29,7 @@ export function lastValue(args: readonly string[], option: string): string | und
 export function parsePort(text: string, option: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port >= 1 && port <= 65535)) {
-    throw new CliError(`${option} needs a port number from 1 to 65535, not ${JSON.stringify(text)}.`);
+    throw new ServerError("ARGUMENT", `${option} needs a port number from 1 to 65535, not ${JSON.stringify(text)}.`);
   }
   return port;
 }
@@ -45,7 +45,8 @@ export function endpointsOf(args: readonly string[]): Endpoint[] {
   for (const endpoint of endpoints) {
     const twin = endpoints.find((other) => other !== endpoint && other.port === endpoint.port);
     if (twin !== undefined) {
-      throw new CliError(
+      throw new ServerError(
+        "ARGUMENT",
         `--${endpoint.name}-port and --${twin.name}-port are both ${endpoint.port}. Give each its own port.`,
       );
     }
@@ -85,10 +86,10 @@ export function portSentence(endpoint: Endpoint, code: string): string {
   return `${address}:${port} cannot be opened (${code}). Choose another with --${name}-address and --${name}-port.`;
 }
 
-/** Throws CliError for the first endpoint that cannot be opened. */
+/** Throws ServerError for the first endpoint that cannot be opened. */
 export async function checkEndpoints(endpoints: readonly Endpoint[]): Promise<void> {
   for (const endpoint of endpoints) {
     const code = await listenFailure(endpoint);
-    if (code !== undefined) throw new CliError(portSentence(endpoint, code));
+    if (code !== undefined) throw new ServerError("ARGUMENT", portSentence(endpoint, code));
   }
 }

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { makeBackendFolder, planBackends } from "./backend_folder.ts";
-import { scratchFolder } from "./testing/run_cli.ts";
+import { scratchFolder } from "./testing/scratch.ts";
 
 describe("planBackends", () => {
   let scratch: ReturnType<typeof scratchFolder>;

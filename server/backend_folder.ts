@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder, temporaryFolder } from "./cache.ts";
-import { CliError, codeOf } from "./error.ts";
+import { codeOf, ServerError } from "./error.ts";
 
 export interface BackendSources {
   /** libtriton_typescript.so. */
@@ -47,16 +47,20 @@ function linksOfBackend(folder: string, name: string, library: string): Links {
 
 function checkUserFolder(folder: string): void {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new CliError(`The backends folder ${folder} does not exist. Give a folder with one subfolder per backend.`);
+    throw new ServerError(
+      "ARGUMENT",
+      `The backends folder ${folder} does not exist. Give a folder with one subfolder per backend.`,
+    );
   }
   if (readdirSync(folder).some((entry) => modelFiles.includes(entry))) {
-    throw new CliError(
+    throw new ServerError(
+      "ARGUMENT",
       `The folder ${folder} is a backend itself. Give the folder around it, which holds one subfolder per backend.`,
     );
   }
 }
 
-/** Decides what the folder of backends holds. Throws CliError for a user's folder that cannot be one. */
+/** Decides what the folder of backends holds. Throws ServerError for a user's folder that cannot be one. */
 export function planBackends(sources: BackendSources): Links {
   const chosen = new Map<string, Links>();
   const take = (folder: string) => {

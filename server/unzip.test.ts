@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { scratchFolder } from "./testing/run_cli.ts";
+import { scratchFolder } from "./testing/scratch.ts";
 import { type ZipMember, zipOf } from "./testing/zip.ts";
 import { placeOf, unzip } from "./unzip.ts";
 

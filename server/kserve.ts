@@ -2,7 +2,7 @@
 // A small client for Triton's HTTP protocol (KServe v2 with Triton's binary tensor data).
 import http from "node:http";
 import https from "node:https";
-import { CliError, codeOf, messageOf } from "./error.ts";
+import { codeOf, messageOf, ServerError } from "./error.ts";
 
 export interface TensorMetadata {
   name: string;
@@ -117,17 +117,27 @@ function speaksAnotherProtocol(error: unknown): boolean {
   return code.startsWith("HPE_") || code === "ECONNRESET";
 }
 
+/** The base address of an HTTP endpoint, also when only host and port were named; undefined for one that is none. */
+export function httpAddress(text: string): string | undefined {
+  const url = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) return undefined;
+  return url.replace(/\/+$/, "");
+}
+
 /** One server, by the base address of its HTTP endpoint. */
 export class KServeClient {
   readonly url: string;
 
-  /** @throws CliError when the address is not one of HTTP. */
+  /** @throws ServerError when the address is not one of HTTP. */
   constructor(url: string) {
-    const text = /^[a-z]+:\/\//i.test(url) ? url : `http://${url}`;
-    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-      throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
+    const address = httpAddress(url);
+    if (address === undefined) {
+      throw new ServerError(
+        "ARGUMENT",
+        `A Triton server has an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`,
+      );
     }
-    this.url = text.replace(/\/+$/, "");
+    this.url = address;
   }
 
   async #request(path: string, question: Question = {}): Promise<Answer> {
@@ -136,16 +146,14 @@ export class KServeClient {
     } catch (error) {
       const why = messageOf(error) || "connection refused";
       const grpc = speaksAnotherProtocol(error) ? " Is this the gRPC port? HTTP is on 8000 unless it was moved." : "";
-      throw new CliError(
-        `No Triton server answers at ${this.url} (${why}).${grpc} Start one with "triton-ts serve", or name its HTTP address with --url.`,
-      );
+      throw new ServerError("UNREACHABLE", `No Triton server answers at ${this.url} (${why}).${grpc}`);
     }
   }
 
   async #json<T>(path: string, question: Question = {}): Promise<T> {
     const { ok, status, body } = await this.#request(path, question);
     const text = body.toString();
-    if (!ok) throw new CliError(serverSentence(status, text));
+    if (!ok) throw new ServerError("ANSWER", serverSentence(status, text));
     return JSON.parse(text) as T;
   }
 
@@ -194,7 +202,7 @@ export class KServeClient {
       body: concatenate([header, ...inputs.map((input) => input.bytes)]),
     });
     const { ok, status, body, headers } = response;
-    if (!ok) throw new CliError(serverSentence(status, body.toString()));
+    if (!ok) throw new ServerError("ANSWER", serverSentence(status, body.toString()));
     return decodeResponse(body, Number(headers[headerLength.toLowerCase()] ?? body.byteLength));
   }
 }
@@ -221,7 +229,10 @@ export function decodeResponse(body: Uint8Array, headerBytes: number): InferResu
   const outputs = header.outputs.map((output) => {
     const size = output.parameters?.binary_data_size;
     if (size === undefined || at + size > body.byteLength) {
-      throw new CliError(`The server's answer is incomplete: the data of output ${output.name} is missing.`);
+      throw new ServerError(
+        "ANSWER",
+        `The server's answer is incomplete: the data of output ${output.name} is missing.`,
+      );
     }
     const bytes = new Uint8Array(body.subarray(at, at + size)); // a copy: elements want their alignment
     at += size;

