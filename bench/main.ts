@@ -34,8 +34,8 @@ async function withServer<T>(
   try {
     return await use(server);
   } catch (error) {
-    const ending = server.ending();
-    if (ending === undefined) throw error;
+    if (server.running) throw error;
+    const ending = await server.stop();
     throw new Error(`tritonserver ended with ${ending} during the run; see build/bench/tritonserver.log.`, {
       cause: error,
     });

@@ -27,9 +27,8 @@ const HERE = path.join(ROOT, "bench");
 
 /** Everything a run needs to know about what was set up. All are absolute paths. */
 export interface Workbench {
-  server: string;
-  /** LD_LIBRARY_PATH of the server, the libpython of its Python stub included. */
-  libraryPath: string;
+  /** The server; its libraries include the libpython of its Python stub. */
+  installation: Installation;
   backends: string;
   repository: string;
   perfAnalyzer: string;
@@ -143,8 +142,7 @@ export async function setUp(
     });
   }
   return {
-    server: server.binary,
-    libraryPath: [...server.libraryPath, python.libraryDir].join(":"),
+    installation: { ...server, libraryPath: [...server.libraryPath, python.libraryDir] },
     backends,
     repository,
     perfAnalyzer: path.join(BENCH_DIR, "venv", "bin", "perf_analyzer"),

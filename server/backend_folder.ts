@@ -6,6 +6,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symli
 import path from "node:path";
 import { cacheFolder, temporaryFolder } from "./cache.ts";
 import { codeOf, ServerError } from "./error.ts";
+import type { Installation } from "./installation.ts";
+import { backendLibrary, packageRoot } from "./package_root.ts";
 
 export interface BackendSources {
   /** libtriton_typescript.so. */
@@ -76,6 +78,13 @@ export function planBackends(sources: BackendSources): Links {
   // An older copy of ours in an installed Triton would not fit the rest of this package.
   chosen.set("typescript", new Map([[path.join("typescript", libraryOf("typescript")), sources.library]]));
   return new Map([...chosen.values()].flatMap((links) => [...links]));
+}
+
+/** The folder of all backends for a server: the package's own, those of the installation, and the user's, made of links. */
+export function backendFolder(installation: Installation, users: readonly string[]): string {
+  const builtIn = path.join(packageRoot, "backends");
+  const installed = installation.backendDirectory;
+  return makeBackendFolder(planBackends({ library: backendLibrary, builtIn, installed, users }));
 }
 
 /** Makes the folder of links in the cache, unless it is there already, and gives its path. */

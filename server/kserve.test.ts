@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, it } from "vitest";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
 import { decodeResponse, KServeClient } from "./kserve.ts";
 
 describe("an answer", () => {
@@ -18,5 +20,49 @@ describe("a client", () => {
   it("has an address of HTTP", () => {
     expect(new KServeClient("localhost:8000/").url).toBe("http://localhost:8000");
     expect(() => new KServeClient("grpc://localhost")).toThrow(/has an address such as .*, not "grpc:/);
+  });
+
+  let fake: http.Server | undefined;
+  afterEach(() => fake?.close());
+
+  /** A client of a fake server that tells what it was asked, with a status of its own at some places. */
+  async function client(statuses: Record<string, number> = {}): Promise<KServeClient> {
+    fake = http.createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk) => {
+        body += chunk;
+      });
+      request.on("end", () => {
+        response.statusCode = statuses[request.url ?? ""] ?? 200;
+        response.end(JSON.stringify({ asked: `${request.method} ${request.url} ${body}`, error: "fake: no" }));
+      });
+    });
+    await new Promise<void>((resolve) => fake?.listen(0, "127.0.0.1", resolve));
+    return new KServeClient(`127.0.0.1:${(fake.address() as AddressInfo).port}`);
+  }
+
+  it("posts what has a body, and keeps no connection, so that a server can end at once", async () => {
+    const asking = await client();
+    expect(await asking.json("/place")).toMatchObject({ asked: "GET /place " });
+    expect(await asking.json("/place", { a: 1 })).toMatchObject({ asked: 'POST /place {"a":1}' });
+    const connections = () => new Promise((resolve) => fake?.getConnections((_, count) => resolve(count)));
+    await expect.poll(connections).toBe(0);
+  });
+
+  it("passes an error of the server on", async () => {
+    const asking = await client({ "/v2/repository/models/a%2Fb/load": 400, "/v2/models/a/versions/2/ready": 400 });
+    await expect(asking.loadModel("a/b")).rejects.toMatchObject({
+      code: "ANSWER",
+      message: "The server answered with an error (HTTP 400): fake: no",
+    });
+    await expect(asking.unloadModel("a/b")).resolves.toBeUndefined();
+    expect([await asking.isModelReady("a"), await asking.isModelReady("a", "2")]).toEqual([true, false]);
+  });
+
+  it("says when nothing answers", async () => {
+    const asking = await client();
+    await new Promise((resolve) => fake?.close(resolve));
+    await expect(asking.serverMetadata()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(await asking.isLive()).toBe(false);
   });
 });

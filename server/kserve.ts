@@ -150,11 +150,13 @@ export class KServeClient {
     }
   }
 
-  async #json<T>(path: string, question: Question = {}): Promise<T> {
-    const { ok, status, body } = await this.#request(path, question);
-    const text = body.toString();
-    if (!ok) throw new ServerError("ANSWER", serverSentence(status, text));
-    return JSON.parse(text) as T;
+  /** The JSON that the server answers at a place of its own; a POST where there is a body. Undefined for an empty one. */
+  async json<T>(path: string, body?: object): Promise<T> {
+    const question: Question = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const answer = await this.#request(path, question);
+    const text = answer.body.toString();
+    if (!answer.ok) throw new ServerError("ANSWER", serverSentence(answer.status, text));
+    return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
   /** True when the HTTP endpoint answers; false on any failure. */
@@ -167,20 +169,35 @@ export class KServeClient {
   }
 
   serverMetadata(): Promise<ServerMetadata> {
-    return this.#json("/v2");
+    return this.json("/v2");
   }
 
   /** Every model that the server has in its repositories, with the state of each version. */
   repositoryIndex(): Promise<IndexEntry[]> {
-    return this.#json("/v2/repository/index", { method: "POST", body: "{}" });
+    return this.json("/v2/repository/index", {});
   }
 
   modelMetadata(model: string, version?: string): Promise<ModelMetadata> {
-    return this.#json(modelPath(model, version));
+    return this.json(modelPath(model, version));
   }
 
   modelConfig(model: string, version?: string): Promise<ModelConfigSummary> {
-    return this.#json(`${modelPath(model, version)}/config`);
+    return this.json(`${modelPath(model, version)}/config`);
+  }
+
+  /** Whether a model, or one version of it, takes requests. */
+  async isModelReady(model: string, version?: string): Promise<boolean> {
+    return (await this.#request(`${modelPath(model, version)}/ready`)).ok;
+  }
+
+  /** Loads a model, or loads it anew; returns when it is ready. */
+  async loadModel(model: string): Promise<void> {
+    await this.json(`/v2/repository/models/${encodeURIComponent(model)}/load`, {});
+  }
+
+  /** Asks for a model to be unloaded; it is gone when it is no longer ready. */
+  async unloadModel(model: string): Promise<void> {
+    await this.json(`/v2/repository/models/${encodeURIComponent(model)}/unload`, {});
   }
 
   /** Sends one request with binary tensors and gives all outputs as bytes. */

@@ -1,6 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the server's log line by line: leaves out what says nothing on a machine without a GPU, and keeps the last
 // errors for the case that the server ends too early.
+import { closeSync, openSync, writeSync } from "node:fs";
+
+/** Takes one stream of a server's log, line by line. */
+export interface LineSink {
+  line(text: string): void;
+  end(): void;
+}
+
+/** Where the log of a server goes. */
+export interface LogTarget {
+  /** As it stands in messages: "Its log is ...". */
+  place: string;
+  /** Called for each of the two streams. */
+  open(): LineSink;
+}
+
+/** A file that holds both streams, over what was in it. */
+export function logFile(file: string): LogTarget {
+  closeSync(openSync(file, "w"));
+  return {
+    place: file,
+    open() {
+      // Written at once: the last lines before an end are the ones that are asked for.
+      const descriptor = openSync(file, "a");
+      return { line: (text) => writeSync(descriptor, `${text}\n`), end: () => closeSync(descriptor) };
+    },
+  };
+}
 
 /** Lines that every start on a machine without a GPU shows and that ask nothing of anybody. */
 const harmless: readonly RegExp[] = [

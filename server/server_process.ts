@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+// The one way to start a tritonserver: for the command, the benchmark and the tests.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { explainEarlyEnd } from "./early_end.ts";
+import { type Endpoint, endpointsOf, hostAndPort } from "./endpoints.ts";
+import { environmentFor } from "./environment.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
+import type { Installation } from "./installation.ts";
+import { KServeClient } from "./kserve.ts";
 import { LoadFailures } from "./load_failures.ts";
-import { LastErrors, LineSplitter } from "./server_log.ts";
-
-/** Takes one stream of a server's log, line by line. */
-export interface LineSink {
-  line(text: string): void;
-  end(): void;
-}
+import { guarded } from "./orphan_guard.ts";
+import { LastErrors, LineSplitter, type LogTarget } from "./server_log.ts";
 
 export interface LaunchOptions {
-  binary: string;
+  installation: Installation;
+  /** Arguments of tritonserver. */
   args: readonly string[];
-  env: NodeJS.ProcessEnv;
-  /** Makes what takes a stream of the server's log; called for each of the two. */
-  log: () => LineSink;
+  /** More of its environment. */
+  env?: NodeJS.ProcessEnv;
+  log: LogTarget;
+  /** What the server gets when this process ends before it. Default: TERM, with which it finishes what it has. */
+  orphanSignal?: "TERM" | "KILL";
 }
 
 /** How the server ended. */
@@ -26,63 +29,65 @@ export interface ServerEnd {
   signal: NodeJS.Signals | null;
 }
 
-/** setpriv (util-linux) asks the kernel to end a server when this process dies, even of SIGKILL. */
-function parentDeathGuard(env: NodeJS.ProcessEnv): string | undefined {
-  for (const folder of (env["PATH"] ?? "").split(path.delimiter)) {
-    const candidate = path.join(folder, "setpriv");
-    if (folder !== "" && existsSync(candidate)) return candidate;
-  }
-  return undefined;
+export interface Patience {
+  /** How long the server may take. Default: for ever. */
+  timeoutMs?: number;
+  /** How often it is asked. */
+  pollMs?: number;
 }
 
-/** True when the server ends together with this process, however that ends. */
-export function diesWithUs(env: NodeJS.ProcessEnv = process.env): boolean {
-  return parentDeathGuard(env) !== undefined;
-}
-
-/** A command that ends together with this process, where setpriv is there to see to it. */
-export function guarded(binary: string, args: readonly string[], env: NodeJS.ProcessEnv): [string, ...string[]] {
-  const guard = parentDeathGuard(env);
-  return guard === undefined ? [binary, ...args] : [guard, "--pdeathsig", "TERM", "--", binary, ...args];
-}
-
-/** A running tritonserver, its log on the way to the user. */
+/** A tritonserver that runs, or ran. It is in a session of its own: Ctrl-C reaches us only, and we stop it in order. */
 export class ServerProcess {
+  readonly endpoints: readonly Endpoint[];
+  /** Asks the server; undefined when its arguments switch HTTP off. */
+  readonly client: KServeClient | undefined;
+  /** Settles when the server has ended and its whole log is read. Rejects when it cannot be started. */
   readonly ended: Promise<ServerEnd>;
-  readonly errors = new LastErrors();
   readonly loadFailures = new LoadFailures();
+  readonly #errors = new LastErrors();
   /** Names of the services that the log said were started, such as "HTTPService". */
-  readonly started = new Set<string>();
-  #child: ChildProcess;
+  readonly #services = new Set<string>();
+  readonly #child: ChildProcess;
+  readonly #logPlace: string;
 
-  constructor(options: LaunchOptions) {
-    const [command, ...args] = guarded(options.binary, options.args, options.env);
-    // A session of its own: Ctrl-C reaches us only, and we stop the server in order.
-    this.#child = spawn(command, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    this.#follow(this.#child.stdout, options.log());
-    this.#follow(this.#child.stderr, options.log());
+  /** @throws ServerError for arguments that name no ports, or one twice */
+  constructor({ installation, args, env: more, log, orphanSignal = "TERM" }: LaunchOptions) {
+    this.endpoints = endpointsOf(args);
+    const http = this.endpoints.find(({ name }) => name === "http");
+    this.client = http && new KServeClient(`http://${hostAndPort(http)}`);
+    this.#logPlace = log.place;
+    const env = { ...environmentFor(installation), ...more };
+    const [command = "", ...rest] = guarded([installation.binary, ...args], orphanSignal, env);
+    this.#child = spawn(command, rest, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    this.#follow(this.#child.stdout, log);
+    this.#follow(this.#child.stderr, log);
+    const end = () => this.signal(`SIG${orphanSignal}`);
+    process.once("exit", end);
     this.ended = new Promise((resolve, reject) => {
       this.#child.once("close", (code, signal) => resolve({ code, signal }));
       this.#child.once("error", (error) => {
         const why = codeOf(error) === "ENOEXEC" ? "it is made for another kind of machine" : messageOf(error);
-        reject(new ServerError("START", `The Triton server ${options.binary} cannot be started: ${why}.`));
+        reject(new ServerError("START", `The Triton server ${installation.binary} cannot be started: ${why}.`));
       });
     });
+    const forget = () => process.off("exit", end);
+    this.ended.then(forget, forget);
   }
 
-  #follow(stream: NodeJS.ReadableStream | null, log: LineSink): void {
+  #follow(stream: NodeJS.ReadableStream | null, log: LogTarget): void {
     const splitter = new LineSplitter();
+    const sink = log.open();
     const take = (line: string) => {
-      this.errors.take(line);
+      this.#errors.take(line);
       this.loadFailures.take(line);
       const service = /"Started (.+?) at /.exec(line)?.[1];
-      if (service !== undefined) this.started.add(service);
-      log.line(line);
+      if (service !== undefined) this.#services.add(service);
+      sink.line(line);
     };
     stream?.on("data", (chunk: Uint8Array) => splitter.push(chunk).forEach(take));
     stream?.on("end", () => {
       splitter.end().forEach(take);
-      log.end();
+      sink.end();
     });
   }
 
@@ -94,13 +99,38 @@ export class ServerProcess {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Asks the server to finish what it has and end. */
-  stop(): void {
-    this.#child.kill("SIGTERM");
+  /**
+   * Waits until the endpoints are open: Triton opens them when it has tried to load every model.
+   *
+   * @throws ServerError when the server ends before, cannot be started, or takes too long
+   */
+  async untilReady({ timeoutMs = Number.POSITIVE_INFINITY, pollMs = 100 }: Patience = {}): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (this.running) {
+      // Another program may have taken the port meanwhile and answer in the server's place.
+      if ((await this.#isOpen()) && this.running) return;
+      if (Date.now() > deadline) {
+        const late = `The Triton server was not ready after ${timeoutMs} ms. Its log is ${this.#logPlace}.`;
+        throw new ServerError("START", late);
+      }
+      await sleep(pollMs);
+    }
+    throw explainEarlyEnd(await this.ended, this.#errors.lines, this.endpoints, this.#logPlace);
   }
 
-  /** Ends the server at once; model instances notice and end by themselves. */
-  kill(): void {
-    this.#child.kill("SIGKILL");
+  async #isOpen(): Promise<boolean> {
+    return this.client ? this.client.isLive() : this.#services.size >= this.endpoints.length;
+  }
+
+  /** SIGTERM makes the server finish what it has; after SIGKILL, model instances notice and end by themselves. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Stops the server in order, or at once when that takes longer than `patienceMs`, and waits for its end. */
+  async stop(patienceMs: number): Promise<ServerEnd> {
+    this.signal("SIGTERM");
+    const timer = setTimeout(() => this.signal("SIGKILL"), patienceMs);
+    return this.ended.finally(() => clearTimeout(timer));
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// A fake tritonserver for tests of the command line: it answers the few requests that the start-up summary needs. How
+// A fake tritonserver: it answers the few requests that the start-up summary of the command line needs. How
 // it behaves is told by the environment variable FAKE_BEHAVIOUR.
 import { writeFileSync } from "node:fs";
 import http from "node:http";
@@ -71,6 +71,8 @@ if (behaviour === "port-taken") {
 } else if (behaviour === "wrong-option") {
   process.stderr.write("tritonserver: unrecognized option '--nonsense'\nUsage: tritonserver [options]\n  --help\n");
   process.exitCode = 1;
+} else if (behaviour === "silent") {
+  setInterval(() => {}, 1000);
 } else {
   const server = serve();
   process.on("SIGTERM", () => {

@@ -7,8 +7,8 @@ import { cacheFolder } from "../../../server/cache.ts";
 import { checkCache, embeddedFolder, unsupported } from "../../../server/embedded_server.ts";
 import { checkEndpoints, endpointsOf } from "../../../server/endpoints.ts";
 import { installedServer } from "../../../server/installed_server.ts";
+import { diesWithUs } from "../../../server/orphan_guard.ts";
 import { bundledNode, missingParts, packageRoot, stubNode } from "../../../server/package_root.ts";
-import { diesWithUs } from "../../../server/server_process.ts";
 import { sentenceOf } from "./error.ts";
 
 export type Verdict = "ok" | "note" | "missing";

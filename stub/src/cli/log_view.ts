@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LogFilter, levelOf } from "../../../server/server_log.ts";
-import type { LineSink } from "../../../server/server_process.ts";
+import { LogFilter, type LogTarget, levelOf } from "../../../server/server_log.ts";
 import { type Paint, painter } from "./terminal.ts";
 
 /** The line in the colour of its level. */
@@ -10,15 +9,17 @@ export function paintLine(line: string, paint: Paint): string {
   return level === "warning" ? paint("yellow", line) : line;
 }
 
-/** Shows one stream of the server's log: every line, or those that say something. */
-export function logView(stream: NodeJS.WriteStream, verbose: boolean): LineSink {
-  const filter = new LogFilter();
+/** Shows the server's log: every line, or those that say something. */
+export function logView(stream: NodeJS.WriteStream, verbose: boolean): LogTarget {
   const paint = painter(stream);
   const show = (lines: readonly string[]) => {
     for (const line of lines) stream.write(`${paintLine(line, paint)}\n`);
   };
   return {
-    line: (text) => show(verbose ? [text] : filter.take(text)),
-    end: () => show(filter.flush()),
+    place: "above",
+    open() {
+      const filter = new LogFilter();
+      return { line: (text) => show(verbose ? [text] : filter.take(text)), end: () => show(filter.flush()) };
+    },
   };
 }

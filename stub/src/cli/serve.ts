@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ServerOptions, tritonArguments } from "../../../server/arguments.ts";
-import { makeBackendFolder, planBackends } from "../../../server/backend_folder.ts";
-import { explainEarlyEnd } from "../../../server/early_end.ts";
+import { backendFolder } from "../../../server/backend_folder.ts";
 import { ensureEmbeddedServer } from "../../../server/embedded_server.ts";
-import { checkEndpoints, type Endpoint, endpointsOf, hostAndPort } from "../../../server/endpoints.ts";
-import { environmentFor } from "../../../server/environment.ts";
+import { checkEndpoints, endpointsOf } from "../../../server/endpoints.ts";
 import type { Installation } from "../../../server/installation.ts";
 import { installedServer } from "../../../server/installed_server.ts";
-import { KServeClient } from "../../../server/kserve.ts";
-import type { LoadFailures } from "../../../server/load_failures.ts";
-import { backendLibrary, checkBuilt, packageRoot } from "../../../server/package_root.ts";
+import { checkBuilt, packageRoot } from "../../../server/package_root.ts";
 import { ServerProcess } from "../../../server/server_process.ts";
 import { CliError } from "./error.ts";
 import { logView } from "./log_view.ts";
@@ -46,31 +41,14 @@ export function chooseRepositories(named: readonly string[], cwd = process.cwd()
   });
 }
 
-/** Waits until the endpoints are open: Triton opens them when it has tried to load every model. */
-async function untilReady(server: ServerProcess, endpoints: readonly Endpoint[]): Promise<boolean> {
-  const http = endpoints.find(({ name }) => name === "http");
-  const client = http && new KServeClient(`http://${hostAndPort(http)}`);
-  while (server.running) {
-    const started = client ? await client.isLive() : endpoints.length === 0 || server.started.size >= endpoints.length;
-    // Another program may have taken the port meanwhile and answer in the server's place.
-    if (started && server.running) return true;
-    await sleep(100);
-  }
-  return false;
-}
-
 async function printSummary(
-  server: Installation,
-  endpoints: readonly Endpoint[],
-  failures: LoadFailures,
+  { kind, binary }: Installation,
+  { client, endpoints, loadFailures }: ServerProcess,
 ): Promise<void> {
-  const paint = painter(process.stdout);
-  const http = endpoints.find(({ name }) => name === "http");
-  const client = http && new KServeClient(`http://${hostAndPort(http)}`);
   const version = client ? ` ${(await client.serverMetadata()).version}` : "";
-  const models = client ? await modelLines(client, failures) : [];
-  const title = `Triton${version} (${server.kind === "embedded" ? "embedded" : server.binary}) is ready`;
-  process.stdout.write(summaryLines(title, models, endpoints, paint).join("\n"));
+  const models = client ? await modelLines(client, loadFailures) : [];
+  const title = `Triton${version} (${kind === "embedded" ? "embedded" : binary}) is ready`;
+  process.stdout.write(summaryLines(title, models, endpoints, painter(process.stdout)).join("\n"));
 }
 
 /** npm hands a Ctrl-C on that the terminal has sent us too: two within this time are one. */
@@ -102,10 +80,10 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
     if (firstAt === undefined) {
       firstAt = now;
       process.stderr.write("Stopping; once more ends the server at once ...\n");
-      server.stop();
+      server.signal("SIGTERM");
     } else if (now - firstAt > sameSignalMs) {
       forced = true;
-      server.kill();
+      server.signal("SIGKILL");
     }
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -122,24 +100,23 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
 }
 
 /** Starts a server and stays with it until it ends; gives the exit code. */
-async function runServer(server: Installation, args: readonly string[], options: ServeOptions): Promise<number> {
-  const endpoints = endpointsOf(args);
-  await checkEndpoints(endpoints);
+async function runServer(installation: Installation, args: readonly string[], options: ServeOptions): Promise<number> {
+  await checkEndpoints(endpointsOf(args));
   const verbose = options.verbose === true || Number(options.logVerbose ?? 0) > 0;
-  const env = environmentFor(server);
-  const running = new ServerProcess({ binary: server.binary, args, env, log: () => logView(process.stderr, verbose) });
-  const signals = superviseSignals(running);
+  const server = new ServerProcess({ installation, args, log: logView(process.stderr, verbose) });
+  const signals = superviseSignals(server);
   try {
-    const ready = await Promise.race([untilReady(running, endpoints), running.ended.then(() => false)]);
-    if (ready && !signals.asked()) await printSummary(server, endpoints, running.loadFailures).catch(() => undefined);
-    const end = await running.ended;
+    await server.untilReady().catch((error: unknown) => {
+      if (!signals.asked()) throw error;
+    });
+    if (!signals.asked()) await printSummary(installation, server).catch(() => undefined);
+    const end = await server.ended;
     if (signals.forced()) return 130;
     if (signals.asked()) return end.code ?? 1;
-    if (!ready) throw explainEarlyEnd(end, running.errors.lines, endpoints, "above");
     throw new CliError(`The Triton server ended by itself (${end.signal ?? `code ${end.code}`}). Its log is above.`);
   } finally {
     signals.release();
-    if (running.running) running.kill();
+    if (server.running) server.signal("SIGKILL");
   }
 }
 
@@ -152,21 +129,11 @@ export async function serve(
   const repositories = chooseRepositories(named);
   checkBuilt();
   const place = options.server ?? process.env["TRITON_SERVER"];
-  const server = place ? installedServer(place) : undefined;
+  const installed = place ? installedServer(place) : undefined;
   // Before anything is fetched: an option that is wrong, or a port that is taken.
   await checkEndpoints(endpointsOf(tritonArguments({ repositories, options, extra })));
-  const found = server ?? (await ensureEmbeddedServer(process.stderr));
-  const backendDirectory = makeBackendFolder(
-    planBackends({
-      library: backendLibrary,
-      builtIn: path.join(packageRoot, "backends"),
-      installed: found.backendDirectory,
-      users: [...options.backendDirectory, ...options.backends],
-    }),
-  );
-  return runServer(
-    found,
-    tritonArguments({ repositories, options, extra, backendDirectory, installation: found }),
-    options,
-  );
+  const installation = installed ?? (await ensureEmbeddedServer(process.stderr));
+  const backendDirectory = backendFolder(installation, [...options.backendDirectory, ...options.backends]);
+  const args = tritonArguments({ repositories, options, extra, backendDirectory, installation });
+  return runServer(installation, args, options);
 }

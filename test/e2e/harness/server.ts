@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real tritonserver for a test, as "triton-ts serve" does, and ends it for certain.
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import path from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
-import { makeBackendFolder, planBackends } from "../../../server/backend_folder.ts";
-import { backendLibrary, packageRoot, stubNode } from "../../../server/package_root.ts";
+import { backendFolder } from "../../../server/backend_folder.ts";
 import { freePorts } from "../../../server/ports.ts";
+import type { LogTarget } from "../../../server/server_log.ts";
+import { type ServerEnd, ServerProcess } from "../../../server/server_process.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
 
 export interface ServerOptions {
@@ -26,8 +25,6 @@ export interface ServerOptions {
   /** Models to load at the start in explicit mode. */
   loadModels?: readonly string[];
   env?: NodeJS.ProcessEnv;
-  /** How long the start may take before it counts as failed. Default: 120 000. */
-  startTimeoutMs?: number;
 }
 
 const running = new Set<TestServer>();
@@ -46,8 +43,8 @@ export class TestServer {
   /** The folder that is served. A test may change what lies in it when it came from `models`. */
   readonly repository: string;
   /** How the server ended. */
-  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  readonly #child: ChildProcess;
+  readonly ended: Promise<ServerEnd>;
+  readonly #process: ServerProcess;
   readonly #ownsRepository: boolean;
   readonly #clients = new Set<{ close(): void }>();
   #log = "";
@@ -59,25 +56,20 @@ export class TestServer {
     this.metricsUrl = `http://127.0.0.1:${metrics}/metrics`;
     this.repository = repository;
     this.#ownsRepository = options.repository === undefined;
-    this.#child = launch(options, repository, ports);
-    running.add(this);
-    const take = (chunk: Buffer) => {
-      this.#log += chunk;
+    const line = (text: string) => {
+      this.#log += `${text}\n`;
     };
-    this.#child.stdout?.on("data", take);
-    this.#child.stderr?.on("data", take);
-    this.ended = new Promise((resolve, reject) => {
-      this.#child.once("close", (code, signal) => resolve({ code, signal }));
-      this.#child.once("error", reject);
-    });
+    this.#process = launch(options, repository, ports, { place: "below", open: () => ({ line, end() {} }) });
+    this.ended = this.#process.ended;
+    running.add(this);
   }
 
   get pid(): number {
-    return this.#child.pid!;
+    return this.#process.pid!;
   }
 
   get isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#process.running;
   }
 
   /** What the server wrote so far. */
@@ -103,6 +95,16 @@ export class TestServer {
     return childrenOf(this.pid).filter(isStub);
   }
 
+  /** Waits until it answers, which is after it has tried to load every model. Kills it and throws when it does not. */
+  async untilReady(): Promise<void> {
+    try {
+      await this.#process.untilReady({ timeoutMs: 120_000, pollMs: 20 });
+    } catch (error) {
+      await this.kill();
+      throw new Error(`${(error as Error).message}\n${this.#log.slice(-6000)}`);
+    }
+  }
+
   /** Whether the model, or one version of it, is ready. */
   async isModelReady(model: string, version?: number): Promise<boolean> {
     const suffix = version === undefined ? "" : `/versions/${version}`;
@@ -115,9 +117,9 @@ export class TestServer {
   }
 
   /** Ends the server in order, or with another signal, and waits for its end. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<ServerEnd> {
     for (const client of this.#clients) client.close();
-    this.#child.kill(signal);
+    this.#process.signal(signal);
     const end = await this.ended;
     this.#forget();
     return end;
@@ -125,7 +127,7 @@ export class TestServer {
 
   /** Ends the server at once if it still runs. */
   async kill(): Promise<void> {
-    if (this.isRunning) this.#child.kill("SIGKILL");
+    if (this.isRunning) this.#process.signal("SIGKILL");
     await this.ended.catch(() => undefined);
     this.#forget();
   }
@@ -136,16 +138,8 @@ export class TestServer {
   }
 }
 
-function launch(options: ServerOptions, repository: string, ports: readonly number[]): ChildProcess {
-  const server = inject("tritonServer");
-  const backendDirectory = makeBackendFolder(
-    planBackends({
-      library: backendLibrary,
-      builtIn: path.join(packageRoot, "backends"),
-      installed: server.backendDirectory,
-      users: options.backends ?? [],
-    }),
-  );
+function launch(options: ServerOptions, repository: string, ports: readonly number[], log: LogTarget): ServerProcess {
+  const installation = inject("tritonServer");
   const [httpPort, grpcPort, metricsPort] = ports.map(String);
   const args = tritonArguments({
     repositories: [repository],
@@ -158,20 +152,10 @@ function launch(options: ServerOptions, repository: string, ports: readonly numb
       loadModel: options.loadModels,
     },
     extra: options.args ?? [],
-    backendDirectory,
-    installation: server,
+    backendDirectory: backendFolder(installation, options.backends ?? []),
+    installation,
   });
-  const env = {
-    ...process.env,
-    TRITON_TYPESCRIPT_RUNTIME: packageRoot,
-    TRITON_TYPESCRIPT_NODE: stubNode(),
-    LD_LIBRARY_PATH: [...server.libraryPath, process.env["LD_LIBRARY_PATH"] ?? ""].filter(Boolean).join(":"),
-    ...options.env,
-  };
-  // setpriv asks the kernel to end the server when the test process dies of whatever; it becomes the server itself.
-  const guard = ["/usr/bin/setpriv", "/bin/setpriv"].find((file) => existsSync(file));
-  const command = guard === undefined ? [server.binary] : [guard, "--pdeathsig", "KILL", "--", server.binary];
-  return spawn(command[0]!, [...command.slice(1), ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  return new ServerProcess({ installation, args, env: options.env, log, orphanSignal: "KILL" });
 }
 
 /**
@@ -182,17 +166,7 @@ function launch(options: ServerOptions, repository: string, ports: readonly numb
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const repository = options.repository ?? makeRepository(options.models ?? []);
   const server = new TestServer(options, repository, await freePorts(3));
-  const isLive = () =>
-    fetchOnce(`${server.url}/v2/health/live`).then(
-      (response) => response.ok,
-      () => false,
-    );
-  try {
-    await until(isLive, "the server to answer", options.startTimeoutMs ?? 120_000, server);
-  } catch (error) {
-    await server.kill();
-    throw error;
-  }
+  await server.untilReady();
   return server;
 }
 
