@@ -65,12 +65,7 @@ export class Server {
       },
       log: logFile(LOG),
     });
-    try {
-      await launched.untilReady({ timeoutMs: 60_000, pollMs: 10 });
-    } catch (error) {
-      launched.signal("SIGKILL");
-      throw error;
-    }
+    await launched.untilReady({ timeoutMs: 60_000, pollMs: 10 });
     const server = new Server(launched);
     server.readyMs = performance.now() - began;
     return server;

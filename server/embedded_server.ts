@@ -149,7 +149,7 @@ async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<
 }
 
 /** The server inside an unpacked wheel. */
-export function serverInWheel(folder: string): Installation {
+function serverInWheel(folder: string): Installation {
   const prefix = path.join(folder, "pytriton", "tritonserver");
   return {
     kind: "embedded",

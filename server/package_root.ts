@@ -40,10 +40,10 @@ export const packageVersion = readPackage(packageRoot)?.version ?? "0.0.0";
 export const backendLibrary = path.join(packageRoot, "build", "lib", "libtriton_typescript.so");
 
 /** The native part of the Node side. */
-export const stubAddon = path.join(packageRoot, "build", "lib", "triton_typescript_stub.node");
+const stubAddon = path.join(packageRoot, "build", "lib", "triton_typescript_stub.node");
 
 /** The program that every model instance runs. */
-export const stubMain = path.join(packageRoot, "dist", "stub", "src", "runtime", "main.js");
+const stubMain = path.join(packageRoot, "dist", "stub", "src", "runtime", "main.js");
 
 /** Those of the parts above that are not there. */
 export function missingParts(): string[] {
@@ -61,7 +61,7 @@ export function checkBuilt(): void {
 }
 
 /** The first Node release line that runs TypeScript models as they are. */
-export const oldestStubNode = 24;
+const oldestStubNode = 24;
 
 /**
  * The Node binary for model instances: TRITON_TYPESCRIPT_NODE, else the one that the install brought, else the

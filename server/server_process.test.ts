@@ -63,6 +63,7 @@ describe("a server process", () => {
     await expect(start("silent").untilReady({ timeoutMs: 100, pollMs: 10 })).rejects.toThrow(
       `was not ready after 100 ms. Its log is ${log}.`,
     );
+    expect(server?.running).toBe(false);
   });
 
   it("says when its binary cannot be started", async () => {

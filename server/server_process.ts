@@ -102,7 +102,7 @@ export class ServerProcess {
   /**
    * Waits until the endpoints are open: Triton opens them when it has tried to load every model.
    *
-   * @throws ServerError when the server ends before, cannot be started, or takes too long
+   * @throws ServerError when the server ends before, cannot be started, or takes too long, whereupon it is killed
    */
   async untilReady({ timeoutMs = Number.POSITIVE_INFINITY, pollMs = 100 }: Patience = {}): Promise<void> {
     const deadline = Date.now() + timeoutMs;
@@ -110,6 +110,8 @@ export class ServerProcess {
       // Another program may have taken the port meanwhile and answer in the server's place.
       if ((await this.#isOpen()) && this.running) return;
       if (Date.now() > deadline) {
+        this.signal("SIGKILL");
+        await this.ended;
         const late = `The Triton server was not ready after ${timeoutMs} ms. Its log is ${this.#logPlace}.`;
         throw new ServerError("START", late);
       }

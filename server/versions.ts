@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that the command line fetches is pinned here and nowhere else.
+// Everything that is fetched is pinned here and nowhere else.
 
 /** The Python wheel that carries a complete tritonserver. */
 export const serverWheel = {

@@ -95,12 +95,12 @@ export class TestServer {
     return childrenOf(this.pid).filter(isStub);
   }
 
-  /** Waits until it answers, which is after it has tried to load every model. Kills it and throws when it does not. */
+  /** Waits until it answers, which is after it has tried to load every model. Throws with the log when it does not. */
   async untilReady(): Promise<void> {
     try {
       await this.#process.untilReady({ timeoutMs: 120_000, pollMs: 20 });
     } catch (error) {
-      await this.kill();
+      this.#forget();
       throw new Error(`${(error as Error).message}\n${this.#log.slice(-6000)}`);
     }
   }
