@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
-import { type Batch, type NameTables, readBatch } from "./batch_reader.ts";
+import { Batch, type BatchSettings } from "./batch.ts";
 import { Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox } from "./entries.ts";
 import { loadNative, type Native } from "./native.ts";
-import { type Answer, ResponseWriter } from "./response_writer.ts";
+import type { RequestLife } from "./request_life.ts";
+import type { Answer } from "./response_record.ts";
+import { ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
 
 /** Begins a line of output that names its own level, which comes next. */
@@ -19,23 +21,27 @@ export interface ConnectionHandlers {
   onBroken(error: unknown): void;
 }
 
-/** The connection to the server: batches come in, answers go out, steps of the model's life in between. */
+/** How batches are read and answered, once the model is initialized. */
+export interface ExecuteSettings extends BatchSettings {
+  /** Makes the answer for a request whose own cannot be written, as it does not fit into memory, for instance. */
+  onUnsendable(error: unknown): Answer;
+}
+
+/** The connection to the server: batches come in, responses go out, steps of the model's life in between. */
 export class Connection {
   readonly #native: Native;
   readonly #control: Control;
   readonly #memory: SharedMemory;
-  readonly #writer: ResponseWriter;
   readonly #handlers: ConnectionHandlers;
-  #tables: NameTables = { inputs: [], outputs: [] };
-  #strictViews = false;
   readonly #busy: Uint32Array;
+  #settings: BatchSettings | undefined;
+  #writer: ResponseWriter | undefined;
 
   /** Connects; throws when there is no server of the same version at the other end. */
-  constructor(handlers: ConnectionHandlers) {
-    this.#native = loadNative();
+  constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
+    this.#native = native;
     this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
     this.#memory = new SharedMemory(this.#native);
-    this.#writer = new ResponseWriter(this.#memory, new Outbox(this.#native));
     const inbox = new Inbox(this.#native, { execute: (entry) => this.#onExecute(entry) });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
@@ -50,10 +56,10 @@ export class Connection {
     );
   }
 
-  /** Sets how batches are read from now on. */
-  configure(tables: NameTables, strictViews: boolean): void {
-    this.#tables = tables;
-    this.#strictViews = strictViews;
+  /** Sets how batches are read and answered from now on. */
+  configure(settings: ExecuteSettings): void {
+    this.#settings = settings;
+    this.#writer = new ResponseWriter(this.#memory, new Outbox(this.#native), settings.onUnsendable);
   }
 
   /** Whether the connection alone keeps the process alive. */
@@ -65,15 +71,14 @@ export class Connection {
     this.#control.reply(step, payload);
   }
 
-  /** Answers a batch; `onError` makes the answer for one that does not fit into memory. */
-  answerBatch(batch: Batch, answers: readonly Answer[], onError: (error: unknown) => Answer): void {
-    this.#writer.send(batch, answers, onError);
-    batch.close();
+  /** Takes one response of an open request, for `send`. The request has no more of them after a final one. */
+  respond(request: RequestLife, answer: Answer, final: boolean): void {
+    this.#writer!.add(request, answer, final);
   }
 
-  /** The model is about to handle the signals by which writes into clients' memory are noticed. */
-  unguard(): void {
-    this.#native.unguard();
+  /** Sends the responses that were given to `respond`, all at once. */
+  send(): void {
+    this.#writer!.send();
   }
 
   /** The model begins to execute a batch. */
@@ -84,13 +89,19 @@ export class Connection {
   /** The model executes no batch any more. Returns whether it wrote into inputs that lie in clients' memory. */
   settle(): boolean {
     this.#busy[0] = 0;
-    return this.#memory.restoreInputs();
+    return this.#memory.clients.restore();
+  }
+
+  /** The model is about to handle the signals by which writes into clients' memory are noticed. */
+  unguard(): void {
+    this.#memory.clients.unguard();
   }
 
   #onExecute(entry: Entry): void {
     let batch: Batch;
     try {
-      batch = readBatch(this.#memory, this.#tables, entry, this.#strictViews);
+      if (this.#settings === undefined) throw new Error("The server sent a batch before the model was initialized.");
+      batch = new Batch(this.#memory, this.#settings, entry);
     } catch (error) {
       this.#handlers.onBroken(error);
       return;

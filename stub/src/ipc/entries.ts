@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
-import type { Native, Place } from "./native.ts";
+import type { Native } from "./native.ts";
+import type { Place } from "./record.ts";
+
+/** Region, offset and bytes of a block to be freed. */
+const BLOCK_NUMBERS = 3;
 
 /** Whom an entry is about: a slot in one of the server's tables, as of a generation of that slot, and an item in it. */
 export interface Owner {
@@ -10,7 +14,7 @@ export interface Owner {
   readonly item: number;
 }
 
-/** An entry from the server. */
+/** An entry, copied out of the memory that it came in. */
 export interface Entry extends Owner {
   readonly kind: number;
   readonly flags: number;
@@ -20,33 +24,20 @@ export interface Entry extends Owner {
 /** What is to be done with an entry, by its kind. */
 export type EntryHandlers = Readonly<Record<keyof typeof L.ENTRIES_TO_STUB, (entry: Entry) => void>>;
 
-/** Entries from the server. */
-export class Inbox {
+/** A row of entries in memory. */
+export class EntryArray {
+  readonly length: number;
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
-  readonly #handlers: ReadonlyMap<number, (entry: Entry) => void>;
 
-  constructor(native: Pick<Native, "inbox">, handlers: EntryHandlers) {
-    this.#u32 = new Uint32Array(native.inbox);
-    this.#u64 = new BigUint64Array(native.inbox);
-    this.#handlers = new Map(
-      Object.entries(L.ENTRIES_TO_STUB).map(([name, kind]) => [kind, handlers[name as keyof EntryHandlers]]),
-    );
+  constructor(buffer: ArrayBuffer) {
+    this.length = buffer.byteLength / L.ENTRY_SIZE;
+    this.#u32 = new Uint32Array(buffer);
+    this.#u64 = new BigUint64Array(buffer);
   }
 
-  /** Hands out the first `count` entries, in their order. */
-  deliver(count: number): void {
-    // Copied first: a handler may cause the inbox to be filled anew.
-    const entries: Entry[] = [];
-    for (let i = 0; i < count; i++) entries.push(this.#read(i * L.ENTRY_SIZE));
-    for (const entry of entries) {
-      const handler = this.#handlers.get(entry.kind);
-      if (handler === undefined) throw new Error(`The server sent an entry of unknown kind ${entry.kind}.`);
-      handler(entry);
-    }
-  }
-
-  #read(at: number): Entry {
+  read(index: number): Entry {
+    const at = index * L.ENTRY_SIZE;
     const u32 = this.#u32;
     const u64 = this.#u64;
     return {
@@ -63,30 +54,9 @@ export class Inbox {
       },
     };
   }
-}
 
-/** Entries for the server, and blocks to be freed behind them, gathered until `flush`: one call and one wake-up at most. */
-export class Outbox {
-  readonly #native: Native;
-  readonly #u32: Uint32Array;
-  readonly #u64: BigUint64Array;
-  readonly #blocks: Float64Array;
-  /** Entries, and blocks, that one call of the addon takes. */
-  readonly #capacity: number;
-  #entryCount = 0;
-  #blockCount = 0;
-
-  constructor(native: Native) {
-    this.#native = native;
-    this.#u32 = new Uint32Array(native.outbox);
-    this.#u64 = new BigUint64Array(native.outbox);
-    this.#blocks = new Float64Array(native.blocks);
-    this.#capacity = native.outbox.byteLength / L.ENTRY_SIZE;
-  }
-
-  add(kind: number, flags: number, owner: Owner, place: Place): void {
-    if (this.#entryCount === this.#capacity) this.flush();
-    const at = this.#entryCount++ * L.ENTRY_SIZE;
+  write(index: number, kind: number, flags: number, owner: Owner, place: Place): void {
+    const at = index * L.ENTRY_SIZE;
     const u32 = this.#u32;
     const u64 = this.#u64;
     u32[(at + L.ENTRY_KIND) / 4] = kind;
@@ -99,11 +69,56 @@ export class Outbox {
     u64[(at + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8] = BigInt(place.offset);
     u64[(at + L.ENTRY_PLACE + L.PLACE_BYTES) / 8] = BigInt(place.bytes);
   }
+}
+
+/** Entries from the server. */
+export class Inbox {
+  readonly #entries: EntryArray;
+  readonly #handlers: ReadonlyMap<number, (entry: Entry) => void>;
+
+  constructor(native: Native, handlers: EntryHandlers) {
+    this.#entries = new EntryArray(native.inbox);
+    this.#handlers = new Map(
+      Object.entries(L.ENTRIES_TO_STUB).map(([name, kind]) => [kind, handlers[name as keyof EntryHandlers]]),
+    );
+  }
+
+  /** Hands out the first `count` entries, in their order. */
+  deliver(count: number): void {
+    // Copied first: a handler may cause the inbox to be filled anew.
+    const entries: Entry[] = [];
+    for (let i = 0; i < count; i++) entries.push(this.#entries.read(i));
+    for (const entry of entries) {
+      const handler = this.#handlers.get(entry.kind);
+      if (handler === undefined) throw new Error(`The server sent an entry of unknown kind ${entry.kind}.`);
+      handler(entry);
+    }
+  }
+}
+
+/** Entries for the server, and blocks to be freed behind them, gathered until `flush`: one call and one wake-up at most. */
+export class Outbox {
+  readonly #native: Native;
+  readonly #entries: EntryArray;
+  readonly #blocks: Float64Array;
+  #entryCount = 0;
+  #blockCount = 0;
+
+  constructor(native: Native) {
+    this.#native = native;
+    this.#entries = new EntryArray(native.outbox);
+    this.#blocks = new Float64Array(native.blocks);
+  }
+
+  add(kind: number, flags: number, owner: Owner, place: Place): void {
+    if (this.#entryCount === this.#entries.length) this.flush();
+    this.#entries.write(this.#entryCount++, kind, flags, owner, place);
+  }
 
   /** Frees a block once the server has read the entries that were added before. */
   freeLater(block: Place): void {
-    if (this.#blockCount === this.#capacity) this.flush();
-    const at = this.#blockCount++ * 3;
+    if (this.#blockCount * BLOCK_NUMBERS === this.#blocks.length) this.flush();
+    const at = this.#blockCount++ * BLOCK_NUMBERS;
     this.#blocks[at] = block.region;
     this.#blocks[at + 1] = block.offset;
     this.#blocks[at + 2] = block.bytes;

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createRequire } from "node:module";
 
-/** A number of a region, an offset in it and a length; see docs/protocol.md. */
-export interface Place {
-  readonly region: number;
-  readonly offset: number;
-  readonly bytes: number;
-}
-
 /** The methods of the native addon (stub/native/addon.c). Only the modules of this folder use it. */
 export interface Native {
   /** Entries from the server, 64 bytes each, valid during `onEntries`. */

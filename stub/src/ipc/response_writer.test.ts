@@ -1,88 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
-import { type Batch, readBatch } from "./batch_reader.ts";
-import { Outbox } from "./entries.ts";
-import { type Answer, ResponseWriter } from "./response_writer.ts";
-import { SharedMemory } from "./shared_memory.ts";
-import { CLIENT, FakeNative, INBOUND, OUTBOUND, readAnswer, writeBatch } from "./testing/fake_native.ts";
+import type { Batch } from "./batch.ts";
+import type { HostResponse } from "./memory_host.ts";
+import type { Answer } from "./response_record.ts";
+import { failure, TestConnection } from "./testing/received_batch.ts";
 
-let native: FakeNative;
-let memory: SharedMemory;
-let writer: ResponseWriter;
+const tables = { inputs: ["A"], outputs: ["X", "Y"] };
+let there: TestConnection;
+let sends: MockInstance<TestConnection["native"]["send"]>;
+let onEntry: MockInstance<TestConnection["host"]["onEntry"]>;
 beforeEach(() => {
-  native = new FakeNative();
-  memory = new SharedMemory(native);
-  writer = new ResponseWriter(memory, new Outbox(native));
+  there = new TestConnection(tables);
+  sends = vi.spyOn(there.native, "send");
+  onEntry = vi.spyOn(there.host, "onEntry");
 });
+/** Entries in the order in which they were sent. */
+const entries = () => onEntry.mock.calls.map(([entry]) => entry);
 
-const input = { name: 0, datatype: L.DTYPE_FP32, shape: [2], data: new Uint8Array(Float32Array.of(1, 2).buffer) };
-const makeBatch = (count = 1): Batch => {
-  const place = writeBatch(native, new Array(count).fill({ inputs: [input] }));
-  return readBatch(memory, { inputs: ["A"], outputs: ["X", "Y"] }, { index: 5, generation: 9, place }, false);
-};
+const input = new Tensor("A", Float32Array.of(1, 2), [2]);
+const inputBytes = new Uint8Array(Float32Array.of(1, 2).buffer);
+const receive = (count = 1) => there.receive(Array.from({ length: count }, () => ({ inputs: [input] })));
 const answer = (outputs: Tensor[], parameters: Answer["parameters"] = {}): Answer => ({
   error: undefined,
   outputIndices: outputs.map((_, i) => i),
   outputs,
   parameters,
 });
-const failure = (message: string, code: NonNullable<Answer["error"]>["code"] = "INTERNAL"): Answer => ({
-  error: { code, message },
-  outputIndices: [],
-  outputs: [],
-  parameters: {},
-});
-const onError = (error: unknown) => failure((error as Error).message);
-const send = (answers: readonly Answer[], batch = makeBatch(answers.length)) => {
-  writer.send(batch, answers, onError);
-  return native.sent.map((entry) => readAnswer(native, entry));
+/** Answers a batch and gives what the client gets: one final response for each request. */
+const send = (answers: readonly Answer[], received = receive(answers.length)): HostResponse[] => {
+  there.answer(received.batch, answers);
+  return received.sent.responses.map(([only, ...more]) => {
+    expect(more).toEqual([]);
+    expect(only).toMatchObject({ final: true });
+    return only!;
+  });
 };
+const bytesOf = ({ tensor: { data } }: HostResponse["outputs"][0]) =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const isOfStub = (region: number) => region >= L.REGION_OF_STUB;
 
 test("one entry for each request, one send and one block for the batch", () => {
+  const allocate = vi.spyOn(there.native, "allocate");
   const [first, second] = send([
     answer([new Tensor("X", Float32Array.of(1, 2, 3), [3, 1])]),
     answer([new Tensor("X", BigInt64Array.of(-1n), []), new Tensor("Y", ["ab", ""], [2])]),
   ]);
-  expect(native.sent).toMatchObject([
-    { kind: L.ENTRY_RESPONSE, flags: L.RESPONSE_FINAL, batch: 5, generation: 9, request: 0 },
-    { kind: L.ENTRY_RESPONSE, flags: L.RESPONSE_FINAL, batch: 5, generation: 9, request: 1 },
+  expect(entries()).toMatchObject([
+    { kind: L.ENTRY_RESPONSE, flags: L.RESPONSE_FINAL, table: L.TABLE_BATCHES, index: 0, generation: 1, item: 0 },
+    { kind: L.ENTRY_RESPONSE, flags: L.RESPONSE_FINAL, table: L.TABLE_BATCHES, index: 0, generation: 1, item: 1 },
   ]);
-  expect(native).toMatchObject({ sends: 1, freed: [{ region: OUTBOUND, offset: 0 }] });
-  expect(first).toMatchObject({ status: 0, outputs: [{ name: 0, datatype: L.DTYPE_FP32, shape: [3, 1] }] });
-  expect(first!.outputs[0]!.bytes).toEqual(new Uint8Array(Float32Array.of(1, 2, 3).buffer));
-  expect(second!.outputs).toMatchObject([
-    { name: 0, datatype: L.DTYPE_INT64, shape: [] },
-    { name: 1, shape: [2] },
+  expect(sends.mock.calls).toEqual([[2, 1]]);
+  expect(allocate).toHaveBeenCalledTimes(1);
+  expect(there.native.outbound.used).toBe(0);
+  expect(first).toMatchObject({
+    error: undefined,
+    outputs: [{ tensor: { name: "X", datatype: "FP32", shape: [3, 1] } }],
+  });
+  expect(bytesOf(first!.outputs[0]!)).toEqual(new Uint8Array(Float32Array.of(1, 2, 3).buffer));
+  expect(second!.outputs.map(({ tensor }) => tensor)).toMatchObject([
+    { name: "X", datatype: "INT64", shape: [] },
+    { name: "Y", datatype: "BYTES", shape: [2] },
   ]);
-  expect([...second!.outputs[1]!.bytes]).toEqual([2, 0, 0, 0, 97, 98, 0, 0, 0, 0]);
+  expect([...bytesOf(second!.outputs[1]!)]).toEqual([2, 0, 0, 0, 97, 98, 0, 0, 0, 0]);
+});
+
+test("a response that is not final leaves its request open, and its memory", () => {
+  const { batch, sent } = receive();
+  const [life] = batch.lives;
+  const allocated = batch.requests[0]!.allocateOutput("X", "FP32", [1]);
+  for (const final of [false, true]) {
+    expect(life!.isOpen).toBe(true);
+    allocated.data[0] = final ? 2 : 1;
+    there.connection.respond(life!, answer([allocated]), final);
+    there.connection.send();
+    expect(there.native.outbound.used > 0).toBe(!final);
+  }
+  expect(life!.isOpen).toBe(false);
+  expect(sent.responses[0]!.map(({ final, outputs }) => [final, outputs[0]!.tensor.data[0]])).toEqual([
+    [false, 1],
+    [true, 2],
+  ]);
+});
+
+test("requests of several batches are answered together", () => {
+  const received = [receive(), receive()];
+  for (const { batch } of received) there.connection.respond(batch.lives[0]!, failure("no"), true);
+  there.connection.send();
+  expect(sends).toHaveBeenCalledTimes(1);
+  expect(received.map(({ sent }) => sent.responses[0]![0]!.error?.message)).toEqual(["no", "no"]);
 });
 
 test("parameters of every kind", () => {
   const parameters = { text: "ä", whole: 5, large: -(1n << 62n), yes: true, no: false, half: 0.5 };
-  expect(send([answer([], parameters)])[0]!.parameters).toEqual({ ...parameters, whole: 5n });
+  expect({ ...send([answer([], parameters)])[0]!.parameters }).toEqual(parameters);
 });
 
 describe("data that lies in shared memory is not copied", () => {
   test("an input", () => {
-    const batch = makeBatch();
-    const [sent] = send(
-      [answer([new Tensor("X", batch.requests[0]!.input("A", "FP32").data.subarray(1), [1])])],
-      batch,
-    );
-    expect(sent!.outputs[0]!.place).toMatchObject({ region: INBOUND, bytes: 4 });
-    expect(sent!.outputs[0]!.bytes).toEqual(new Uint8Array(Float32Array.of(2).buffer));
+    const received = receive();
+    const life = received.batch.lives[0]!;
+    const data = received.batch.requests[0]!.input("A", "FP32").data.subarray(1);
+    const { region, offset } = life.inputPlace(0);
+    const [sent] = send([answer([new Tensor("X", data, [1])])], received);
+    expect(sent!.outputs[0]!.place).toEqual({ region, offset: offset + 4, bytes: 4 });
+    expect(bytesOf(sent!.outputs[0]!)).toEqual(new Uint8Array(Float32Array.of(2).buffer));
   });
 
   test("an allocated output, in several responses; its block is freed behind them", () => {
-    const batch = makeBatch(2);
-    const output = batch.requests[0]!.allocateOutput("X", "FP32", [2]);
+    const received = receive(2);
+    const output = received.batch.requests[0]!.allocateOutput("X", "FP32", [2]);
     output.data.set([7, 8]);
-    const sent = send([answer([output]), answer([output])], batch);
-    for (const { outputs } of sent) expect(outputs[0]!.bytes).toEqual(new Uint8Array(Float32Array.of(7, 8).buffer));
-    expect(native.freed).toHaveLength(2);
-    expect(native.freed[1]).toEqual(sent[0]!.outputs[0]!.place);
+    const sent = send([answer([output]), answer([output])], received);
+    for (const { outputs } of sent) expect(bytesOf(outputs[0]!)).toEqual(new Uint8Array(Float32Array.of(7, 8).buffer));
+    expect(sends.mock.calls).toEqual([[2, 2]]);
+    const place = sent[0]!.outputs[0]!.place;
+    expect([...new Float64Array(there.native.blocks, 24, 3)]).toEqual([place.region, place.offset, place.bytes]);
+    expect(there.native.outbound.used).toBe(0);
   });
 });
 
@@ -90,16 +125,29 @@ describe("an answer that cannot be written fails its request alone", () => {
   const good = answer([new Tensor("X", Float32Array.of(1), [1])]);
   const sendBoth = (bad: Answer) => {
     const [first, second] = send([bad, good]);
-    expect(second).toMatchObject({ status: 0 });
-    expect(first!.status).toBe(L.STATUS_INTERNAL);
-    return first!.message;
+    expect(second).toMatchObject({ error: undefined });
+    expect(first!.error?.code).toBe("INTERNAL");
+    return first!.error!.message;
   };
 
   test("an output that was allocated for a batch that is answered", () => {
-    const earlier = makeBatch();
-    const output = earlier.requests[0]!.allocateOutput("X", "FP32", [1]);
-    earlier.close();
+    const earlier = receive();
+    const output = earlier.batch.requests[0]!.allocateOutput("X", "FP32", [1]);
+    send([failure("no")], earlier);
     expect(sendBoth(answer([output]))).toContain("Output 'X' was allocated for a request that is answered already.");
+  });
+
+  test("an output that was allocated for a request of the same batch that is answered", () => {
+    const { batch, sent } = receive(2);
+    const output = batch.requests[0]!.allocateOutput("X", "FP32", [1]);
+    for (const life of batch.lives) {
+      there.connection.respond(life, answer([output]), true);
+      there.connection.send();
+    }
+    expect(sent.responses.map(([only]) => only!.error?.message)).toEqual([
+      undefined,
+      "Output 'X' was allocated for a request that is answered already. Allocate it for the request at hand.",
+    ]);
   });
 
   test("elements that were spoilt", () => {
@@ -128,52 +176,52 @@ describe("the memory limit", () => {
   const large = () => answer([new Tensor("X", new Float32Array(1000), [1000])]);
 
   test("answers that do not fit together go one by one", () => {
-    native.limit = 6000;
+    there.native.outbound.limit = 6000;
     const sent = send([large(), large(), large()]);
-    expect(sent.map(({ status }) => status)).toEqual([0, 0, 0]);
-    expect(native.sends).toBeGreaterThan(1);
+    expect(sent.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+    expect(sends.mock.calls.length).toBeGreaterThan(1);
   });
 
   test("one that does not fit alone fails, its neighbours do not", () => {
-    native.limit = 2000;
+    there.native.outbound.limit = 2000;
     const small = answer([new Tensor("X", new Float32Array(10), [10])]);
     const sent = send([small, large(), small]);
-    expect(sent.map(({ status }) => status)).toEqual([0, L.STATUS_INTERNAL, 0]);
-    expect(sent[1]!.message).toContain("Failed to increase the shared memory pool size: a response needs");
+    expect(sent.map(({ error }) => error?.code)).toEqual([undefined, "INTERNAL", undefined]);
+    expect(sent[1]!.error!.message).toContain("Failed to increase the shared memory pool size: a response needs");
   });
 
   test("without room for the error either, the caller hears of it", () => {
-    native.limit = 10;
-    expect(() => send([large()])).toThrow("full");
+    there.native.outbound.limit = 10;
+    expect(() => send([large()])).toThrow("Failed to increase the shared memory pool size");
   });
 
   test("what else addon throws is not taken for it", () => {
-    native.allocate = () => {
+    vi.spyOn(there.native, "allocate").mockImplementation(() => {
       throw Object.assign(new Error("broken"), { code: "EPROTO" });
-    };
+    });
     expect(() => send([large()])).toThrow("broken");
   });
 });
 
 describe("errors", () => {
-  test.each(Object.entries(L.STATUSES))("%s", (code, status) => {
-    const [sent] = send([failure("näin", code as keyof typeof L.STATUSES)]);
-    expect(sent).toMatchObject({ status, message: "näin", outputs: [] });
+  test.each(Object.keys(L.STATUSES) as (keyof typeof L.STATUSES)[])("%s", (code) => {
+    const [sent] = send([failure("näin", code)]);
+    expect(sent).toMatchObject({ error: { code, message: "näin" }, outputs: [] });
   });
 
   test("a long message is cut on a whole character", () => {
     const [sent] = send([failure("ä€𝄞".repeat(20_000))]);
-    expect(sent!.message).toMatch(/ \.\.\.$/);
-    expect(sent!.message).not.toContain("\uFFFD");
-    expect(new TextEncoder().encode(sent!.message).length).toBeLessThanOrEqual(L.MAX_MESSAGE_BYTES);
+    const { message } = sent!.error!;
+    expect(message).toMatch(/ \.\.\.$/);
+    expect(message).not.toContain("\uFFFD");
+    expect(new TextEncoder().encode(message).length).toBeLessThanOrEqual(L.MAX_MESSAGE_BYTES);
   });
 });
 
 test("a batch larger than the outbox", () => {
-  const batch = makeBatch(1);
-  const sent = send(new Array(600).fill(failure("no")), batch);
+  const sent = send(new Array(600).fill(failure("no")));
   expect(sent).toHaveLength(600);
-  expect(native.sent.map(({ request }) => request)).toEqual(Array.from({ length: 600 }, (_, i) => i));
+  expect(entries().map(({ item }) => item)).toEqual(Array.from({ length: 600 }, (_, i) => i));
 });
 
 test("a view whose buffer is gone is an empty output, and nobody else's answer is lost", () => {
@@ -183,68 +231,74 @@ test("a view whose buffer is gone is an empty output, and nobody else's answer i
     answer([new Tensor("X", kept, [0])]),
     answer([new Tensor("X", new Float32Array(1), [1])]),
   ]);
-  expect(first!.outputs[0]!.shape).toEqual([0]);
-  expect(second!.outputs[0]!.bytes).toHaveLength(4);
+  expect(first!.outputs[0]!.tensor.shape).toEqual([0]);
+  expect(bytesOf(second!.outputs[0]!)).toHaveLength(4);
 });
 
 describe("inputs that lie in a client's region", () => {
-  const written = () => new Uint32Array(native.clientFlags);
   /** Two requests, whose inputs follow one another in the client's region. */
-  const clientBatch = () => {
-    const place = writeBatch(native, [
-      { inputs: [{ ...input, offsetInClient: 4096 }] },
-      { inputs: [{ ...input, offsetInClient: 4104 }] },
-    ]);
-    return readBatch(memory, { inputs: ["A"], outputs: ["X"] }, { index: 5, generation: 9, place }, false);
+  const receiveLent = () => {
+    const file = new Uint8Array(1 << 16);
+    file.set(inputBytes, 4096);
+    file.set(inputBytes, 4104);
+    const region = there.native.lend(file);
+    const lent = (offset: number) => ({ tensor: input, place: { region, offset, bytes: 8 } });
+    return { region, ...there.receive([{ inputs: [lent(4096)] }, { inputs: [lent(4104)] }]) };
   };
-  const echo = (batch: Batch, ...from: number[]) =>
+  const echo = (received: { batch: Batch } & ReturnType<typeof receive>, ...from: number[]) =>
     send(
-      from.map((i) => answer([new Tensor("X", batch.requests[i]!.input("A", "FP32").data, [2])])),
-      batch,
+      from.map((i) => answer([new Tensor("X", received.batch.requests[i]!.input("A", "FP32").data, [2])])),
+      received,
     ).map(({ outputs }) => outputs[0]!);
 
   test("are answered where they are", () => {
-    expect(echo(clientBatch(), 0, 1).map(({ place }) => place)).toEqual([
-      { region: CLIENT, offset: 4096, bytes: 8 },
-      { region: CLIENT, offset: 4104, bytes: 8 },
+    const received = receiveLent();
+    const { region } = received;
+    expect(echo(received, 0, 1).map(({ place }) => place)).toEqual([
+      { region, offset: 4096, bytes: 8 },
+      { region, offset: 4104, bytes: 8 },
     ]);
   });
 
   test("of another request are copied: its memory may be gone by then", () => {
-    const outputs = echo(clientBatch(), 1, 1);
-    expect(outputs.map(({ place }) => place.region)).toEqual([OUTBOUND, CLIENT]);
-    expect(outputs[0]!.bytes).toEqual(input.data);
+    const received = receiveLent();
+    const outputs = echo(received, 1, 1);
+    expect(isOfStub(outputs[0]!.place.region)).toBe(true);
+    expect(outputs[1]!.place.region).toBe(received.region);
+    expect(bytesOf(outputs[0]!)).toEqual(inputBytes);
   });
 
   test("a view beyond the input is copied", () => {
-    const batch = clientBatch();
-    const { buffer } = batch.requests[0]!.input("A", "FP32").data;
-    const [whole, first] = send(
+    const received = receiveLent();
+    const { buffer } = received.batch.requests[0]!.input("A", "FP32").data;
+    const [whole, last] = send(
       [
         answer([new Tensor("X", new Float32Array(buffer, 4096, 4), [4])]),
         answer([new Tensor("X", new Float32Array(buffer, 4108, 1), [1])]),
       ],
-      batch,
+      received,
     );
-    expect(whole!.outputs[0]!.place.region).toBe(OUTBOUND);
-    expect(first!.outputs[0]!.place).toEqual({ region: CLIENT, offset: 4108, bytes: 4 });
+    expect(isOfStub(whole!.outputs[0]!.place.region)).toBe(true);
+    expect(last!.outputs[0]!.place).toEqual({ region: received.region, offset: 4108, bytes: 4 });
   });
 
   test("that the model wrote into are copied: the server does not see its pages", () => {
-    written()[0] = 1;
-    expect(echo(clientBatch(), 0, 1).map(({ place }) => place.region)).toEqual([OUTBOUND, OUTBOUND]);
+    const received = receiveLent();
+    there.native.noteWrite();
+    expect(echo(received, 0, 1).map(({ place }) => isOfStub(place.region))).toEqual([true, true]);
   });
 
   test("that were cut short fail their requests", () => {
-    written()[1] = 1;
-    expect(echo(clientBatch(), 0, 1)).toHaveLength(2);
-    native.sent.length = 0;
-    native.lost.add(CLIENT);
-    const batch = clientBatch();
-    expect(send([answer([]), answer([])], batch)).toMatchObject(
+    const first = receiveLent();
+    const second = receiveLent();
+    there.native.cutShort(second.region);
+    expect(echo(first, 0, 1)).toHaveLength(2);
+    expect(send([answer([]), answer([])], second)).toMatchObject(
       [0, 1].map(() => ({
-        status: L.STATUSES.INTERNAL,
-        message: expect.stringMatching(/^Input 'A' lies in a shared memory region that was cut short/),
+        error: {
+          code: "INTERNAL",
+          message: expect.stringMatching(/^Input 'A' lies in a shared memory region that was cut short/),
+        },
       })),
     );
   });

@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, describe, expect, test } from "vitest";
-import { datatypeOfName, datatypeOfNumber, SharedMemory } from "./shared_memory.ts";
-import { CLIENT, FakeNative, INBOUND, OUTBOUND } from "./testing/fake_native.ts";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import * as L from "../protocol/layout.gen.ts";
+import { dtypeOfName, dtypeOfNumber } from "./dtype.ts";
+import { MemoryNative } from "./memory_native.ts";
+import { SharedMemory } from "./shared_memory.ts";
 
-let native: FakeNative;
+let native: MemoryNative;
 let memory: SharedMemory;
+/** A region that the server writes. */
+let region: number;
 beforeEach(() => {
-  native = new FakeNative();
+  native = new MemoryNative();
   memory = new SharedMemory(native);
+  region = native.inbound.allocate(1)!.region;
 });
-const fp32 = datatypeOfName("FP32");
+const fp32 = dtypeOfName("FP32");
 
 test("a region is mapped once", () => {
-  expect(memory.region(INBOUND)).toBe(memory.region(INBOUND));
-  expect(memory.region(INBOUND).buffer).toBe(native.region(INBOUND));
+  const map = vi.spyOn(native, "region");
+  expect(memory.region(region)).toBe(memory.region(region));
+  expect(map).toHaveBeenCalledTimes(1);
+  expect(memory.region(region).buffer).toBe(native.region(region));
 });
 
 test("a datatype that the protocol does not have", () => {
-  expect(() => datatypeOfNumber(99)).toThrow("datatype number 99, which is unknown");
+  expect(() => dtypeOfNumber(99)).toThrow("datatype number 99, which is unknown");
 });
 
 describe("views", () => {
   test("lie where they are said to, and are found again", () => {
-    const view = memory.view(fp32, { region: INBOUND, offset: 128, bytes: 8 });
+    const view = memory.view(fp32, { region, offset: 128, bytes: 8 });
     expect(view).toMatchObject({ byteOffset: 128, length: 2 });
-    expect(memory.placeOf(view)).toEqual({ region: INBOUND, offset: 128, bytes: 8 });
+    expect(memory.placeOf(view)).toEqual({ region, offset: 128, bytes: 8 });
     expect(memory.placeOf(new Float32Array(2))).toBeUndefined();
   });
 
@@ -35,8 +42,8 @@ describe("views", () => {
 
   test.each(["transfer", "transferToFixedLength", "resize"] as const)("%s is refused with a sentence", (method) => {
     for (const view of [
-      memory.view(fp32, { region: INBOUND, offset: 0, bytes: 8 }),
-      memory.detachableView(fp32, { region: INBOUND, offset: 0, bytes: 8 }),
+      memory.view(fp32, { region, offset: 0, bytes: 8 }),
+      memory.detachableView(fp32, { region, offset: 0, bytes: 8 }),
     ]) {
       expect(() => (view.buffer as ArrayBuffer)[method](0)).toThrow(
         "The buffer of a tensor is shared with the server and cannot be transferred. Copy it first.",
@@ -45,60 +52,72 @@ describe("views", () => {
   });
 
   test("a region cannot be given to another thread", () => {
-    const view = memory.view(fp32, { region: INBOUND, offset: 0, bytes: 8 });
+    const view = memory.view(fp32, { region, offset: 0, bytes: 8 });
     expect(() => structuredClone(view, { transfer: [view.buffer as ArrayBuffer] })).toThrow();
-    expect(memory.region(INBOUND).u8.length).toBeGreaterThan(0);
+    expect(memory.region(region).u8.length).toBeGreaterThan(0);
   });
 
   test("one that can be detached can be detached", () => {
-    const view = memory.detachableView(fp32, { region: INBOUND, offset: 0, bytes: 8 });
+    const view = memory.detachableView(fp32, { region, offset: 0, bytes: 8 });
     memory.detach(view.buffer);
     expect(view).toHaveLength(0);
   });
 });
 
 test("a region that was taken away all the same is not written into silently", () => {
-  const buffer = new ArrayBuffer(0);
-  native.regions.set(9, buffer);
+  vi.spyOn(native, "region").mockReturnValue(new ArrayBuffer(0));
   expect(() => memory.region(9)).toThrow("The model transferred the buffer of a tensor away");
 });
 
 test("blocks come from the addon", () => {
-  expect(memory.allocate(100)).toEqual({ region: OUTBOUND, offset: 0, bytes: 100 });
-  expect(memory.allocate(1)).toEqual({ region: OUTBOUND, offset: 128, bytes: 1 });
+  const first = memory.allocate(100, "an output");
+  expect(first).toEqual({ region: expect.any(Number), offset: 0, bytes: 100 });
+  expect(first.region).toBeGreaterThan(L.REGION_OF_STUB);
+  expect(memory.tryAllocate(1)).toEqual({ region: first.region, offset: 128, bytes: 1 });
 });
 
-describe("a region of a client", () => {
-  const view = () => memory.view(fp32, { region: CLIENT, offset: 64, bytes: 8 });
+describe("at the memory limit", () => {
+  test("the error says what needs how much, and what to do", () => {
+    native.outbound.limit = 64;
+    expect(memory.tryAllocate(65)).toBeUndefined();
+    expect(() => memory.allocate(65, "an output")).toThrow(
+      "Failed to increase the shared memory pool size: an output needs 65 bytes, which do not fit into the limit. " +
+        "Raise --backend-config=typescript,shm-max-byte-size or answer with less.",
+    );
+  });
 
-  test("is forgotten: views become empty, and the memory goes", () => {
+  test("what else the addon throws is passed on", () => {
+    vi.spyOn(native, "allocate").mockImplementation(() => {
+      throw Object.assign(new Error("broken"), { code: "EPROTO" });
+    });
+    expect(() => memory.tryAllocate(1)).toThrow("broken");
+  });
+});
+
+describe("a region of a client is forgotten", () => {
+  let lent: number;
+  beforeEach(() => {
+    lent = native.lend(new Uint8Array(1 << 12));
+    vi.spyOn(native, "forget");
+  });
+  const view = () => memory.view(fp32, { region: lent, offset: 64, bytes: 8 });
+
+  test("views become empty, and the memory goes", () => {
     const kept = view();
-    memory.forget(CLIENT);
+    memory.forget(lent);
     expect(kept).toHaveLength(0);
-    expect(native.forgotten).toEqual([[CLIENT, false]]);
+    expect(native.forget).toHaveBeenCalledExactlyOnceWith(lent, false);
+    expect(view).toThrow("never announced");
   });
 
-  test("that was never looked at is forgotten, too", () => {
-    memory.forget(CLIENT);
-    expect(native.forgotten).toEqual([[CLIENT, false]]);
+  test("that was never looked at", () => {
+    memory.forget(lent);
+    expect(native.forget).toHaveBeenCalledExactlyOnceWith(lent, false);
   });
 
-  test("whose buffer the model gave away keeps its addresses, which somebody may look at", () => {
+  test("whose buffer the model gave away: it keeps its addresses, which somebody may look at", () => {
     structuredClone(view().buffer, { transfer: [view().buffer as ArrayBuffer] });
-    memory.forget(CLIENT);
-    expect(native.forgotten).toEqual([[CLIENT, true]]);
-  });
-
-  test("is restored only when the model wrote into one", () => {
-    expect(memory.restoreInputs()).toBe(false);
-    expect(native.restored).toBe(0);
-    new Uint32Array(native.clientFlags)[0] = 1;
-    expect(memory.restoreInputs()).toBe(true);
-    expect(native.restored).toBe(1);
-  });
-
-  test("may be lost, others not", () => {
-    native.lost.add(CLIENT).add(INBOUND);
-    expect([CLIENT, INBOUND, OUTBOUND].map((id) => memory.isLost(id))).toEqual([true, false, false]);
+    memory.forget(lent);
+    expect(native.forget).toHaveBeenCalledExactlyOnceWith(lent, true);
   });
 });

@@ -4,8 +4,10 @@ import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { InferenceResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
+import { dtypeOfName } from "../ipc/dtype.ts";
+import { makeRegion } from "../ipc/record.ts";
+import { MeasuredRequest, RequestRecord } from "../ipc/request_record.ts";
 import { AnswerMaker } from "./answers.ts";
-import { type FakeRequest, fakeBatch } from "./testing/fake_batch.ts";
 
 const config = {
   max_batch_size: 0,
@@ -19,21 +21,33 @@ const batched = { ...config, max_batch_size: 4 } as ModelConfig;
 const maker = (of: ModelConfig = config) => new AnswerMaker("m_0", of, ["OUT", "TEXT"]);
 const floats = (shape: number[], name = "OUT") =>
   new Tensor(name, new Float32Array(shape.reduce((product, side) => product * side, 1)), shape);
-const answer = (item: unknown, request: FakeRequest = {}, of?: ModelConfig) => {
-  const [only] = maker(of).all(fakeBatch([request]), [item], 1);
-  return only!;
-};
+
+interface Asked {
+  /** Indices of the outputs that the client wants. Default: 0. */
+  readonly wants?: readonly number[];
+  /** The shape of the first input; left out, the request has no inputs. */
+  readonly inputShape?: readonly number[];
+}
+
+function request({ wants = [0], inputShape }: Asked = {}): RequestRecord {
+  const inputs = inputShape === undefined ? [] : [{ name: 0, dtype: dtypeOfName("FP32"), shape: inputShape }];
+  const head = { id: "", correlationId: 0, flags: 0, timeoutUs: 0, parameters: {} };
+  const measured = new MeasuredRequest({ ...head, requested: wants, inputs });
+  const region = makeRegion(1, new ArrayBuffer(1 << 10));
+  measured.write(region, 0, [{ region: 1, offset: 0, bytes: 0 }]);
+  return new RequestRecord(region, 0, measured.bytes, { inputs: ["IN"], outputs: ["OUT", "TEXT"] });
+}
+
+const answer = (item: unknown, asked?: Asked, of?: ModelConfig) => maker(of).answer(request(asked), 0, [item]);
 const respond = (...outputs: Tensor[]) => new InferenceResponse(outputs);
 
 describe("the result as a whole", () => {
   test.each([undefined, null, "text", {}, 5])("%s is no array", (result) => {
-    expect(() => maker().all(fakeBatch([{}]), result, 1)).toThrow(
-      /^Expected an array in the execute return of model 'm_0'/,
-    );
+    expect(() => maker().check(result, 1)).toThrow(/^Expected an array in the execute return of model 'm_0'/);
   });
 
   test.each([0, 2])("%d responses for one request", (length) => {
-    expect(() => maker().all(fakeBatch([{}]), new Array(length).fill(respond()), 1)).toThrow(
+    expect(() => maker().check(new Array(length).fill(respond()), 1)).toThrow(
       `Expected 1 responses in the execute return of model 'm_0', one for each request, but found ${length}.`,
     );
   });
@@ -68,7 +82,7 @@ describe("one item", () => {
       },
     );
     const items = [respond(floats([1])), hostile, respond(floats([2]))];
-    const answers = maker().all(fakeBatch([{}, {}, {}]), items, 3);
+    const answers = items.map((_, i) => maker().answer(request(), i, items));
     expect(answers.map(({ error }) => error?.message)).toEqual([undefined, expect.stringContaining("trap"), undefined]);
   });
 });
@@ -99,18 +113,18 @@ describe("outputs", () => {
   });
 
   test("a dimension that is fixed", () => {
-    const request = { wants: [1], requestedOutputs: ["TEXT"] };
-    expect(answer(respond(new Tensor("TEXT", ["a"], [1, 1])), request).error?.message).toContain("asks for [2, -1]");
-    expect(answer(respond(new Tensor("TEXT", [], [2, 0])), request).error).toBeUndefined();
+    const asked = { wants: [1] };
+    expect(answer(respond(new Tensor("TEXT", ["a"], [1, 1])), asked).error?.message).toContain("asks for [2, -1]");
+    expect(answer(respond(new Tensor("TEXT", [], [2, 0])), asked).error).toBeUndefined();
   });
 
   test("the batch size comes first, and is that of the request", () => {
-    const request = { inputShape: [3, 5] };
-    expect(answer(respond(floats([3, 7])), request, batched).error).toBeUndefined();
-    expect(answer(respond(floats([2, 7])), request, batched).error?.message).toContain(
+    const asked = { inputShape: [3, 5] };
+    expect(answer(respond(floats([3, 7])), asked, batched).error).toBeUndefined();
+    expect(answer(respond(floats([2, 7])), asked, batched).error?.message).toContain(
       "asks for [3, -1], the batch size first",
     );
-    expect(answer(respond(floats([7])), request, batched).error?.message).toContain("has shape [7]");
+    expect(answer(respond(floats([7])), asked, batched).error?.message).toContain("has shape [7]");
     expect(answer(respond(floats([9, 7])), {}, batched).error).toBeUndefined();
   });
 
@@ -145,7 +159,7 @@ describe("names that are not configured", () => {
     try {
       const one = maker();
       for (let i = 0; i < 3; i++) {
-        const [found] = one.all(fakeBatch([{}]), [respond(floats([1]), floats([1], "MORE"))], 1);
+        const found = one.answer(request(), 0, [respond(floats([1]), floats([1], "MORE"))]);
         expect(found).toMatchObject({ error: undefined, outputIndices: [0] });
       }
       expect(write.mock.calls.map(([text]) => text)).toEqual([

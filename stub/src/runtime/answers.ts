@@ -4,8 +4,8 @@ import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { InferenceResponse } from "../api/response.ts";
 import type { Tensor } from "../api/tensor.ts";
-import type { Batch, ShmRequest } from "../ipc/batch_reader.ts";
-import type { Answer } from "../ipc/response_writer.ts";
+import type { RequestRecord } from "../ipc/request_record.ts";
+import type { Answer } from "../ipc/response_record.ts";
 import { log } from "./logging.ts";
 import { oneLine, ownWords, typeName } from "./thrown.ts";
 
@@ -26,7 +26,11 @@ export class AnswerMaker {
   readonly #rules = new Map<string, OutputRule>();
   readonly #droppedNames = new Set<string>();
 
-  constructor(instance: string, config: ModelConfig, outputNames: readonly string[]) {
+  constructor(
+    instance: string,
+    config: Partial<Pick<ModelConfig, "max_batch_size" | "output">>,
+    outputNames: readonly string[],
+  ) {
     this.#instance = instance;
     this.#batching = (config.max_batch_size ?? 0) > 0;
     outputNames.forEach((name, index) => {
@@ -46,22 +50,6 @@ export class AnswerMaker {
     return { error: shown, outputIndices: NO_INDICES, outputs: [], parameters: {} };
   }
 
-  /** The answers to a batch of `count` requests. Throws when the result as a whole is not what `execute` must return. */
-  all(batch: Batch, result: unknown, count: number): Answer[] {
-    this.check(result, count);
-    const answers: Answer[] = [];
-    for (let i = 0; i < count; i++) answers.push(this.#safeAnswer(batch, i, result));
-    return answers;
-  }
-
-  #safeAnswer(batch: Batch, index: number, result: readonly unknown[]): Answer {
-    try {
-      return this.answer(batch, index, result[index]);
-    } catch (error) {
-      return this.failure(error);
-    }
-  }
-
   /** Throws when the result as a whole is not what `execute` must return. */
   check(result: unknown, count: number): asserts result is readonly unknown[] {
     if (!Array.isArray(result)) {
@@ -77,8 +65,16 @@ export class AnswerMaker {
     }
   }
 
-  /** The answer for one request. What is wrong with it is an error for this request alone: returned, or thrown. */
-  answer(batch: Batch, index: number, item: unknown): Answer {
+  /** The answer to the request at `index` of its batch. What is wrong with it is an error for this request alone. */
+  answer(request: RequestRecord, index: number, result: readonly unknown[]): Answer {
+    try {
+      return this.#answer(request, index, result[index]);
+    } catch (error) {
+      return this.failure(error);
+    }
+  }
+
+  #answer(request: RequestRecord, index: number, item: unknown): Answer {
     if (item instanceof TritonError) return this.failure(item);
     if (!(item instanceof InferenceResponse)) {
       return this.failure(
@@ -89,10 +85,10 @@ export class AnswerMaker {
       );
     }
     if (item.error !== undefined) return this.failure(item.error);
-    return this.#outputs(batch.sources[index]!, item);
+    return this.#outputs(request, item);
   }
 
-  #outputs(request: ShmRequest, response: InferenceResponse): Answer {
+  #outputs(request: RequestRecord, response: InferenceResponse): Answer {
     const outputIndices: number[] = [];
     const outputs: Tensor[] = [];
     let unknown: string | undefined;
@@ -115,7 +111,7 @@ export class AnswerMaker {
   }
 
   /** A name that is not configured is dropped; if an output is missing at the same time it is most likely misspelt. */
-  #dropUnknown(request: ShmRequest, unknown: string, outputs: readonly Tensor[]): void {
+  #dropUnknown(request: RequestRecord, unknown: string, outputs: readonly Tensor[]): void {
     const missing = request.requestedOutputs.filter((name) => !outputs.some((output) => output.name === name));
     if (missing.length > 0) {
       throw new TritonError(
@@ -128,7 +124,7 @@ export class AnswerMaker {
     log("W", `Output '${unknown}' is dropped, because it is not in the configuration of the model.`);
   }
 
-  #checkOutput(request: ShmRequest, rule: OutputRule, output: Tensor): void {
+  #checkOutput(request: RequestRecord, rule: OutputRule, output: Tensor): void {
     if (output.datatype !== (rule.datatype as DataType)) {
       throw new TritonError(
         `Output '${rule.name}' of model '${this.#instance}' has datatype ${output.datatype}, ` +

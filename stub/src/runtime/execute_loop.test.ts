@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { TritonError } from "../api/errors.ts";
-import type { ModelConfig } from "../api/model_config.ts";
 import type { InferenceRequest } from "../api/request.ts";
 import { InferenceResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
-import type { TritonModel } from "../api/triton_model.ts";
-import { AnswerMaker } from "./answers.ts";
-import { ExecuteLoop } from "./execute_loop.ts";
-import { FakeConnection, fakeBatch } from "./testing/fake_batch.ts";
+import { ModelLoop } from "./testing/model_loop.ts";
 
 let write: MockInstance<typeof process.stdout.write>;
 beforeEach(() => {
@@ -23,48 +19,50 @@ const logged = () =>
     .replaceAll("\x1e", "#");
 
 function run(execute: (requests: InferenceRequest[]) => unknown, count = 1) {
-  const connection = new FakeConnection();
-  const gaveUp: unknown[] = [];
-  const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute } as TritonModel, connection, answers, (error) => gaveUp.push(error));
-  const batch = fakeBatch(Array.from({ length: count }, () => ({ wants: [], requestedOutputs: [] })));
-  loop.run(batch);
-  return { connection, gaveUp, batch, answers: () => connection.answered[0]?.answers };
+  const loop = new ModelLoop(execute);
+  const begin = vi.spyOn(loop.connection, "begin");
+  const settle = vi.spyOn(loop.connection, "settle");
+  const { responses } = loop.host.execute(Array.from({ length: count }, () => ({})));
+  /** One response for each request, once all have theirs. */
+  const answers = () => {
+    if (responses.some(({ length }) => length === 0)) return undefined;
+    return responses.map(([only, ...more]) => {
+      expect(more).toEqual([]);
+      return only!;
+    });
+  };
+  return { loop, gaveUp: loop.gaveUp, answers, begin, settle };
 }
 const all = (requests: readonly unknown[]) => requests.map(() => new InferenceResponse());
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 test("a result is answered at once", () => {
-  const { connection, batch } = run(all, 3);
-  expect(connection.answered).toHaveLength(1);
-  expect(connection.answered[0]).toMatchObject({ batch });
-  expect(connection.answered[0]!.answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
-  expect(connection).toMatchObject({ begun: 1, settled: 1 });
+  const { answers, begin, settle } = run(all, 3);
+  expect(answers()?.map(({ error, final }) => [error, final])).toEqual(new Array(3).fill([undefined, true]));
+  expect(begin).toHaveBeenCalledTimes(1);
+  expect(settle).toHaveBeenCalledTimes(1);
 });
 
 test("a model that writes into its inputs is warned once", () => {
-  const connection = new FakeConnection();
-  const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute: all } as TritonModel, connection, answers, () => {});
-  const run = () => loop.run(fakeBatch([{ wants: [], requestedOutputs: [] }]));
-  run();
+  const { host, native } = new ModelLoop(all);
+  host.execute([{}]);
   expect(logged()).toBe("");
-  connection.writes = true;
-  run();
-  run();
+  native.noteWrite();
+  host.execute([{}]);
+  host.execute([{}]);
   expect(logged()).toMatch(/^#WThe model writes into an input that lies in a client's shared memory\. [^#]*$/);
 });
 
 test("a promise is answered when it settles", async () => {
   let settle = (_result: unknown) => {};
-  const { connection, answers } = run(
+  const { answers } = run(
     () =>
       new Promise((resolve) => {
         settle = resolve;
       }),
   );
   await settled();
-  expect(connection.answered).toEqual([]);
+  expect(answers()).toBeUndefined();
   settle([new InferenceResponse()]);
   await settled();
   expect(answers()).toMatchObject([{ error: undefined }]);
@@ -117,7 +115,7 @@ describe("failures answer every request of the batch", () => {
 });
 
 test("a thenable that calls back more than once is answered once", async () => {
-  const { connection, gaveUp } = run(() => ({
+  const { answers, gaveUp } = run(() => ({
     // biome-ignore lint/suspicious/noThenProperty: what is tested
     then(resolve: (result: unknown) => void, reject: (error: unknown) => void) {
       resolve(all([1]));
@@ -126,7 +124,7 @@ test("a thenable that calls back more than once is answered once", async () => {
     },
   }));
   await settled();
-  expect(connection.answered).toHaveLength(1);
+  expect(answers()).toMatchObject([{ error: undefined }]);
   expect(gaveUp).toEqual([]);
 });
 
@@ -143,66 +141,59 @@ test.each([
   ["answers", all],
   ["an error", () => Promise.reject(new Error("broken"))],
 ])("the process gives up when %s cannot be sent", async (_what, execute) => {
-  const connection = new FakeConnection();
-  connection.failure = new Error("no memory");
-  const gaveUp: unknown[] = [];
-  const maker = new AnswerMaker("m_0", {} as ModelConfig, []);
-  const loop = new ExecuteLoop({ execute } as unknown as TritonModel, connection, maker, (error) => gaveUp.push(error));
-  loop.run(fakeBatch([{ wants: [] }]));
+  const { host, native, gaveUp } = new ModelLoop(execute);
+  const failure = new Error("no memory");
+  vi.spyOn(native, "allocate").mockImplementation(() => {
+    throw failure;
+  });
+  host.execute([{}]);
   await settled();
-  expect(gaveUp).toEqual([connection.failure]);
+  expect(gaveUp).toEqual([failure]);
 });
 
 describe("batches that come while the model is busy", () => {
-  function loopOf(execute: TritonModel["execute"], concurrency: number) {
-    const connection = new FakeConnection();
-    const answers = new AnswerMaker("m_0", {} as ModelConfig, []);
-    const fail = (error: unknown) => {
-      throw error;
-    };
-    const loop = new ExecuteLoop({ execute }, connection, answers, fail, concurrency);
-    const batches = [0, 1, 2, 3].map(() => fakeBatch([{ wants: [], requestedOutputs: [] }]));
-    return { loop, connection, batches };
+  /** Sends four batches of one request. */
+  function send(execute: (requests: InferenceRequest[]) => unknown, concurrency: number) {
+    const { connection, host, gaveUp } = new ModelLoop(execute, concurrency);
+    const settle = vi.spyOn(connection, "settle");
+    const onEntry = vi.spyOn(host, "onEntry");
+    const batches = [0, 1, 2, 3].map(() => host.execute([{}]));
+    /** The batches as they were answered; their generations begin with 1. */
+    const order = () => onEntry.mock.calls.map(([{ generation }]) => generation - 1);
+    return { settle, batches, order, gaveUp };
   }
-  const order = (connection: FakeConnection, batches: readonly unknown[]) =>
-    connection.answered.map(({ batch }) => batches.indexOf(batch));
 
   test.each([1, 2])("at most %d are executed at once, in their order", async (concurrency) => {
     const waiting: (() => void)[] = [];
     let running = 0;
     let most = 0;
-    const { loop, connection, batches } = loopOf(async () => {
+    const { settle, batches, order, gaveUp } = send(async () => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => waiting.push(resolve));
       running--;
       return [new InferenceResponse()];
     }, concurrency);
-    for (const batch of batches) loop.run(batch);
-    while (connection.answered.length < batches.length) {
+    while (order().length < batches.length) {
       waiting.shift()?.();
       await settled();
     }
     expect(most).toBe(concurrency);
     // Between two batches that follow each other when there is one at a time; else when none is left.
-    expect(connection.settled).toBe(concurrency === 1 ? batches.length : 1);
-    expect(order(connection, batches)).toEqual([0, 1, 2, 3]);
+    expect(settle).toHaveBeenCalledTimes(concurrency === 1 ? batches.length : 1);
+    expect(order()).toEqual([0, 1, 2, 3]);
+    expect(gaveUp).toEqual([]);
   });
 
   test("go on after one that fails", async () => {
     let calls = 0;
-    const { loop, connection, batches } = loopOf(() => {
+    const { batches, order, gaveUp } = send(() => {
       if (++calls === 1) return Promise.reject(new Error("broken"));
       if (calls === 2) throw new Error("broken");
       return [new InferenceResponse()];
     }, 1);
-    for (const batch of batches) loop.run(batch);
     await settled();
-    expect(order(connection, batches)).toEqual([0, 1, 2, 3]);
-    expect(connection.answered.map(({ answers }) => answers[0]!.error === undefined)).toEqual([
-      false,
-      false,
-      true,
-      true,
-    ]);
+    expect(order()).toEqual([0, 1, 2, 3]);
+    expect(batches.map(({ responses }) => responses[0]![0]!.error === undefined)).toEqual([false, false, true, true]);
+    expect(gaveUp).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDefect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
-import type { Batch } from "../ipc/batch_reader.ts";
+import type { Batch } from "../ipc/batch.ts";
 import type { Connection } from "../ipc/connection.ts";
-import type { Answer } from "../ipc/response_writer.ts";
+import type { Answer } from "../ipc/response_record.ts";
 import type { AnswerMaker } from "./answers.ts";
 import { log } from "./logging.ts";
 import { describeError, ownWords } from "./thrown.ts";
@@ -11,12 +11,12 @@ import { describeError, ownWords } from "./thrown.ts";
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
   readonly #model: TritonModel;
-  readonly #connection: Pick<Connection, "answerBatch" | "begin" | "settle">;
+  readonly #connection: Connection;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
-  readonly #onFailure: (error: unknown) => Answer;
   readonly #concurrency: number;
-  #running = 0;
+  /** Batches that the model executes. Their requests may be open longer. */
+  #executing = 0;
   #hasWarned = false;
   /** Batches that the server handed over while the model was busy, so that nobody sleeps between two of them. */
   readonly #waiting: Batch[] = [];
@@ -27,7 +27,7 @@ export class ExecuteLoop {
    */
   constructor(
     model: TritonModel,
-    connection: Pick<Connection, "answerBatch" | "begin" | "settle">,
+    connection: Connection,
     answers: AnswerMaker,
     giveUp: (error: unknown) => void,
     concurrency = Number.POSITIVE_INFINITY,
@@ -36,17 +36,16 @@ export class ExecuteLoop {
     this.#connection = connection;
     this.#answers = answers;
     this.#giveUp = giveUp;
-    this.#onFailure = (error) => answers.failure(error);
     this.#concurrency = concurrency;
   }
 
   /** Executes a batch. Never throws: each of its requests is answered once, sooner or later, or the process ends. */
   run(batch: Batch): void {
-    if (this.#running >= this.#concurrency) {
+    if (this.#executing >= this.#concurrency) {
       this.#waiting.push(batch);
       return;
     }
-    if (this.#running++ === 0) this.#connection.begin();
+    if (this.#executing++ === 0) this.#connection.begin();
     try {
       const result: unknown = this.#model.execute(batch.requests);
       if (isThenable(result)) {
@@ -63,25 +62,28 @@ export class ExecuteLoop {
   }
 
   #answer(batch: Batch, result: unknown): void {
-    if (batch.closed) return; // a thenable that calls back twice
-    let answers: Answer[];
+    if (batch.settled) return; // a thenable that calls back twice
+    const { lives } = batch;
+    const answers: Answer[] = [];
     try {
       // The array of requests is the model's to empty, so it does not count them.
-      answers = this.#answers.all(batch, result, batch.sources.length);
+      this.#answers.check(result, lives.length);
+      // All of them before the first is measured: reading the result may run code of the model.
+      for (let i = 0; i < lives.length; i++) answers.push(this.#answers.answer(lives[i]!, i, result));
     } catch (error) {
       this.#fail(batch, error);
       return;
     }
-    this.#send(batch, answers);
+    this.#finish(batch, answers);
   }
 
   #fail(batch: Batch, error: unknown): void {
-    if (batch.closed) return;
+    if (batch.settled) return;
     const answer = this.#answers.failure(error);
     // A TritonError is the model's own word to the client, unless the API made it for a mistake of the model; that and
     // anything else is a defect, for the log with its stack.
     log(ownWords(error) !== undefined && !isDefect(error) ? "V" : "E", describeError(error));
-    this.#send(batch, new Array<Answer>(batch.sources.length).fill(answer));
+    this.#finish(batch, new Array<Answer>(batch.lives.length).fill(answer));
   }
 
   #warnOfWriting(): void {
@@ -94,13 +96,17 @@ export class ExecuteLoop {
     );
   }
 
-  #send(batch: Batch, answers: readonly Answer[]): void {
+  /** `execute` has settled: gives each request its answer, which is the final one, and goes on with the next batch. */
+  #finish(batch: Batch, answers: readonly Answer[]): void {
+    batch.settled = true;
+    const { lives } = batch;
     try {
-      this.#connection.answerBatch(batch, answers, this.#onFailure);
+      for (let i = 0; i < lives.length; i++) this.#connection.respond(lives[i]!, answers[i]!, true);
+      this.#connection.send();
     } catch (error) {
       this.#giveUp(error);
     }
-    if (--this.#running === 0 && this.#connection.settle()) this.#warnOfWriting();
+    if (--this.#executing === 0 && this.#connection.settle()) this.#warnOfWriting();
     const next = this.#waiting.shift();
     if (next !== undefined) this.run(next);
   }

@@ -90,7 +90,11 @@ class Stub {
         const { inputs, outputs, instanceName, concurrency } = payload as InitializePayload;
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
-        this.#connection.configure({ inputs, outputs }, strict);
+        this.#connection.configure({
+          tables: { inputs, outputs },
+          strictViews: strict,
+          onUnsendable: (error) => answers.failure(error),
+        });
         this.#loop = new ExecuteLoop(model, this.#connection, answers, giveUp, concurrency);
         return {};
       }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Tensor } from "../api/tensor.ts";
+import type { HostRequest } from "./memory_host.ts";
+import { failure, TestConnection } from "./testing/received_batch.ts";
+
+const tables = { inputs: ["A", "B"], outputs: ["X", "Y"] };
+let there: TestConnection;
+beforeEach(() => {
+  there = new TestConnection(tables);
+});
+const read = (requests: readonly HostRequest[]) => there.receive(requests).batch;
+const floats = (name: string, ...values: number[]) => new Tensor(name, Float32Array.of(...values), [values.length]);
+
+test("a batch of requests with all that a request has", () => {
+  read([{}]);
+  const batch = read([
+    {
+      id: "first",
+      correlationId: 42n,
+      flags: 3,
+      timeoutUs: 5_000_000_000,
+      requestedOutputs: ["Y"],
+      parameters: { text: "grün", whole: 7n, large: 1n << 60n, yes: true, half: 0.5, __proto__x: "p" },
+      inputs: [floats("A", 1, 2, 3), floats("surprise", 4)],
+    },
+    {
+      id: "",
+      correlationId: "sequence-ß",
+      requestedOutputs: ["X", "Y"],
+      inputs: [new Tensor("B", new Int32Array(0), [1, 0])],
+    },
+  ]);
+  expect(batch).toMatchObject({ table: 1, index: 0, generation: 2, settled: false });
+  const [first, second] = batch.requests as [(typeof batch.requests)[0], (typeof batch.requests)[0]];
+  expect(first).toMatchObject({
+    id: "first",
+    correlationId: 42,
+    flags: 3,
+    sequenceStart: true,
+    sequenceEnd: true,
+    timeoutUs: 5_000_000_000,
+  });
+  expect(first.requestedOutputs).toEqual(["Y"]);
+  expect({ ...first.parameters }).toEqual({
+    text: "grün",
+    whole: 7,
+    large: 1n << 60n,
+    yes: true,
+    half: 0.5,
+    __proto__x: "p",
+  });
+  expect(first.inputs.map(({ name }) => name)).toEqual(["A", "surprise"]);
+  expect(first.input("A", "FP32").data).toEqual(Float32Array.of(1, 2, 3));
+  expect(second).toMatchObject({ id: "", correlationId: "sequence-ß", flags: 0, timeoutUs: 0 });
+  expect(second.requestedOutputs).toEqual(["X", "Y"]);
+  expect(second.input("B", "INT32")).toMatchObject({ shape: [1, 0], data: new Int32Array(0) });
+});
+
+test("each request says what it is answered by", () => {
+  const { lives } = read([{}, {}]);
+  expect(lives.map(({ table, index, generation, item }) => [table, index, generation, item])).toEqual([
+    [1, 0, 1, 0],
+    [1, 0, 1, 1],
+  ]);
+});
+
+test("data is a view on shared memory", () => {
+  const { batch } = there.receive([{ inputs: [floats("A", 1, 2)] }]);
+  const { data } = batch.requests[0]!.input("A", "FP32");
+  expect(data.buffer).toBe(there.native.region(batch.lives[0]!.inputPlace(0).region));
+});
+
+test("a batch whose requests do not fit into its block ends the connection", () => {
+  const { native } = there;
+  const place = { region: native.inbound.allocate(64)!.region, offset: 0, bytes: 64 };
+  const words = new Uint32Array(native.region(place.region));
+  words.set([1, 0, 1 << 20]);
+  expect(() => native.deliver(1, 0, { table: 1, index: 0, generation: 1, item: 0 }, place)).toThrow(
+    "The server sent a request that does not fit into its block.",
+  );
+});
+
+describe("what is read after the answer", () => {
+  test("is refused", () => {
+    const batch = read([{ inputs: [floats("A", 1)] }]);
+    there.answer(batch, [failure("no")]);
+    expect(() => batch.requests[0]!.input("A").data).toThrow("Input 'A' was read after its request was answered.");
+    expect(() => batch.requests[0]!.allocateOutput("X", "FP32", [1])).toThrow("after its request was answered");
+  });
+
+  test("belongs to its request: one that is open can be read beside one that is answered", () => {
+    const batch = read([{ inputs: [floats("A", 1)] }, { inputs: [floats("A", 2)] }]);
+    there.connection.respond(batch.lives[0]!, failure("no"), true);
+    there.connection.send();
+    expect(batch.lives.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+    expect(() => batch.requests[0]!.input("A").data).toThrow("after its request was answered");
+    expect(batch.requests[1]!.input("A").data).toEqual(Float32Array.of(2));
+  });
+});
+
+describe("strict views", () => {
+  beforeEach(() => {
+    there = new TestConnection(tables, true);
+  });
+
+  test("are empty once their request is answered", () => {
+    const detach = vi.spyOn(there.native, "detach");
+    const batch = read([{ inputs: [floats("A", 1, 2)] }]);
+    const { data } = batch.requests[0]!.input("A", "FP32");
+    const output = batch.requests[0]!.allocateOutput("X", "FP32", [2]);
+    expect(data).toEqual(Float32Array.of(1, 2));
+    there.answer(batch, [failure("no")]);
+    expect(data).toHaveLength(0);
+    expect(output.data).toHaveLength(0);
+    expect(detach).toHaveBeenCalledTimes(2);
+  });
+
+  test("of a request that is open stay", () => {
+    const batch = read([{ inputs: [floats("A", 1)] }, { inputs: [floats("A", 2)] }]);
+    const [first, second] = batch.requests.map((request) => request.input("A", "FP32").data);
+    there.connection.respond(batch.lives[0]!, failure("no"), true);
+    there.connection.send();
+    expect(first).toHaveLength(0);
+    expect(second).toEqual(Float32Array.of(2));
+  });
+
+  test("outputs that were filled through them are answered", () => {
+    const { batch, sent } = there.receive([{}]);
+    const output = batch.requests[0]!.allocateOutput("X", "FP32", [2]);
+    output.data.set([7, 8]);
+    there.answer(batch, [{ error: undefined, outputIndices: [0], outputs: [output], parameters: {} }]);
+    expect(sent.responses[0]![0]!.outputs[0]!.tensor.data).toEqual(Float32Array.of(7, 8));
+  });
+});
+
+test("an output that does not fit", () => {
+  there.native.outbound.limit = 100;
+  expect(() => read([{}]).requests[0]!.allocateOutput("X", "FP64", [1000])).toThrow(
+    /^Failed to increase the shared memory pool size: output 'X' needs 8000 bytes/,
+  );
+});

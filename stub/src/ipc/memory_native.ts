@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as L from "../protocol/layout.gen.ts";
+import type { Frame } from "./control.ts";
+import { type Entry, EntryArray, type Owner } from "./entries.ts";
+import { MemoryArena } from "./memory_arena.ts";
+import type { Native } from "./native.ts";
+import type { Place } from "./record.ts";
+
+const INBOX_ENTRIES = 64;
+const OUTBOX_ENTRIES = 256;
+const BLOCK_BYTES = 3 * 8;
+const REGION_BYTES = 1 << 20;
+
+/** What a server hears from the stub. */
+export interface MemoryServer {
+  /** An entry was sent. What it points at stays as it is until this returns. */
+  onEntry(entry: Entry): void;
+  /** A call of the control channel was replied to. */
+  onReply?(method: number, call: number, payload: string): void;
+}
+
+export interface MemoryNativeOptions {
+  /** Bytes that the stub may allocate; without bound when left out. */
+  readonly limit?: number;
+}
+
+/** A client's file that is lent, and the private mapping of it that the stub sees. */
+interface Loan {
+  readonly file: Uint8Array;
+  readonly mapping: Uint8Array;
+  isLost: boolean;
+}
+
+/**
+ * The addon without a server: both ends of the connection in this process and in plain memory. The stub's end is the
+ * interface `Native`; the rest is what a server does.
+ */
+export class MemoryNative implements Native {
+  readonly inbox = new ArrayBuffer(INBOX_ENTRIES * L.ENTRY_SIZE);
+  readonly outbox = new ArrayBuffer(OUTBOX_ENTRIES * L.ENTRY_SIZE);
+  readonly blocks = new ArrayBuffer(OUTBOX_ENTRIES * BLOCK_BYTES);
+  readonly cell = new ArrayBuffer(16);
+  readonly busy = new ArrayBuffer(4);
+  readonly clientFlags = new ArrayBuffer(8);
+  /** Blocks of the server, and of the stub. */
+  readonly inbound: MemoryArena;
+  readonly outbound: MemoryArena;
+  server: MemoryServer | undefined;
+  readonly #regions = new Map<number, ArrayBuffer>();
+  readonly #loans = new Map<number, Loan>();
+  /** Buffers that `view` gave out, and what they are views of. */
+  readonly #views = new Map<ArrayBuffer, Place>();
+  readonly #incoming = new EntryArray(this.inbox);
+  readonly #outgoing = new EntryArray(this.outbox);
+  readonly #sentBlocks = new Float64Array(this.blocks);
+  readonly #found = new Float64Array(this.cell);
+  readonly #flags = new Uint32Array(this.clientFlags);
+  #onEntries: (count: number) => void = () => {};
+  #onFrame: Parameters<Native["start"]>[1] = () => {};
+  #onIdle: () => void = () => {};
+  #lastRegion = 0;
+
+  constructor({ limit = Number.POSITIVE_INFINITY }: MemoryNativeOptions = {}) {
+    const makeRegion = (owner: number) => (bytes: number) => this.#addRegion(owner, new ArrayBuffer(bytes));
+    this.inbound = new MemoryArena(makeRegion(0), REGION_BYTES, Number.POSITIVE_INFINITY);
+    this.outbound = new MemoryArena(makeRegion(L.REGION_OF_STUB), REGION_BYTES, limit);
+  }
+
+  #addRegion(owner: number, buffer: ArrayBuffer): number {
+    const id = owner + ++this.#lastRegion;
+    this.#regions.set(id, buffer);
+    return id;
+  }
+
+  // --- The stub's end ---
+
+  connect(): void {}
+
+  start(onEntries: (count: number) => void, onFrame: Parameters<Native["start"]>[1], onIdle: () => void): void {
+    this.#onEntries = onEntries;
+    this.#onFrame = onFrame;
+    this.#onIdle = onIdle;
+  }
+
+  hold(): void {}
+
+  region(id: number): ArrayBuffer {
+    const buffer = this.#regions.get(id);
+    if (buffer === undefined) throw new Error("The server named a region that it never announced.");
+    return buffer;
+  }
+
+  /** JavaScript has no two buffers over the same memory: this one is a copy, which is written back. */
+  view(region: number, offset: number, bytes: number): ArrayBuffer {
+    const source = this.region(region);
+    if (!(offset + bytes <= source.byteLength)) throw new Error("view is out of range.");
+    const buffer = source.slice(offset, offset + bytes);
+    this.#views.set(buffer, { region, offset, bytes });
+    return buffer;
+  }
+
+  #writeBack(buffer: ArrayBuffer, { region, offset }: Place): void {
+    new Uint8Array(this.region(region)).set(new Uint8Array(buffer), offset);
+  }
+
+  detach(buffer: ArrayBuffer): void {
+    if (buffer.byteLength === 0) return; // the model did it
+    const place = this.#views.get(buffer);
+    if (place !== undefined) this.#writeBack(buffer, place);
+    this.#views.delete(buffer);
+    structuredClone(buffer, { transfer: [buffer] });
+  }
+
+  allocate(bytes: number): void {
+    const block = this.outbound.allocate(bytes);
+    if (block === undefined) {
+      throw Object.assign(new Error("Failed to increase the shared memory pool size"), { code: "ENOMEM" });
+    }
+    this.#found[0] = block.region;
+    this.#found[1] = block.offset;
+  }
+
+  free(region: number, offset: number): void {
+    this.outbound.free({ region, offset });
+  }
+
+  send(entries: number, blocks: number): void {
+    for (const [buffer, place] of this.#views) if (buffer.byteLength > 0) this.#writeBack(buffer, place);
+    for (let i = 0; i < entries; i++) this.server?.onEntry(this.#outgoing.read(i));
+    for (let i = 0; i < blocks; i++) {
+      this.outbound.free({ region: this.#sentBlocks[i * 3]!, offset: this.#sentBlocks[i * 3 + 1]! });
+    }
+  }
+
+  forget(region: number): void {
+    this.#regions.delete(region);
+    this.#loans.delete(region);
+  }
+
+  isLost(region: number): boolean {
+    return this.#loans.get(region)?.isLost === true;
+  }
+
+  restore(): void {
+    for (const { file, mapping, isLost } of this.#loans.values()) if (!isLost) mapping.set(file);
+  }
+
+  unguard(): void {
+    this.#flags[0] = 1;
+  }
+
+  reply(method: number, call: number, payload: string): void {
+    this.server?.onReply?.(method, call, payload);
+  }
+
+  // --- The server's end ---
+
+  deliver(kind: number, flags: number, owner: Owner, place: Place): void {
+    this.#incoming.write(0, kind, flags, owner, place);
+    this.#onEntries(1);
+  }
+
+  deliverFrame({ method, call, isReply, region, payload }: Frame): void {
+    this.#onFrame(method, call, isReply, region, payload);
+  }
+
+  /** No batch has come for some seconds. */
+  noteIdle(): void {
+    this.#onIdle();
+  }
+
+  /** Lends a client's file to the stub, and gives the id of the region that it is. */
+  lend(file: Uint8Array): number {
+    const mapping = file.slice();
+    const region = this.#addRegion(L.REGION_OF_CLIENT, mapping.buffer);
+    this.#loans.set(region, { file, mapping, isLost: false });
+    return region;
+  }
+
+  /** The client cuts its file short: what the stub sees of it is zeros. */
+  cutShort(region: number): void {
+    const loan = this.#loans.get(region)!;
+    loan.mapping.fill(0);
+    loan.isLost = true;
+    this.#flags[1] = 1;
+  }
+
+  /** The model wrote into a client's region, which the addon learns from a signal. */
+  noteWrite(): void {
+    this.#flags[0] = 1;
+  }
+}

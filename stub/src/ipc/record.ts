@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all records share: a mapped region as arrays, a place, texts, and the check that no number leads out of a record.
+import { TritonError } from "../api/errors.ts";
+import * as L from "../protocol/layout.gen.ts";
+
+/** A number of a region, an offset in it and a length; see docs/protocol.md. */
+export interface Place {
+  readonly region: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** One mapped region as arrays of the widths that records are read and written with. */
+export interface Region {
+  readonly id: number;
+  readonly buffer: ArrayBuffer;
+  readonly u8: Uint8Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+  readonly i64: BigInt64Array;
+  readonly u64: BigUint64Array;
+}
+
+const TWO_32 = 4294967296;
+
+export function makeRegion(id: number, buffer: ArrayBuffer): Region {
+  return {
+    id,
+    buffer,
+    u8: new Uint8Array(buffer),
+    u32: new Uint32Array(buffer),
+    f64: new Float64Array(buffer),
+    i64: new BigInt64Array(buffer),
+    u64: new BigUint64Array(buffer),
+  };
+}
+
+export function align(bytes: number, unit: number): number {
+  return Math.ceil(bytes / unit) * unit;
+}
+
+/**
+ * Throws unless `bytes` bytes at `at` lie in the record that ends at `end`. A model can write over the records that it
+ * is answering, at any time, so each number in them is checked when it is used.
+ */
+export function requireInside(at: number, bytes: number, end: number): void {
+  if (at + bytes <= end) return;
+  throw new TritonError("The model wrote over the memory of its request. Write into the data of tensors only.");
+}
+
+export function readText(region: Region, at: number, bytes: number, end: number): string {
+  if (bytes === 0) return "";
+  requireInside(at, bytes, end);
+  return Buffer.from(region.buffer, at, bytes).toString("utf8");
+}
+
+/** A whole number of 64 bits; beyond 2^53 it is rounded. */
+export function readU64(region: Region, at: number): number {
+  return region.u32[at / 4]! + region.u32[at / 4 + 1]! * TWO_32;
+}
+
+export function readPlace(region: Region, at: number): Place {
+  return {
+    region: region.u32[(at + L.PLACE_REGION) / 4]!,
+    offset: readU64(region, at + L.PLACE_OFFSET),
+    bytes: readU64(region, at + L.PLACE_BYTES),
+  };
+}
+
+export function writePlace(region: Region, at: number, place: Place): void {
+  region.u32[(at + L.PLACE_REGION) / 4] = place.region;
+  region.u64[(at + L.PLACE_OFFSET) / 8] = BigInt(place.offset);
+  region.u64[(at + L.PLACE_BYTES) / 8] = BigInt(place.bytes);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DataType, TensorData } from "../api/datatype.ts";
+import { TritonError } from "../api/errors.ts";
+import type { RequestSource } from "../api/request.ts";
+import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
+import { type Dtype, dtypeOfName } from "./dtype.ts";
+import type { Outbox, Owner } from "./entries.ts";
+import type { Place, Region } from "./record.ts";
+import { type NameTables, RequestRecord } from "./request_record.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** The states of a request (docs/protocol.md) that its stub sees. The others are the server's alone. */
+export const RequestState = {
+  /** The entry that brought it was published: the request is open, it may be answered. */
+  RUNNING: 1,
+  /** Its final response is written: what the model still holds of it is stale. */
+  ANSWERED: 2,
+} as const;
+export type RequestState = (typeof RequestState)[keyof typeof RequestState];
+
+/** How a request came here, which it has in common with the others of its batch. */
+export interface Arrival {
+  readonly memory: SharedMemory;
+  readonly tables: NameTables;
+  /** Views become empty when their request is answered, so that one that is kept too long is noticed. */
+  readonly strictViews: boolean;
+  /** The batch in the server's table, and the generation of that slot. */
+  readonly table: number;
+  readonly index: number;
+  readonly generation: number;
+}
+
+/** Where an output lies that the model allocated; the memory is the request's and is freed with it. */
+interface AllocatedPlace extends TensorPlace {
+  readonly request: RequestLife;
+}
+
+/**
+ * One request from its arrival to its final response: what it holds of shared memory is given back when it is closed,
+ * whatever becomes of the other requests of its batch. It is its own record, as there is one for each request.
+ */
+export class RequestLife extends RequestRecord implements RequestSource, Owner {
+  readonly #arrival: Arrival;
+  /** Its number in the batch. */
+  readonly item: number;
+  #state: RequestState = RequestState.RUNNING;
+  /** Buffers to detach at the end. */
+  #views: ArrayBufferLike[] | undefined;
+  /** Blocks that the model allocated outputs in. */
+  #allocated: Place[] | undefined;
+
+  constructor(arrival: Arrival, item: number, region: Region, at: number, limit: number) {
+    super(region, at, limit, arrival.tables);
+    this.#arrival = arrival;
+    this.item = item;
+  }
+
+  get table(): number {
+    return this.#arrival.table;
+  }
+
+  get index(): number {
+    return this.#arrival.index;
+  }
+
+  get generation(): number {
+    return this.#arrival.generation;
+  }
+
+  get state(): RequestState {
+    return this.#state;
+  }
+
+  /** Whether it may still be answered. */
+  get isOpen(): boolean {
+    return this.#state === RequestState.RUNNING;
+  }
+
+  inputData(index: number): TensorData {
+    if (!this.isOpen) {
+      throw new TritonError(
+        `Input '${this.inputName(index)}' was read after its request was answered. Read or clone() it before.`,
+      );
+    }
+    return this.#view(this.inputDtype(index), this.inputPlace(index));
+  }
+
+  allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor {
+    if (!this.isOpen) throw new TritonError(`Output '${name}' was allocated after its request was answered.`);
+    const dtype = dtypeOfName(datatype);
+    const bytes = elementCount * dtype.bytes;
+    const block = this.#arrival.memory.allocate(bytes, `output '${name}'`);
+    this.#allocated ??= [];
+    this.#allocated.push(block);
+    const place: AllocatedPlace = { region: block.region, offset: block.offset, byteLength: bytes, request: this };
+    return trustedTensor(name, datatype, shape, this.#view(dtype, block), place);
+  }
+
+  #view(dtype: Dtype, place: Place): TensorData {
+    const { memory, strictViews } = this.#arrival;
+    if (!strictViews) return memory.view(dtype, place);
+    const data = memory.detachableView(dtype, place);
+    this.#views ??= [];
+    this.#views.push(data.buffer);
+    return data;
+  }
+
+  /** The final response stands in the outbox: the request cannot be answered any more, and what it holds is given back. */
+  close(outbox: Outbox): void {
+    this.#state = RequestState.ANSWERED;
+    for (const block of this.#allocated ?? []) outbox.freeLater(block);
+    for (const buffer of this.#views ?? []) this.#arrival.memory.detach(buffer);
+  }
+}
+
+/** Where an output lies that a model allocated, or undefined. Throws when that memory may belong to somebody else by now. */
+export function allocatedPlace(name: string, place: TensorPlace | undefined): Place | undefined {
+  if (place === undefined) return undefined;
+  if ((place as AllocatedPlace).request.isOpen) {
+    return { region: place.region, offset: place.offset, bytes: place.byteLength };
+  }
+  throw new TritonError(
+    `Output '${name}' was allocated for a request that is answered already. Allocate it for the request at hand.`,
+  );
+}

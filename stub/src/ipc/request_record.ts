@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request as it lies in shared memory (struct tsb_request).
+import type { DataType } from "../api/datatype.ts";
+import type { Parameters } from "../api/request.ts";
+import * as L from "../protocol/layout.gen.ts";
+import type { Dtype } from "./dtype.ts";
+import {
+  type EncodedParameter,
+  encodeParameters,
+  parametersBytes,
+  readParameters,
+  writeParameters,
+} from "./parameter_record.ts";
+import { align, type Place, type Region, readText, readU64 } from "./record.ts";
+import {
+  nextTensor,
+  readTensorDtype,
+  readTensorName,
+  readTensorPlace,
+  readTensorShape,
+  tensorHeadBytes,
+  writeInlineName,
+  writeTensor,
+} from "./tensor_record.ts";
+
+/** Names of the model's inputs and outputs; the protocol speaks of them by index. */
+export interface NameTables {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Reads a request's record; each field is read when it is asked for. */
+export class RequestRecord {
+  readonly #region: Region;
+  readonly #at: number;
+  readonly #end: number;
+  readonly #tables: NameTables;
+  readonly inputCount: number;
+  /** Offset of each input's head. */
+  #inputsAt: number[] | undefined;
+
+  /** @param limit where the memory ends in which the record must lie */
+  constructor(region: Region, at: number, limit: number, tables: NameTables) {
+    const end = at + region.u32[(at + L.REQUEST_RECORD_BYTES) / 4]!;
+    if (!(at + L.REQUEST_SIZE <= end && end <= limit && end % 8 === 0)) {
+      throw new Error("The server sent a request that does not fit into its block.");
+    }
+    this.#region = region;
+    this.#at = at;
+    this.#end = end;
+    this.#tables = tables;
+    this.inputCount = region.u32[(at + L.REQUEST_INPUT_COUNT) / 4]!;
+  }
+
+  #u32(field: number): number {
+    return this.#region.u32[(this.#at + field) / 4]!;
+  }
+
+  #text(offsetField: number, bytes: number): string {
+    return readText(this.#region, this.#at + this.#u32(offsetField), bytes, this.#end);
+  }
+
+  /** Where the next request of the batch begins. */
+  get end(): number {
+    return this.#end;
+  }
+
+  get id(): string {
+    return this.#text(L.REQUEST_ID_OFFSET, this.#u32(L.REQUEST_ID_BYTES));
+  }
+
+  get correlationId(): number | bigint | string {
+    const bytes = this.#u32(L.REQUEST_CORRELATION_BYTES);
+    if (bytes > 0) return this.#text(L.REQUEST_CORRELATION_OFFSET, bytes);
+    const wide = this.#region.u64[(this.#at + L.REQUEST_CORRELATION_ID) / 8]!;
+    return wide <= Number.MAX_SAFE_INTEGER ? Number(wide) : wide;
+  }
+
+  get flags(): number {
+    return this.#u32(L.REQUEST_FLAGS);
+  }
+
+  get timeoutUs(): number {
+    return readU64(this.#region, this.#at + L.REQUEST_TIMEOUT_US);
+  }
+
+  get parameters(): Parameters {
+    const start = this.#at + this.#u32(L.REQUEST_PARAMETERS_OFFSET);
+    return readParameters(this.#region, start, this.#u32(L.REQUEST_PARAMETER_COUNT), this.#end);
+  }
+
+  /** Whether the client wants the output of this index. */
+  wants(output: number): boolean {
+    const first = this.#firstRequested();
+    const count = this.#requestedCount();
+    for (let i = 0; i < count; i++) {
+      if (this.#region.u32[first + i] === output) return true;
+    }
+    return false;
+  }
+
+  get requestedOutputs(): string[] {
+    const first = this.#firstRequested();
+    const names: string[] = [];
+    const count = this.#requestedCount();
+    for (let i = 0; i < count; i++) {
+      const name = this.#tables.outputs[this.#region.u32[first + i]!];
+      if (name !== undefined) names.push(name);
+    }
+    return names;
+  }
+
+  /** Index of the word with the first one. */
+  #firstRequested(): number {
+    return (this.#at + this.#u32(L.REQUEST_REQUESTED_OFFSET)) / 4;
+  }
+
+  /** None when the model wrote over the record, so that the list leads out of it. */
+  #requestedCount(): number {
+    const count = this.#u32(L.REQUEST_REQUESTED_COUNT);
+    return count <= this.#tables.outputs.length && this.#firstRequested() + count <= this.#end / 4 ? count : 0;
+  }
+
+  #inputAt(index: number): number {
+    if (this.#inputsAt === undefined) {
+      const found: number[] = [];
+      let at = this.#at + L.REQUEST_SIZE;
+      for (let i = 0; i < this.inputCount; i++) {
+        found.push(at);
+        at = nextTensor(this.#region, at, this.#end);
+      }
+      this.#inputsAt = found;
+    }
+    return this.#inputsAt[index]!;
+  }
+
+  inputName(index: number): string {
+    return readTensorName(this.#region, this.#inputAt(index), this.#at, this.#end, this.#tables.inputs);
+  }
+
+  inputDtype(index: number): Dtype {
+    return readTensorDtype(this.#region, this.#inputAt(index));
+  }
+
+  inputDatatype(index: number): DataType {
+    return this.inputDtype(index).name;
+  }
+
+  inputShape(index: number): number[] {
+    return readTensorShape(this.#region, this.#inputAt(index), this.#end);
+  }
+
+  inputPlace(index: number): Place {
+    return readTensorPlace(this.#region, this.#inputAt(index));
+  }
+}
+
+/** An input of a request to be written. */
+export interface RequestInput {
+  /** Index in the table of inputs, or a name that is not in it. */
+  readonly name: number | string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+}
+
+/** A request to be written. */
+export interface RequestContent {
+  readonly id: string;
+  readonly correlationId: number | bigint | string;
+  readonly flags: number;
+  readonly timeoutUs: number;
+  readonly parameters: Parameters;
+  /** Indices of the outputs that are wanted. */
+  readonly requested: readonly number[];
+  readonly inputs: readonly RequestInput[];
+}
+
+/** A request whose size is known. */
+export class MeasuredRequest {
+  readonly bytes: number;
+  readonly #content: RequestContent;
+  readonly #id: Buffer;
+  readonly #correlation: Buffer;
+  readonly #parameters: readonly EncodedParameter[];
+  readonly #names: readonly Buffer[];
+
+  constructor(content: RequestContent) {
+    const { correlationId, inputs } = content;
+    this.#content = content;
+    this.#id = Buffer.from(content.id);
+    this.#correlation = Buffer.from(typeof correlationId === "string" ? correlationId : "");
+    this.#parameters = encodeParameters(content.parameters);
+    this.#names = inputs.map(({ name }) => Buffer.from(typeof name === "string" ? name : ""));
+    let bytes = L.REQUEST_SIZE + parametersBytes(this.#parameters) + align(content.requested.length * 4, 8);
+    for (const text of [this.#id, this.#correlation, ...this.#names]) bytes += align(text.length, 8);
+    for (const { shape } of inputs) bytes += tensorHeadBytes(shape.length);
+    this.bytes = bytes;
+  }
+
+  /** @param places where the data of each input lies */
+  write(region: Region, record: number, places: readonly Place[]): void {
+    const { correlationId, inputs, requested, flags, timeoutUs } = this.#content;
+    const { u8, u32, u64 } = region;
+    const put = (field: number, value: number) => {
+      u32[(record + field) / 4] = value;
+    };
+    let at = record + L.REQUEST_SIZE;
+    const heads = inputs.map(({ name, dtype, shape }, i) => {
+      const head = at;
+      at = writeTensor(region, at, typeof name === "number" ? name : L.NAME_INLINE, dtype, shape, places[i]!);
+      return head;
+    });
+    /** Writes a text and gives its offset in the record. */
+    const putText = (text: Buffer): number => {
+      const offset = at - record;
+      u8.set(text, at);
+      at += align(text.length, 8);
+      return offset;
+    };
+    this.#names.forEach((name, i) => {
+      if (name.length > 0) writeInlineName(region, heads[i]!, putText(name), name.length);
+    });
+    put(L.REQUEST_RECORD_BYTES, this.bytes);
+    put(L.REQUEST_FLAGS, flags);
+    u64[(record + L.REQUEST_CORRELATION_ID) / 8] = typeof correlationId === "string" ? 0n : BigInt(correlationId);
+    u64[(record + L.REQUEST_TIMEOUT_US) / 8] = BigInt(timeoutUs);
+    put(L.REQUEST_ID_OFFSET, putText(this.#id));
+    put(L.REQUEST_ID_BYTES, this.#id.length);
+    put(L.REQUEST_CORRELATION_OFFSET, putText(this.#correlation));
+    put(L.REQUEST_CORRELATION_BYTES, this.#correlation.length);
+    put(L.REQUEST_REQUESTED_OFFSET, at - record);
+    put(L.REQUEST_REQUESTED_COUNT, requested.length);
+    u32.set(requested, at / 4);
+    at += align(requested.length * 4, 8);
+    put(L.REQUEST_PARAMETERS_OFFSET, at - record);
+    put(L.REQUEST_PARAMETER_COUNT, this.#parameters.length);
+    writeParameters(region, at, this.#parameters);
+    put(L.REQUEST_INPUT_COUNT, inputs.length);
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// A response as it lies in shared memory (struct tsb_response).
+import type { TritonErrorCode } from "../api/errors.ts";
+import type { Parameters } from "../api/request.ts";
+import type { Tensor } from "../api/tensor.ts";
+import * as L from "../protocol/layout.gen.ts";
+import { type Dtype, dtypeOfName } from "./dtype.ts";
+import {
+  type EncodedParameter,
+  encodeParameters,
+  parametersBytes,
+  readParameters,
+  writeParameters,
+} from "./parameter_record.ts";
+import { align, type Place, type Region, readText, requireInside } from "./record.ts";
+import { copyData, dataBytes } from "./tensor_data.ts";
+import {
+  nextTensor,
+  readTensorDtype,
+  readTensorName,
+  readTensorPlace,
+  readTensorShape,
+  tensorHeadBytes,
+  writeTensor,
+} from "./tensor_record.ts";
+
+/** What an error says to the client. */
+export interface AnswerError {
+  readonly code: TritonErrorCode;
+  readonly message: string;
+}
+
+/** What one response says, checked against the model's configuration. */
+export interface Answer {
+  readonly error: AnswerError | undefined;
+  /** Index of each output in the table of names; same order as `outputs`. */
+  readonly outputIndices: readonly number[];
+  readonly outputs: readonly Tensor[];
+  readonly parameters: Parameters;
+}
+
+/** A response whose size is known. */
+export interface MeasuredResponse {
+  readonly answer: Answer;
+  readonly message: Buffer | undefined;
+  readonly parameters: readonly EncodedParameter[];
+  /** Where each output lies already, or undefined where it must be copied. */
+  readonly places: readonly (Place | undefined)[];
+  readonly recordBytes: number;
+  /** Bytes of the copies, which follow the record. */
+  readonly dataBytes: number;
+}
+
+const NO_PARAMETERS: readonly EncodedParameter[] = [];
+
+/** Cuts a message at the protocol's limit, on a whole character. */
+function encodeMessage(message: string): Buffer {
+  const text = Buffer.from(message);
+  if (text.length <= L.MAX_MESSAGE_BYTES) return text;
+  return Buffer.from(
+    `${text
+      .subarray(0, L.MAX_MESSAGE_BYTES - 16)
+      .toString()
+      .replace(/\uFFFD+$/, "")} ...`,
+  );
+}
+
+/** @param places where each output lies already, or undefined where it must be copied */
+export function measureResponse(answer: Answer, places: readonly (Place | undefined)[]): MeasuredResponse {
+  if (answer.error !== undefined) {
+    const message = encodeMessage(answer.error.message);
+    const recordBytes = align(L.RESPONSE_SIZE + message.length, L.DATA_ALIGNMENT);
+    return { answer, message, parameters: NO_PARAMETERS, places, recordBytes, dataBytes: 0 };
+  }
+  const parameters = encodeParameters(answer.parameters);
+  const { outputs } = answer;
+  let recordBytes = L.RESPONSE_SIZE + parametersBytes(parameters);
+  let copied = 0;
+  for (let i = 0; i < outputs.length; i++) {
+    recordBytes += tensorHeadBytes(outputs[i]!.shape.length);
+    if (places[i] === undefined) copied += align(dataBytes(outputs[i]!), L.DATA_ALIGNMENT);
+  }
+  recordBytes = align(recordBytes, L.DATA_ALIGNMENT);
+  return { answer, message: undefined, parameters, places, recordBytes, dataBytes: copied };
+}
+
+/** Writes a record at `at`, and behind it the data that does not lie in shared memory yet. */
+export function writeResponse(region: Region, at: number, response: MeasuredResponse): void {
+  const { u32 } = region;
+  const head = at / 4;
+  const { answer, message, parameters } = response;
+  const { error } = answer;
+  const end = error === undefined ? writeOutputs(region, at, response) : at + L.RESPONSE_SIZE;
+  u32[head + L.RESPONSE_RECORD_BYTES / 4] = response.recordBytes;
+  u32[head + L.RESPONSE_STATUS / 4] = error === undefined ? 0 : L.STATUSES[error.code];
+  u32[head + L.RESPONSE_MESSAGE_OFFSET / 4] = L.RESPONSE_SIZE;
+  u32[head + L.RESPONSE_MESSAGE_BYTES / 4] = message?.length ?? 0;
+  u32[head + L.RESPONSE_PARAMETERS_OFFSET / 4] = end - at;
+  u32[head + L.RESPONSE_PARAMETER_COUNT / 4] = parameters.length;
+  u32[head + L.RESPONSE_OUTPUT_COUNT / 4] = error === undefined ? answer.outputs.length : 0;
+  u32[head + L.RESPONSE_SIZE / 4 - 1] = 0;
+  if (message !== undefined) region.u8.set(message, at + L.RESPONSE_SIZE);
+  writeParameters(region, end, parameters);
+}
+
+/** Writes the outputs' heads and copies what is not in shared memory. Returns where the heads end. */
+function writeOutputs(region: Region, record: number, response: MeasuredResponse): number {
+  const { outputs, outputIndices } = response.answer;
+  let at = record + L.RESPONSE_SIZE;
+  let data = record + response.recordBytes;
+  for (let i = 0; i < outputs.length; i++) {
+    const output = outputs[i]!;
+    let place = response.places[i];
+    if (place === undefined) {
+      place = { region: region.id, offset: data, bytes: dataBytes(output) };
+      copyData(region, data, output);
+      data += align(place.bytes, L.DATA_ALIGNMENT);
+    }
+    at = writeTensor(region, at, outputIndices[i]!, dtypeOfName(output.datatype), output.shape, place);
+  }
+  return at;
+}
+
+/** An output of a response that was received; its data lies in shared memory. */
+export interface ReceivedOutput {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: number[];
+  readonly place: Place;
+}
+
+/** A response that was received. */
+export interface ReceivedResponse {
+  readonly error: AnswerError | undefined;
+  readonly outputs: readonly ReceivedOutput[];
+  readonly parameters: Parameters;
+}
+
+const codeOfStatus = new Map<number, TritonErrorCode>(
+  Object.entries(L.STATUSES).map(([code, status]) => [status, code as TritonErrorCode]),
+);
+
+/** Reads the record at `at`, which must end before `limit`. */
+export function readResponse(
+  region: Region,
+  at: number,
+  limit: number,
+  outputNames: readonly string[],
+): ReceivedResponse {
+  requireInside(at, L.RESPONSE_SIZE, limit);
+  const u32 = (field: number) => region.u32[(at + field) / 4]!;
+  const end = at + u32(L.RESPONSE_RECORD_BYTES);
+  requireInside(end, 0, limit);
+  const status = u32(L.RESPONSE_STATUS);
+  const message = readText(region, at + u32(L.RESPONSE_MESSAGE_OFFSET), u32(L.RESPONSE_MESSAGE_BYTES), end);
+  const outputs: ReceivedOutput[] = [];
+  let head = at + L.RESPONSE_SIZE;
+  for (let i = 0; i < u32(L.RESPONSE_OUTPUT_COUNT); i++) {
+    const next = nextTensor(region, head, end);
+    outputs.push({
+      name: readTensorName(region, head, at, end, outputNames),
+      dtype: readTensorDtype(region, head),
+      shape: readTensorShape(region, head, end),
+      place: readTensorPlace(region, head),
+    });
+    head = next;
+  }
+  const start = at + u32(L.RESPONSE_PARAMETERS_OFFSET);
+  return {
+    error: status === 0 ? undefined : { code: codeOfStatus.get(status) ?? "UNKNOWN", message },
+    outputs,
+    parameters: readParameters(region, start, u32(L.RESPONSE_PARAMETER_COUNT), end),
+  };
+}

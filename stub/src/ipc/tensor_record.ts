@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tensor's head in a request or a response (struct tsb_tensor, then its dimensions). `end` is where the record ends.
+import * as L from "../protocol/layout.gen.ts";
+import { type Dtype, dtypeOfNumber } from "./dtype.ts";
+import { type Place, type Region, readPlace, readText, readU64, requireInside, writePlace } from "./record.ts";
+
+export function tensorHeadBytes(dimensions: number): number {
+  return L.TENSOR_SIZE + dimensions * 8;
+}
+
+function dimensionCount(region: Region, at: number, end: number): number {
+  requireInside(at, L.TENSOR_SIZE, end);
+  const count = region.u32[(at + L.TENSOR_DIMS_COUNT) / 4]!;
+  requireInside(count, 0, L.MAX_DIMS);
+  requireInside(at, tensorHeadBytes(count), end);
+  return count;
+}
+
+/** Where the next head begins. */
+export function nextTensor(region: Region, at: number, end: number): number {
+  return at + tensorHeadBytes(dimensionCount(region, at, end));
+}
+
+/** The name, from `names` or from the text in the record that begins at `record`. */
+export function readTensorName(
+  region: Region,
+  at: number,
+  record: number,
+  end: number,
+  names: readonly string[],
+): string {
+  const { u32 } = region;
+  const name = u32[(at + L.TENSOR_NAME) / 4]!;
+  if (name === L.NAME_INLINE) {
+    const text = record + u32[(at + L.TENSOR_NAME_OFFSET) / 4]!;
+    return readText(region, text, u32[(at + L.TENSOR_NAME_BYTES) / 4]!, end);
+  }
+  requireInside(name, 1, names.length);
+  return names[name]!;
+}
+
+export function readTensorDtype(region: Region, at: number): Dtype {
+  return dtypeOfNumber(region.u32[(at + L.TENSOR_DATATYPE) / 4]!);
+}
+
+/** A fresh array of the dimensions. */
+export function readTensorShape(region: Region, at: number, end: number): number[] {
+  const count = dimensionCount(region, at, end);
+  const shape: number[] = [];
+  for (let i = 0; i < count; i++) shape.push(readU64(region, at + L.TENSOR_SIZE + i * 8));
+  return shape;
+}
+
+/** Where the data lies. Nothing is known yet of whether that is in a region. */
+export function readTensorPlace(region: Region, at: number): Place {
+  return readPlace(region, at + L.TENSOR_PLACE);
+}
+
+/** Writes a head, with the index of the name in the table, and returns where the next one begins. */
+export function writeTensor(
+  region: Region,
+  at: number,
+  name: number,
+  dtype: Dtype,
+  shape: readonly number[],
+  place: Place,
+): number {
+  const { u32, i64 } = region;
+  u32[(at + L.TENSOR_NAME) / 4] = name;
+  u32[(at + L.TENSOR_DATATYPE) / 4] = dtype.number;
+  u32[(at + L.TENSOR_DIMS_COUNT) / 4] = shape.length;
+  writePlace(region, at + L.TENSOR_PLACE, place);
+  let dimension = (at + L.TENSOR_SIZE) / 8;
+  for (const side of shape) i64[dimension++] = BigInt(side);
+  return dimension * 8;
+}
+
+/** Says where the text of a name stands that is in no table, in bytes from the start of the record. */
+export function writeInlineName(region: Region, at: number, offset: number, bytes: number): void {
+  region.u32[(at + L.TENSOR_NAME) / 4] = L.NAME_INLINE;
+  region.u32[(at + L.TENSOR_NAME_OFFSET) / 4] = offset;
+  region.u32[(at + L.TENSOR_NAME_BYTES) / 4] = bytes;
+}
