@@ -71,13 +71,15 @@ test("data is a view on shared memory", () => {
   expect(data.buffer).toBe(there.native.region(batch.lives[0]!.inputPlace(0).region));
 });
 
-test("a batch whose requests do not fit into its block ends the connection", () => {
+test.each([
+  ["of a request that is longer than the block", [1, 0, 1 << 20], "a request that does not fit into its block."],
+  ["of more requests than the block has room for", [1 << 30], "a batch of 1073741824 requests in 128 bytes."],
+])("a batch %s ends the connection", (_what, written, message) => {
   const { native } = there;
-  const place = { region: native.inbound.allocate(64)!.region, offset: 0, bytes: 64 };
-  const words = new Uint32Array(native.region(place.region));
-  words.set([1, 0, 1 << 20]);
+  const place = { region: native.inbound.allocate(128)!.region, offset: 0, bytes: 128 };
+  new Uint32Array(native.region(place.region)).set(written);
   expect(() => native.deliver(1, 0, { table: 1, index: 0, generation: 1, item: 0 }, place)).toThrow(
-    "The server sent a request that does not fit into its block.",
+    `The server sent ${message}`,
   );
 });
 

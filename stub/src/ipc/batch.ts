@@ -23,7 +23,7 @@ export class Batch implements Arrival {
   /** As the runtime knows the requests. */
   readonly lives: readonly RequestLife[];
   /** As the model knows them; the array is the model's to empty. */
-  readonly requests: InferenceRequest[] = [];
+  readonly requests: InferenceRequest[];
   /** `execute` has settled: the batch is not being executed any more, though its requests may be open still. */
   settled = false;
 
@@ -35,18 +35,22 @@ export class Batch implements Arrival {
     this.table = entry.table;
     this.index = entry.index;
     this.generation = entry.generation;
-    const lives: RequestLife[] = [];
-    this.lives = lives;
     const { offset, bytes } = entry.place;
     const region = memory.region(entry.place.region);
     const limit = offset + bytes;
     const count = region.u32[(offset + L.BATCH_REQUEST_COUNT) / 4]!;
+    if (!(count * L.REQUEST_SIZE < bytes))
+      throw new Error(`The server sent a batch of ${count} requests in ${bytes} bytes.`);
+    const lives = new Array<RequestLife>(count);
+    const requests = new Array<InferenceRequest>(count);
     let at = offset + L.BATCH_SIZE;
     for (let i = 0; i < count; i++) {
       const life = new RequestLife(this, i, region, at, limit);
-      lives.push(life);
-      this.requests.push(requestFromSource(life));
+      lives[i] = life;
+      requests[i] = requestFromSource(life);
       at = life.end;
     }
+    this.lives = lives;
+    this.requests = requests;
   }
 }

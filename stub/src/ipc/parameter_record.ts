@@ -12,20 +12,24 @@ export interface EncodedParameter {
   readonly bits: bigint;
 }
 
+const NONE: readonly EncodedParameter[] = [];
 const NO_TEXT = Buffer.alloc(0);
 const doubleBits = new DataView(new ArrayBuffer(8));
 
-export function encodeParameters(parameters: Parameters): EncodedParameter[] {
-  return Object.entries(parameters).map(([name, value]) => {
-    const key = Buffer.from(name);
-    if (typeof value === "string") return { type: L.PARAMETER_STRING, key, text: Buffer.from(value), bits: 0n };
-    if (typeof value === "boolean") return { type: L.PARAMETER_BOOL, key, text: NO_TEXT, bits: value ? 1n : 0n };
-    if (typeof value === "bigint" || Number.isInteger(value)) {
-      return { type: L.PARAMETER_INT, key, text: NO_TEXT, bits: BigInt(value) };
-    }
-    doubleBits.setFloat64(0, value);
-    return { type: L.PARAMETER_DOUBLE, key, text: NO_TEXT, bits: doubleBits.getBigUint64(0) };
-  });
+export function encodeParameters(parameters: Parameters): readonly EncodedParameter[] {
+  const names = Object.keys(parameters);
+  return names.length === 0 ? NONE : names.map((name) => encode(name, parameters[name]!));
+}
+
+function encode(name: string, value: ParameterValue): EncodedParameter {
+  const key = Buffer.from(name);
+  if (typeof value === "string") return { type: L.PARAMETER_STRING, key, text: Buffer.from(value), bits: 0n };
+  if (typeof value === "boolean") return { type: L.PARAMETER_BOOL, key, text: NO_TEXT, bits: value ? 1n : 0n };
+  if (typeof value === "bigint" || Number.isInteger(value)) {
+    return { type: L.PARAMETER_INT, key, text: NO_TEXT, bits: BigInt(value) };
+  }
+  doubleBits.setFloat64(0, value);
+  return { type: L.PARAMETER_DOUBLE, key, text: NO_TEXT, bits: doubleBits.getBigUint64(0) };
 }
 
 function parameterBytes(keyBytes: number, textBytes: number): number {

@@ -40,12 +40,16 @@ export function align(bytes: number, unit: number): number {
 }
 
 /**
- * Throws unless `bytes` bytes at `at` lie in the record that ends at `end`. A model can write over the records that it
- * is answering, at any time, so each number in them is checked when it is used.
+ * A number in a record leads out of it. A model can write over the records that it is answering, at any time, so each
+ * number in them is checked when it is used.
  */
-export function requireInside(at: number, bytes: number, end: number): void {
-  if (at + bytes <= end) return;
+export function refuseRecord(): never {
   throw new TritonError("The model wrote over the memory of its request. Write into the data of tensors only.");
+}
+
+/** Throws unless `bytes` bytes at `at` lie in the record that ends at `end`. */
+export function requireInside(at: number, bytes: number, end: number): void {
+  if (!(at + bytes <= end)) refuseRecord();
 }
 
 export function readText(region: Region, at: number, bytes: number, end: number): string {

@@ -108,8 +108,8 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   /** The final response stands in the outbox: the request cannot be answered any more, and what it holds is given back. */
   close(outbox: Outbox): void {
     this.#state = RequestState.ANSWERED;
-    for (const block of this.#allocated ?? []) outbox.freeLater(block);
-    for (const buffer of this.#views ?? []) this.#arrival.memory.detach(buffer);
+    if (this.#allocated !== undefined) for (const block of this.#allocated) outbox.freeLater(block);
+    if (this.#views !== undefined) for (const buffer of this.#views) this.#arrival.memory.detach(buffer);
   }
 }
 

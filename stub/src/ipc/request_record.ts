@@ -36,20 +36,21 @@ export class RequestRecord {
   readonly #end: number;
   readonly #tables: NameTables;
   readonly inputCount: number;
-  /** Offset of each input's head. */
+  /** Where each input's head is, once one behind the first was asked for. */
   #inputsAt: number[] | undefined;
 
   /** @param limit where the memory ends in which the record must lie */
   constructor(region: Region, at: number, limit: number, tables: NameTables) {
     const end = at + region.u32[(at + L.REQUEST_RECORD_BYTES) / 4]!;
-    if (!(at + L.REQUEST_SIZE <= end && end <= limit && end % 8 === 0)) {
+    const inputCount = region.u32[(at + L.REQUEST_INPUT_COUNT) / 4]!;
+    if (!(at + L.REQUEST_SIZE + inputCount * L.TENSOR_SIZE <= end && end <= limit && end % 8 === 0)) {
       throw new Error("The server sent a request that does not fit into its block.");
     }
     this.#region = region;
     this.#at = at;
     this.#end = end;
     this.#tables = tables;
-    this.inputCount = region.u32[(at + L.REQUEST_INPUT_COUNT) / 4]!;
+    this.inputCount = inputCount;
   }
 
   #u32(field: number): number {
@@ -122,16 +123,19 @@ export class RequestRecord {
   }
 
   #inputAt(index: number): number {
-    if (this.#inputsAt === undefined) {
-      const found: number[] = [];
-      let at = this.#at + L.REQUEST_SIZE;
-      for (let i = 0; i < this.inputCount; i++) {
-        found.push(at);
-        at = nextTensor(this.#region, at, this.#end);
-      }
-      this.#inputsAt = found;
+    const first = this.#at + L.REQUEST_SIZE;
+    return index === 0 ? first : (this.#inputsAt ?? this.#findInputs(first))[index]!;
+  }
+
+  #findInputs(first: number): number[] {
+    const found: number[] = [];
+    let at = first;
+    for (let i = 0; i < this.inputCount; i++) {
+      found.push(at);
+      at = nextTensor(this.#region, at, this.#end);
     }
-    return this.#inputsAt[index]!;
+    this.#inputsAt = found;
+    return found;
   }
 
   inputName(index: number): string {

@@ -8,12 +8,15 @@ import { allocatedPlace, type RequestLife } from "./request_life.ts";
 import { type Answer, type MeasuredResponse, measureResponse, writeResponse } from "./response_record.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
-/** One response of one request, on its way. */
-interface Outgoing {
+/** One response of one request, on its way; where its record is written, it has its place. */
+interface Outgoing extends Place {
   readonly request: RequestLife;
   /** The request has no more responses after this one. */
   readonly final: boolean;
-  readonly response: MeasuredResponse;
+  response: MeasuredResponse;
+  region: number;
+  offset: number;
+  bytes: number;
 }
 
 /** Writes responses into shared memory and sends them: those of one `send` with one allocation, one call and at most one wake-up. */
@@ -34,7 +37,7 @@ export class ResponseWriter {
   /** Takes one response of an open request, to be sent by `send`; a final one closes the request then. */
   add(request: RequestLife, answer: Answer, final: boolean): void {
     const response = this.#measureOrFail(request, answer);
-    this.#outgoing.push({ request, final, response });
+    this.#outgoing.push({ request, final, response, region: 0, offset: 0, bytes: 0 });
     this.#bytes += response.recordBytes + response.dataBytes;
   }
 
@@ -49,7 +52,7 @@ export class ResponseWriter {
     } else {
       let at = block.offset;
       for (const item of outgoing) {
-        this.#write(item, item.response, block.region, at);
+        this.#write(item, block.region, at);
         at += item.response.recordBytes + item.response.dataBytes;
       }
       this.#outbox.freeLater(block);
@@ -60,24 +63,26 @@ export class ResponseWriter {
   }
 
   #sendAlone(item: Outgoing): void {
-    let { response } = item;
+    const { recordBytes, dataBytes } = item.response;
     let block: Place;
     try {
-      block = this.#memory.allocate(response.recordBytes + response.dataBytes, "a response");
+      block = this.#memory.allocate(recordBytes + dataBytes, "a response");
     } catch (error) {
-      response = measureResponse(this.#onError(error), []);
+      item.response = measureResponse(this.#onError(error), []);
       // If not even this fits, the process ends and the server answers for it.
-      block = this.#memory.allocate(response.recordBytes, "an error");
+      block = this.#memory.allocate(item.response.recordBytes, "an error");
     }
-    this.#write(item, response, block.region, block.offset);
+    this.#write(item, block.region, block.offset);
     this.#outbox.freeLater(block);
     this.#outbox.flush();
   }
 
-  #write({ request, final }: Outgoing, response: MeasuredResponse, region: number, offset: number): void {
-    writeResponse(this.#memory.region(region), offset, response);
-    const place = { region, offset, bytes: response.recordBytes };
-    this.#outbox.add(L.ENTRY_RESPONSE, final ? L.RESPONSE_FINAL : 0, request, place);
+  #write(item: Outgoing, region: number, offset: number): void {
+    item.region = region;
+    item.offset = offset;
+    item.bytes = item.response.recordBytes;
+    writeResponse(this.#memory.region(region), offset, item.response);
+    this.#outbox.add(L.ENTRY_RESPONSE, item.final ? L.RESPONSE_FINAL : 0, item.request, item);
   }
 
   /** What cannot be measured, such as elements that were spoilt after their tensor was made, fails its request. */
@@ -106,8 +111,8 @@ export class ResponseWriter {
   }
 
   #places(request: RequestLife, outputs: readonly Tensor[]): (Place | undefined)[] {
-    const places: (Place | undefined)[] = [];
-    for (const output of outputs) places.push(this.#placeOf(request, output));
+    const places = new Array<Place | undefined>(outputs.length);
+    for (let i = 0; i < outputs.length; i++) places[i] = this.#placeOf(request, outputs[i]!);
     return places;
   }
 

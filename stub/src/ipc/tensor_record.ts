@@ -2,17 +2,16 @@
 // A tensor's head in a request or a response (struct tsb_tensor, then its dimensions). `end` is where the record ends.
 import * as L from "../protocol/layout.gen.ts";
 import { type Dtype, dtypeOfNumber } from "./dtype.ts";
-import { type Place, type Region, readPlace, readText, readU64, requireInside, writePlace } from "./record.ts";
+import { type Place, type Region, readPlace, readText, readU64, refuseRecord, writePlace } from "./record.ts";
 
 export function tensorHeadBytes(dimensions: number): number {
   return L.TENSOR_SIZE + dimensions * 8;
 }
 
+/** Checks that the head lies in the record, with its dimensions. */
 function dimensionCount(region: Region, at: number, end: number): number {
-  requireInside(at, L.TENSOR_SIZE, end);
   const count = region.u32[(at + L.TENSOR_DIMS_COUNT) / 4]!;
-  requireInside(count, 0, L.MAX_DIMS);
-  requireInside(at, tensorHeadBytes(count), end);
+  if (!(count <= L.MAX_DIMS && at + tensorHeadBytes(count) <= end)) refuseRecord();
   return count;
 }
 
@@ -35,8 +34,7 @@ export function readTensorName(
     const text = record + u32[(at + L.TENSOR_NAME_OFFSET) / 4]!;
     return readText(region, text, u32[(at + L.TENSOR_NAME_BYTES) / 4]!, end);
   }
-  requireInside(name, 1, names.length);
-  return names[name]!;
+  return names[name] ?? refuseRecord();
 }
 
 export function readTensorDtype(region: Region, at: number): Dtype {
@@ -46,8 +44,8 @@ export function readTensorDtype(region: Region, at: number): Dtype {
 /** A fresh array of the dimensions. */
 export function readTensorShape(region: Region, at: number, end: number): number[] {
   const count = dimensionCount(region, at, end);
-  const shape: number[] = [];
-  for (let i = 0; i < count; i++) shape.push(readU64(region, at + L.TENSOR_SIZE + i * 8));
+  const shape = new Array<number>(count);
+  for (let i = 0; i < count; i++) shape[i] = readU64(region, at + L.TENSOR_SIZE + i * 8);
   return shape;
 }
 
