@@ -67,10 +67,6 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     return this.#arrival.generation;
   }
 
-  get state(): RequestState {
-    return this.#state;
-  }
-
   /** Whether it may still be answered. */
   get isOpen(): boolean {
     return this.#state === RequestState.RUNNING;
