@@ -67,3 +67,15 @@ export function circles(sources) {
   for (const node of graph.keys()) visit(node, []);
   return found;
 }
+
+/** Programs, and what only the other world calls: nobody includes them. */
+const WITHOUT_HEADER = new Set(["backend-shim/src/backend_api.c", "stub/native/addon.c"]);
+
+/** A sentence for each .c without a header of its name: circles hide where one header speaks for several files. */
+export function missingHeaders(sources) {
+  const needed = [...sources.keys()].filter(
+    (file) => /^(backend-shim\/(shared|src)|stub\/native)\/\w+\.c$/.test(file) && !WITHOUT_HEADER.has(file),
+  );
+  const missing = needed.filter((file) => !sources.has(file.replace(/c$/, "h")));
+  return missing.map((file) => `${file} has no header of its name; its functions stand in the header of another file.`);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { circles, wrongDirections } from "./c_includes.mjs";
+import { circles, missingHeaders, wrongDirections } from "./c_includes.mjs";
 
 /** Sources from a list of files with the names that each includes. */
 function sources(files) {
@@ -61,4 +61,12 @@ describe("circles of includes", () => {
       circles(inSrc({ "a.c": ["a.h", "b.h", "c.h"], "a.h": [], "b.h": ["c.h"], "c.c": ["c.h"], "c.h": [] })),
     ).toEqual([]);
   });
+});
+
+it("each .c has a header of its name, save entry points, programs and tests", () => {
+  const files = ["backend-shim/src/a.c", "backend-shim/src/a.h", "stub/native/b.c", "backend-shim/src/backend_api.c"];
+  const more = ["stub/native/addon.c", "backend-shim/tools/gen.c", "stub/native/test/test_b.c", "test/faults/c.c"];
+  expect(missingHeaders(sources(Object.fromEntries([...files, ...more].map((file) => [file, []]))))).toEqual([
+    "stub/native/b.c has no header of its name; its functions stand in the header of another file.",
+  ]);
 });
