@@ -183,16 +183,6 @@ static napi_value JS_allocate(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static napi_value JS_free(napi_env env, napi_callback_info info) {
-  METHOD(3);
-  struct tsb_place place;
-  if (!addon__block(env, arguments, &place) ||
-      tsb_connection_free(&addon->connection, place.region, place.offset, place.bytes) < 0) {
-    return addon__throw(env, "free was given a block that was not allocated.");
-  }
-  return NULL;
-}
-
 static napi_value JS_send(napi_env env, napi_callback_info info) {
   METHOD(2);
   uint32_t entries, blocks;
@@ -235,10 +225,10 @@ NAPI_MODULE_INIT() {
   static const struct {
     const char* name;
     napi_callback method;
-  } METHODS[] = {{"connect", JS_connect}, {"start", JS_start},    {"hold", JS_hold},         {"region", JS_region},
-                 {"view", JS_view},       {"detach", JS_detach},  {"allocate", JS_allocate}, {"free", JS_free},
-                 {"send", JS_send},       {"reply", JS_reply},    {"forget", JS_forget},     {"isLost", JS_isLost},
-                 {"restore", JS_restore}, {"unguard", JS_unguard}};
+  } METHODS[] = {{"connect", JS_connect}, {"start", JS_start},   {"hold", JS_hold},         {"region", JS_region},
+                 {"view", JS_view},       {"detach", JS_detach}, {"allocate", JS_allocate}, {"send", JS_send},
+                 {"reply", JS_reply},     {"forget", JS_forget}, {"isLost", JS_isLost},     {"restore", JS_restore},
+                 {"unguard", JS_unguard}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

@@ -178,10 +178,6 @@ int tsb_connection_alloc(struct tsb_connection* connection, uint64_t bytes, stru
   }
 }
 
-int tsb_connection_free(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes) {
-  return tsb_arena_free(&connection->outbound, region, offset, bytes);
-}
-
 int tsb_connection_free_later(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes) {
   if (connection->pending_count == connection->pending_capacity) {
     uint32_t capacity = connection->pending_capacity == 0 ? 64 : connection->pending_capacity * 2;

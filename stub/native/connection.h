@@ -46,8 +46,6 @@ _Noreturn void tsb_connection_end_with_server(void);
 int tsb_connection_adopt(struct tsb_connection* connection, struct tsb_message* message);
 // -ENOMEM: the cap does not allow it.
 int tsb_connection_alloc(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block);
-// Frees a block that the shim was never told of. 0 or -EINVAL.
-int tsb_connection_free(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes);
 // Frees a block after the shim has consumed all entries written so far. 0 or -ENOMEM.
 int tsb_connection_free_later(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes);
 // Writes entries, stamped with the time, waiting for room when the ring is full, and publishes them. 0 or -EPROTO.

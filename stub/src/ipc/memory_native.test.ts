@@ -44,9 +44,9 @@ describe("blocks", () => {
   test("that are free are not freed again", () => {
     native.allocate(100);
     const [region, offset] = cell() as [number, number];
-    native.free(region, offset);
+    native.outbound.free({ region, offset });
     expect(native.outbound.used).toBe(0);
-    expect(() => native.free(region, offset)).toThrow("free was given a block that was not allocated.");
+    expect(() => native.outbound.free({ region, offset })).toThrow("free was given a block that was not allocated.");
   });
 });
 

@@ -120,10 +120,6 @@ export class MemoryNative implements Native {
     this.#found[1] = block.offset;
   }
 
-  free(region: number, offset: number): void {
-    this.outbound.free({ region, offset });
-  }
-
   send(entries: number, blocks: number): void {
     for (const [buffer, place] of this.#views) if (buffer.byteLength > 0) this.#writeBack(buffer, place);
     for (let i = 0; i < entries; i++) this.server?.onEntry(this.#outgoing.read(i));

@@ -35,8 +35,6 @@ export interface Native {
   detach(buffer: ArrayBuffer): void;
   /** Allocates in the stub's own regions; the result stands in `cell`. Throws code ENOMEM at the limit. */
   allocate(bytes: number): void;
-  /** Frees a block that no entry names. */
-  free(region: number, offset: number, bytes: number): void;
   /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
   send(entries: number, blocks: number): void;
   /**
