@@ -21,13 +21,22 @@ const FORBIDDEN = [
   ["model_repository/add_sub/1", "../../../stub/src/api/index.ts"],
   ["backends/onnxruntime", "../../stub/src/api/index.ts"],
   ["bench", "../stub/src/runtime/stub.ts"],
+  ["server", "../stub/src/runtime/stub.ts"],
+  ["server", "../stub/src/ipc/native.ts"],
+  ["server", "../stub/src/cli/main.ts"],
+  ["stub/src/runtime", "../../../server/kserve.ts"],
+  ["stub/src/ipc", "../../../server/kserve.ts"],
+  ["stub/src/api", "../../../server/kserve.ts"],
   ["bench", "../stub/src/ipc/native.ts"],
   ["bench", "../test/e2e/harness/http.ts"],
 ];
 const ALLOWED = [
-  ["stub/src/runtime", "../ipc/channel.ts"],
+  ["stub/src/runtime", "../ipc/connection.ts"],
   ["stub/src/ipc", "../protocol/layout.gen.ts"],
   ["bench", "../stub/src/api/index.ts"],
+  ["bench", "../server/kserve.ts"],
+  ["server", "../stub/src/api/index.ts"],
+  ["stub/src/cli", "../../../server/kserve.ts"],
   ["bench", "../test/ocr/accuracy.ts"],
   ["test/e2e", "../../stub/src/runtime/stub.ts"],
 ];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // node scripts/lint.mjs [--write]: checks format and rules of all sources, or formats and mends what can be mended.
 import { readFileSync } from "node:fs";
-import { circles, missingHeaders, wrongDirections } from "./lib/c_includes.mjs";
+import { circles, missingHeaders, wrongDirections, wrongLayers } from "./lib/c_includes.mjs";
 import { longLines } from "./lib/c_lines.mjs";
 import { formatC } from "./lib/clang_format.mjs";
 import { filesUnder } from "./lib/digest.mjs";
@@ -19,7 +19,9 @@ async function biome() {
 
 function rulesOfC() {
   const sources = new Map(cFiles.map((file) => [file, readFileSync(inRoot(file), "utf8")]));
-  const complaints = [longLines, wrongDirections, circles, missingHeaders].flatMap((rule) => rule(sources));
+  const complaints = [longLines, wrongDirections, wrongLayers, circles, missingHeaders].flatMap((rule) =>
+    rule(sources),
+  );
   for (const complaint of complaints) console.error(complaint);
   return complaints.length === 0;
 }

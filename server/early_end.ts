@@ -2,7 +2,12 @@
 import { type Endpoint, portSentence } from "./endpoints.ts";
 import { ServerError } from "./error.ts";
 import { textOf } from "./server_log.ts";
-import type { ServerEnd } from "./server_process.ts";
+
+/** How the server ended. */
+export interface ServerEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
 
 /** Why a server ended before it was ready, from the last errors of its log. `place` says where that log is. */
 export function explainEarlyEnd(

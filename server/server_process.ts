@@ -2,7 +2,7 @@
 // The one way to start a tritonserver: for the command, the benchmark and the tests.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { explainEarlyEnd } from "./early_end.ts";
+import { explainEarlyEnd, type ServerEnd } from "./early_end.ts";
 import { type Endpoint, endpointsOf, hostAndPort } from "./endpoints.ts";
 import { environmentFor } from "./environment.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
@@ -21,12 +21,6 @@ export interface LaunchOptions {
   log: LogTarget;
   /** What the server gets when this process ends before it. Default: TERM, with which it finishes what it has. */
   orphanSignal?: "TERM" | "KILL";
-}
-
-/** How the server ended. */
-export interface ServerEnd {
-  code: number | null;
-  signal: NodeJS.Signals | null;
 }
 
 export interface Patience {

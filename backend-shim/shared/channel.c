@@ -153,8 +153,7 @@ static int channel__receive_all(struct channel_receipt* receipt, void* data, uin
 
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms) {
   struct channel_receipt receipt = {.socket = socket, .timeout_ms = timeout_ms, .message = message};
-  memset(message, 0, sizeof *message);
-  for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
+  tsb_message_clear(message);
   int status = channel__receive_all(&receipt, &message->frame, sizeof message->frame);
   if (status <= 0) goto err;
   status = -EPROTO;
@@ -171,6 +170,11 @@ int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms)
 err:
   tsb_message_free(message);
   return status;
+}
+
+void tsb_message_clear(struct tsb_message* message) {
+  memset(message, 0, sizeof *message);
+  for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) message->descriptors[i] = -1;
 }
 
 void tsb_message_free(struct tsb_message* message) {

@@ -32,6 +32,8 @@ int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeou
 // Receives a whole frame. 1: *message is filled, free it with tsb_message_free; 0: the peer closed the channel;
 // -ETIMEDOUT: nothing came in timeout_ms; -EPROTO: what came is no frame.
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms);
+// A message of nothing: no descriptors, no payload.
+void tsb_message_clear(struct tsb_message* message);
 // Closes the descriptors that were not taken (set a taken one to -1) and frees the payload.
 void tsb_message_free(struct tsb_message* message);
 

@@ -7,7 +7,8 @@
 
 // A RESPONSE entry came; the caller is the reader of answers. 0, or -EPROTO: no correct stub writes that.
 int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry);
-// Fails every request that is open; the stub is dead, and the caller is the reader of answers.
+// Fails every request that is open. The stub is dead, nobody reads its answers any more, and no other thread is here:
+// the supervisor waits until all others have left (tsb_instance_leave).
 void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason);
 // Fails one request that never became part of a batch.
 void tsb_answers_fail_request(struct tsb_instance* instance, TRITONBACKEND_Request* request, uint64_t exec_start_ns,

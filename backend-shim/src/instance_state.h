@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the threads of one model instance share: its one stub, its batches, and who reads answers. The threads are
 //
-//   Execute (Triton's; execute.c)   encodes a batch, hands it over, and reads answers until there is room for one more
-//   batch supervisor (supervisor.c)       logs what the stub prints, notices its death, restarts it; reads the answers
-//   that come
-//                                   while Execute is not there
+//   Execute      Triton's (execute.c): encodes a batch, hands it over, reads answers until there is room for one more
+//   supervisor   ours (supervisor.c): logs what the stub prints, notices its death, restarts it; reads the answers that
+//                come while Execute is not there
 //
 // and each field says whose it is. Locks are process-local, and taken in this order: `reading`, `lock`; the stub's own
-// locks (stub_channel.h, stub_memory.h, outbox.h) come after both. No lock is held in a call of Triton that sends or
-// releases.
+// locks (stub_channel.h, stub_memory.h, outbox.h) come after both. `reading` is held while a response is sent and a
+// request is released, so nothing that Triton may call back from there may take it; `lock` and the stub's locks never
+// are.
 #ifndef TSB_INSTANCE_STATE_H
 #define TSB_INSTANCE_STATE_H
 

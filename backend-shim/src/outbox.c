@@ -9,10 +9,14 @@
 // How soon it is looked for room again. A full ring is some 1000 entries of work ahead of the stub.
 enum { RETRY_NS = 1000000 };
 
-int tsb_outbox_init(struct tsb_outbox* outbox, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
-  *outbox = (struct tsb_outbox){.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+void tsb_outbox_init(struct tsb_outbox* outbox) {
+  *outbox = (struct tsb_outbox){.timer_fd = -1};
   pthread_mutex_init(&outbox->lock, NULL);
+}
+
+int tsb_outbox_open(struct tsb_outbox* outbox, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   tsb_ring_init(&outbox->ring, shared, entries, wake_fd);
+  outbox->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   return outbox->timer_fd < 0 ? -errno : 0;
 }
 

@@ -16,8 +16,9 @@ struct tsb_outbox {
   uint32_t first, count, capacity;
 };
 
-// 0 or -errno; to be destroyed in any case.
-int tsb_outbox_init(struct tsb_outbox* outbox, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
+void tsb_outbox_init(struct tsb_outbox* outbox);
+// Takes the ring, before there is a second thread. 0 or -errno.
+int tsb_outbox_open(struct tsb_outbox* outbox, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
 void tsb_outbox_destroy(struct tsb_outbox* outbox);
 // Sends entries, with one wake-up at most. Never waits for the stub. 0; -EPROTO: the stub lies about what it has taken;
 // -ENOMEM. After an error the stub must go: no entry may be lost.

@@ -25,10 +25,11 @@ TRITONSERVER_Error* tsb_payload_error(const struct tsb_message* reply, const cha
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The stub's answer is not JSON.");
   }
   TRITONSERVER_Error* error = NULL;
-  const struct tsb_json* given = tsb_json_member(document.root, "error");
+  const struct tsb_json* given = tsb_payload_member(document.root, TSB_KEY_ERROR_REPLY_error);
   if (given != NULL && given->type == TSB_JSON_OBJECT) {
-    error = TRITONSERVER_ErrorNew(tsb_error_code_by_name(tsb_json_string(tsb_json_member(given, "code"), "")),
-                                  tsb_json_string(tsb_json_member(given, "message"), otherwise));
+    error = TRITONSERVER_ErrorNew(
+        tsb_error_code_by_name(tsb_json_string(tsb_payload_member(given, TSB_KEY_ERROR_PART_code), "")),
+        tsb_json_string(tsb_payload_member(given, TSB_KEY_ERROR_PART_message), otherwise));
   }
   tsb_json_free(&document);
   return error;

@@ -10,11 +10,15 @@
 #include "log.h"
 #include "time_limit.h"
 
+static int reader__on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  return tsb_answers_on_response(instance, stub, entry);
+}
+
 // One function for each kind that the shim receives: who adds one to tsb_entry.def is told here what is missing.
 static int (*const HANDLERS[])(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) = {
 #define FOR_STUB(number, handler)
 #define FOR_SHIM(number, handler) [number] = handler,
-#define TSB_ENTRY(name, lower, number, receiver, owner, place, text) FOR_##receiver(number, tsb_answers_on_##lower)
+#define TSB_ENTRY(name, lower, number, receiver, owner, place, text) FOR_##receiver(number, reader__on_##lower)
 #define TSB_ENTRY_FLAG(kind, name, bit, text)
 #define TSB_TABLE(name, number, text)
 #include "tsb_entry.def"

@@ -30,13 +30,13 @@ static int stub__make(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
   status = stub__make_eventfds(stub);
   if (status < 0) return status;
   struct tsb_control* control = stub->memory.control;
-  status = tsb_outbox_init(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
+  status = tsb_outbox_open(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
   if (status < 0) return status;
   tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
   // Published last: who reads the version (acquire, in the stub's connection.c) sees all that is in the region.
   tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
   status = tsb_stub_process_start(&stub->process, plan, &socket);
-  if (socket >= 0) stub->channel.socket = stub->channel.sender.socket = socket;
+  if (socket >= 0) tsb_stub_channel_open(&stub->channel, socket);
   return status;
 }
 
@@ -58,11 +58,10 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   *result = NULL;
   struct tsb_stub* stub = calloc(1, sizeof *stub);
   if (stub == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while starting a stub process.");
-  *stub = (struct tsb_stub){.process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1},
-                            .wake_stub_fd = -1,
-                            .wake_shim_fds = {-1, -1},
-                            .to_stub.timer_fd = -1};
-  tsb_stub_channel_init(&stub->channel, -1, &stub->memory);
+  *stub = (struct tsb_stub){
+      .process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1}, .wake_stub_fd = -1, .wake_shim_fds = {-1, -1}};
+  tsb_stub_channel_init(&stub->channel, &stub->memory);
+  tsb_outbox_init(&stub->to_stub);
   int status = stub__make(stub, plan);
   if (status < 0) {
     tsb_stub_destroy(stub);
@@ -178,14 +177,24 @@ TRITONSERVER_Error* tsb_stub_ask(struct tsb_stub* stub, const struct tsb_stub_qu
   return error;
 }
 
-void tsb_stub_post(struct tsb_stub* stub, const struct tsb_entry* entries, uint32_t count) {
-  if (tsb_outbox_post(&stub->to_stub, entries, count) == 0) return;
-  TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", stub->process.name);
+// Entries that cannot be sent are lost, so the stub must go.
+static void stub__give_up(struct tsb_stub* stub, int status) {
+  if (status == -EPROTO) {
+    TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", stub->process.name);
+  } else {
+    TSB_LOG(ERROR, "Out of memory for what stub process '%s' should be told; it is stopped.", stub->process.name);
+  }
   tsb_stub_process_kill(&stub->process);
 }
 
+void tsb_stub_post(struct tsb_stub* stub, const struct tsb_entry* entries, uint32_t count) {
+  int status = tsb_outbox_post(&stub->to_stub, entries, count);
+  if (status < 0) stub__give_up(stub, status);
+}
+
 void tsb_stub_flush(struct tsb_stub* stub) {
-  if (tsb_outbox_flush(&stub->to_stub) < 0) tsb_stub_process_kill(&stub->process);
+  int status = tsb_outbox_flush(&stub->to_stub);
+  if (status < 0) stub__give_up(stub, status);
 }
 
 const uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place) {
@@ -193,7 +202,7 @@ const uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* p
   if (base != NULL || place->region == 0) return base;
   // The stub announces a region before it writes an entry that names it, so the frame is in the socket already; also
   // when the stub has died since, and the end of the channel comes next.
-  tsb_stub_channel_read(&stub->channel);
+  if (tsb_stub_channel_read(&stub->channel) < 0) tsb_stub_process_kill(&stub->process);
   return tsb_stub_memory_resolve(&stub->memory, place);
 }
 

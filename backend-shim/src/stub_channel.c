@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <unistd.h>
 
-void tsb_stub_channel_init(struct tsb_stub_channel* channel, int socket, struct tsb_stub_memory* memory) {
-  channel->socket = socket;
+void tsb_stub_channel_init(struct tsb_stub_channel* channel, struct tsb_stub_memory* memory) {
+  channel->socket = -1;
   channel->memory = memory;
-  tsb_sender_init(&channel->sender, socket);
+  tsb_sender_init(&channel->sender, -1);
   pthread_mutex_init(&channel->lock, NULL);
+}
+
+void tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket) {
+  channel->socket = channel->sender.socket = socket;
 }
 
 void tsb_stub_channel_destroy(struct tsb_stub_channel* channel) {
@@ -38,7 +42,7 @@ static int stub_channel__on_reply(struct tsb_stub_channel* channel, struct tsb_m
     if (call->method != message->frame.method || call->replied) return -EPROTO;
     call->reply = *message;
     call->replied = true;
-    *message = (struct tsb_message){.descriptors = {-1, -1, -1, -1}};
+    tsb_message_clear(message);  // it is the call's
     return 0;
   }
   return -EPROTO;  // nobody asked

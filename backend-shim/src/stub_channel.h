@@ -7,7 +7,9 @@
 
 #include "stub_memory.h"
 
-// A call that waits for its reply; stands on the stack of the thread that waits.
+// A call that waits for its reply; stands on the stack of the thread that waits. That thread runs the loop of
+// stub_events.h meanwhile, and no other one reads the channel: nobody would wake it for a reply that was taken out of
+// the socket.
 struct tsb_stub_call {
   uint32_t id;
   uint32_t method;
@@ -26,7 +28,9 @@ struct tsb_stub_channel {
   struct tsb_stub_call* calls;
 };
 
-void tsb_stub_channel_init(struct tsb_stub_channel* channel, int socket, struct tsb_stub_memory* memory);
+void tsb_stub_channel_init(struct tsb_stub_channel* channel, struct tsb_stub_memory* memory);
+// Takes the socket, before there is a second thread.
+void tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket);
 void tsb_stub_channel_destroy(struct tsb_stub_channel* channel);
 // Whether nothing more can be read.
 bool tsb_stub_channel_is_broken(struct tsb_stub_channel* channel);

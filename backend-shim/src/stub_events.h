@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one loop in which a thread waits for what a stub does: while the stub loads and initializes, while it is
-// supervised, while it finalizes.
+// supervised, while it finalizes. One thread at a time: who loads, then the supervisor, then who takes the instance
+// down.
 #ifndef TSB_STUB_EVENTS_H
 #define TSB_STUB_EVENTS_H
 

@@ -45,6 +45,12 @@ void tsb_stub_memory_destroy(struct tsb_stub_memory* memory) {
   pthread_mutex_destroy(&memory->lock);
 }
 
+void tsb_stub_memory_share(struct tsb_stub_memory* memory, bool is_shared) {
+  pthread_mutex_lock(&memory->lock);
+  memory->clients.is_shared = is_shared;
+  pthread_mutex_unlock(&memory->lock);
+}
+
 int tsb_stub_memory_alloc(struct tsb_stub_memory* memory, uint64_t bytes, struct tsb_block* block) {
   pthread_mutex_lock(&memory->lock);
   int status = tsb_arena_alloc(&memory->inbound, bytes, block);
@@ -70,12 +76,12 @@ int tsb_stub_memory_release(struct tsb_stub_memory* memory, const struct tsb_blo
   return status;
 }
 
-int tsb_stub_memory_tick(struct tsb_stub_memory* memory) {
+bool tsb_stub_memory_tick(struct tsb_stub_memory* memory) {
   pthread_mutex_lock(&memory->lock);
   int files = tsb_client_memory_tick(&memory->clients);
   pthread_mutex_unlock(&memory->lock);
   if (files < 0) tsb_stub_process_kill(memory->process);
-  return files < 0 ? 0 : files;
+  return files > 0;
 }
 
 int tsb_stub_memory_adopt(struct tsb_stub_memory* memory, struct tsb_message* message) {

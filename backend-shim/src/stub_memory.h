@@ -27,6 +27,8 @@ int tsb_stub_memory_init(struct tsb_stub_memory* memory, const struct tsb_stub_p
                          struct tsb_stub_process* process, struct tsb_sender* sender);
 void tsb_stub_memory_destroy(struct tsb_stub_memory* memory);
 
+// Whether batches are executed at once, so that none of them may be lent what another one has. No, at first.
+void tsb_stub_memory_share(struct tsb_stub_memory* memory, bool is_shared);
 // A block in the shim's regions. -ENOMEM: the limit does not allow it; -EPIPE or -ECONNRESET: the stub is gone.
 int tsb_stub_memory_alloc(struct tsb_stub_memory* memory, uint64_t bytes, struct tsb_block* block);
 // Lends an input of a request where that is possible, see client_memory.h. 0, or -EPIPE: the stub was killed.
@@ -35,8 +37,8 @@ int tsb_stub_memory_lend(struct tsb_stub_memory* memory, struct tsb_loans* loans
 // Frees the block of a batch (none if `bytes` is 0) and ends its loans. -EINVAL: the block was not allocated.
 int tsb_stub_memory_release(struct tsb_stub_memory* memory, const struct tsb_block* block, uint64_t bytes,
                             struct tsb_loans* loans);
-// Takes clients' files from the stub that no batch has used for a while. How many are left.
-int tsb_stub_memory_tick(struct tsb_stub_memory* memory);
+// Takes clients' files from the stub that no batch has used for a while. Whether any is left.
+bool tsb_stub_memory_tick(struct tsb_stub_memory* memory);
 // Takes a region that the stub announces. 0 or negative: it is none that a correct stub makes.
 int tsb_stub_memory_adopt(struct tsb_stub_memory* memory, struct tsb_message* message);
 // Address of a place in a region of the shim or of the stub, good until the stub is destroyed; NULL: there is none.

@@ -29,12 +29,14 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   ssize_t got = read(instance->timer_fd, &count, sizeof count);
   (void)got;  // EAGAIN: stopped in the meantime
   pthread_mutex_lock(&instance->lock);
+  bool was_idle = instance->batches.open_count == 0;
   uint64_t claims = instance->batches.claims;
   pthread_mutex_unlock(&instance->lock);
-  int files = tsb_stub_memory_tick(&stub->memory);
+  bool has_files = tsb_stub_memory_tick(&stub->memory);
   pthread_mutex_lock(&instance->lock);
-  // A batch may have come, lent a file and ended since the files were counted: then it is the next tick's turn.
-  if (instance->batches.open_count == 0 && instance->batches.claims == claims && files == 0) {
+  // A batch that was open when the files were counted, or has come since, may have lent one and ended: then it is the
+  // next tick's turn.
+  if (was_idle && instance->batches.claims == claims && !has_files) {
     timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
     instance->ticking = false;
   }

@@ -11,7 +11,7 @@ void tsb_time_limit_check(struct tsb_instance* instance, struct tsb_stub* stub) 
   pthread_mutex_lock(&instance->lock);
   for (uint32_t i = 0; i < instance->batches.count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
-    if (!slot->in_use) continue;
+    if (!slot->in_use || !slot->is_executing) continue;
     // What waited behind another batch did not run yet; see answers__set_times.
     uint64_t waited_ns = 0;
     if (instance->concurrency == 1 && instance->last_answer_ns > slot->exec_start_ns) {

@@ -21,7 +21,8 @@ static int wake_fd;
 static void begin(void) {
   shared = (struct tsb_ring_shared){0};
   wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CHECK_INT(tsb_outbox_init(&outbox, &shared, entries, wake_fd), 0);
+  tsb_outbox_init(&outbox);
+  CHECK_INT(tsb_outbox_open(&outbox, &shared, entries, wake_fd), 0);
   tsb_ring_init(&consumer, &shared, entries, -1);
 }
 

@@ -13,11 +13,11 @@ static void test_an_average_follows_slowly(void) {
   CHECK_INT(tsb_pace_average(0, 0), 0);
 }
 
-static void test_a_crowd_begins_and_ends(void) {
+static void test_when_requests_are_sparse(void) {
   uint32_t share = 0;
   CHECK(tsb_pace_is_sparse(share));
   for (int i = 0; i < 3; i++) share = tsb_pace_share(share, true);
-  CHECK(tsb_pace_is_sparse(share));  // three in a row are no crowd
+  CHECK(tsb_pace_is_sparse(share));  // three in a row are not many
   share = tsb_pace_share(share, true);
   CHECK(!tsb_pace_is_sparse(share));
   for (int i = 0; i < 200; i++) share = tsb_pace_share(share, true);
@@ -25,7 +25,7 @@ static void test_a_crowd_begins_and_ends(void) {
   int calls = 0;
   for (; !tsb_pace_is_sparse(share); calls++) share = tsb_pace_share(share, false);
   CHECK_INT(calls, 25);
-  // One in five is the limit: one in six in the long run is no crowd, one in four is one.
+  // One in five is the limit: one in six in the long run is sparse, one in four is not.
   for (int i = 0; i < 600; i++) share = tsb_pace_share(share, i % 6 == 0);
   CHECK(tsb_pace_is_sparse(share));
   for (int i = 0; i < 600; i++) share = tsb_pace_share(share, i % 4 == 0);
@@ -34,7 +34,7 @@ static void test_a_crowd_begins_and_ends(void) {
 
 static void test_how_long_an_answer_is_waited_for(void) {
   CHECK_INT(tsb_pace_for_answer_ns(true, 30000), 60000);
-  CHECK_INT(tsb_pace_for_answer_ns(false, 30000), 0);  // a crowd
+  CHECK_INT(tsb_pace_for_answer_ns(false, 30000), 0);  // many at once
   CHECK_INT(tsb_pace_for_answer_ns(true, 0), 0);       // nothing is known
   CHECK_INT(tsb_pace_for_answer_ns(true, 10000), 0);   // the brief wait is enough
   CHECK_INT(tsb_pace_for_answer_ns(true, 10001), 20002);
@@ -93,7 +93,7 @@ static void test_a_lost_core_is_tried_less_often(void) {
 
 int main(void) {
   test_an_average_follows_slowly();
-  test_a_crowd_begins_and_ends();
+  test_when_requests_are_sparse();
   test_how_long_an_answer_is_waited_for();
   test_how_long_a_batch_is_waited_for();
   test_how_much_is_handed_over_early();

@@ -17,7 +17,8 @@ static void begin(void) {
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   memory = (struct tsb_stub_memory){.max_stub_bytes = 1 << 20};
   channel = (struct tsb_stub_channel){0};
-  tsb_stub_channel_init(&channel, sockets[0], &memory);
+  tsb_stub_channel_init(&channel, &memory);
+  tsb_stub_channel_open(&channel, sockets[0]);
   stub_end = sockets[1];
 }
 

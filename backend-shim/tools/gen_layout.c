@@ -92,11 +92,10 @@ static void print_keys(const char* method, const char* part) {
   }
 }
 
-static void print_dispatch(const char* side) {
-  printf("\n/** Kinds of entries that the %s takes. */\nexport const ENTRIES_TO_%s = {\n",
-         strcmp(side, "STUB") == 0 ? "stub" : "shim", side);
+static void print_dispatch(void) {
+  printf("\n/** Kinds of entries that the stub takes. */\nexport const ENTRIES_TO_STUB = {\n");
   EACH(ENTRIES, i) {
-    if (is_for(ENTRIES[i].receiver, side)) printf("  %s: %d,\n", ENTRIES[i].lower, ENTRIES[i].number);
+    if (is_for(ENTRIES[i].receiver, "STUB")) printf("  %s: %d,\n", ENTRIES[i].lower, ENTRIES[i].number);
   }
   printf("} as const;\n");
 }
@@ -114,7 +113,12 @@ static void print_methods(void) {
     print_keys(METHODS[i].name, "REPLY");
     printf("],\n  },\n");
   }
-  printf("} as const;\n");
+  printf("} as const;\n\n/** Keys of the error that any reply may hold instead, and of what is in it. */\n");
+  printf("export const ERROR_KEYS = { reply: [");
+  print_keys("ERROR", "REPLY");
+  printf("], part: [");
+  print_keys("ERROR", "PART");
+  printf("] } as const;\n");
 }
 
 static void print_typescript(void) {
@@ -126,8 +130,7 @@ static void print_typescript(void) {
     for (const char* at = tsb_layout_items[i].name; *at != '\0'; at++) putchar(toupper((unsigned char)*at));
     printf(" = %" PRIu64 ";\n", tsb_layout_items[i].value);
   }
-  print_dispatch("STUB");
-  print_dispatch("SHIM");
+  print_dispatch();
   print_methods();
   printf("\n/** Datatypes by their number in Triton's API; `bytes` is the size of one element, 0 for BYTES. */\n");
   printf("export const DTYPES = [\n");

@@ -68,6 +68,51 @@ export function circles(sources) {
   return found;
 }
 
+/** Files of the library, in layers: each knows those of its own layer and of those before it. docs/architecture.md tells why. */
+export const LAYERS = [
+  ["triton_api", "error", "dtype", "log", "json", "text", "log_pipe", "settings", "scheduling", "io_table"],
+  ["record", "tensor_record", "parameter_record", "bytes_walk"],
+  [
+    "stub_process",
+    "sender",
+    "payload",
+    "mapping",
+    "lender",
+    "client_memory",
+    "stub_memory",
+    "stub_channel",
+    "stub_events",
+    "outbox",
+    "stub",
+  ],
+  ["backend", "model", "request_record", "batch", "instance_state"],
+  [
+    "response_record",
+    "answers",
+    "time_limit",
+    "reader",
+    "execute",
+    "instance_stub",
+    "supervisor",
+    "instance",
+    "backend_api",
+  ],
+];
+const LIBRARY = "backend-shim/src/";
+
+/** A sentence for each file of the library that is in no layer, and for each include that goes up. */
+export function wrongLayers(sources) {
+  const layerOf = (file) =>
+    LAYERS.findIndex((names) => names.includes(file.slice(LIBRARY.length).replace(/\.[ch]$/, "")));
+  return includesOf(sources).flatMap(([file, targets]) => {
+    if (!file.startsWith(LIBRARY) || !/\.[ch]$/.test(file)) return [];
+    if (layerOf(file) < 0)
+      return [`${file} is in no layer of the library: add it to LAYERS in scripts/lib/c_includes.mjs.`];
+    const up = targets.filter((target) => target.startsWith(LIBRARY) && layerOf(target) > layerOf(file));
+    return up.map((target) => `${file} includes ${target}, which lies in a layer above it.`);
+  });
+}
+
 /** Programs, and what only the other world calls: nobody includes them. */
 const WITHOUT_HEADER = new Set(["backend-shim/src/backend_api.c", "stub/native/addon.c"]);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { circles, missingHeaders, wrongDirections } from "./c_includes.mjs";
+import { circles, missingHeaders, wrongDirections, wrongLayers } from "./c_includes.mjs";
 
 /** Sources from a list of files with the names that each includes. */
 function sources(files) {
@@ -69,4 +69,23 @@ it("each .c has a header of its name, save entry points, programs and tests", ()
   expect(missingHeaders(sources(Object.fromEntries([...files, ...more].map((file) => [file, []]))))).toEqual([
     "stub/native/b.c has no header of its name; its functions stand in the header of another file.",
   ]);
+});
+
+describe("the layers of the library", () => {
+  const lib = "backend-shim/src";
+  it("let a file know those of its layer and of those below", () => {
+    const files = { [`${lib}/batch.c`]: ["error.h", "model.h"], [`${lib}/error.h`]: [], [`${lib}/model.h`]: [] };
+    expect(wrongLayers(sources(files))).toEqual([]);
+  });
+
+  it("forbid an include that goes up", () => {
+    const files = { [`${lib}/stub.c`]: ["instance.h"], [`${lib}/instance.h`]: [] };
+    expect(wrongLayers(sources(files))).toEqual([
+      "backend-shim/src/stub.c includes backend-shim/src/instance.h, which lies in a layer above it.",
+    ]);
+  });
+
+  it("want to know each file", () => {
+    expect(wrongLayers(sources({ [`${lib}/novelty.c`]: [] }))[0]).toContain("novelty.c is in no layer");
+  });
 });

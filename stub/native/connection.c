@@ -55,7 +55,9 @@ static int connection__check(struct tsb_connection* connection, uint64_t fingerp
 static void connection__refuse(struct tsb_connection* connection, const char* why) {
   char payload[1024];
   // `why` is one of the sentences above: nothing in it needs escaping.
-  int length = snprintf(payload, sizeof payload, "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"%s\"}}", why);
+  int length = snprintf(payload, sizeof payload, "{\"%s\":{\"%s\":\"INTERNAL\",\"%s\":\"%s\"}}",
+                        tsb_layout_keys[TSB_KEY_ERROR_REPLY_error].key, tsb_layout_keys[TSB_KEY_ERROR_PART_code].key,
+                        tsb_layout_keys[TSB_KEY_ERROR_PART_message].key, why);
   tsb_connection_reply(connection, TSB_METHOD_HELLO, connection->hello_call, payload, (uint64_t)length);
 }
 

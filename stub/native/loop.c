@@ -140,7 +140,7 @@ static int loop__queue(struct tsb_addon* addon, struct tsb_message* message) {
   struct tsb_loop_message* queued = calloc(1, sizeof *queued);
   if (queued == NULL) return -ENOMEM;
   queued->message = *message;
-  *message = (struct tsb_message){.descriptors = {-1, -1, -1, -1}};
+  tsb_message_clear(message);
   *addon->last_message = queued;
   addon->last_message = &queued->next;
   return 0;

@@ -135,6 +135,10 @@ static void lie_about_a_place(const struct tsb_request* request, struct tsb_plac
   if (is("region_that_nobody_makes")) place->region = TSB_REGION_OF_STUB | TSB_REGION_OF_CLIENT | 1;
   if (is("behind_the_loan")) place->offset += 64;
   if (is("before_the_loan")) place->offset -= 64;
+  if (is("output_in_a_bad_region")) {  // who reads the answer meets the frame first
+    announce(TSB_REGION_OF_STUB | 60, make_file(1 << 20, 0));
+    *place = (struct tsb_place){.region = TSB_REGION_OF_STUB | 60, .bytes = place->bytes};
+  }
   if (is("loan_overflow")) place->offset = UINT64_MAX - 8;
 }
 

@@ -223,6 +223,7 @@ static void group_steps(void) {
       {"garbage_in_load", "broke the protocol on its control channel", FAST},
       {"nonsense_in_load", "answer is not JSON", FAST},
       {"other_in_load", "broke the protocol on its control channel", FAST},
+      {"twice_in_load", "", FAST},  // the first reply counts; what comes next ends the start somehow
       {"stale_in_load", "broke the protocol on its control channel", FAST},
       {"error_in_load", "the stub's own words", FAST},
       {"exit_in_initialize", "while it was in the model's initialize. It exited with code 7.", FAST},
@@ -295,10 +296,11 @@ static void group_answers(void) {
 
 static void group_regions(void) {
   static const struct fault FAULTS[] = {
-      {"region_unsealed", KILLED, PATIENT},    {"region_shrunk", KILLED, PATIENT},
-      {"region_empty", KILLED, PATIENT},       {"region_too_large", KILLED, PATIENT},
-      {"region_of_the_shim", KILLED, PATIENT}, {"region_without_descriptor", KILLED, PATIENT},
-      {"region_twice", KILLED, PATIENT},       {"regions_without_end", KILLED, PATIENT},
+      {"region_unsealed", KILLED, PATIENT},        {"region_shrunk", KILLED, PATIENT},
+      {"region_empty", KILLED, PATIENT},           {"region_too_large", KILLED, PATIENT},
+      {"region_of_the_shim", KILLED, PATIENT},     {"region_without_descriptor", KILLED, PATIENT},
+      {"region_twice", KILLED, PATIENT},           {"regions_without_end", KILLED, PATIENT},
+      {"output_in_a_bad_region", KILLED, PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
 }

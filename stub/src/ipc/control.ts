@@ -7,16 +7,23 @@ type Method = keyof typeof L.METHODS;
 /** Methods that the server calls, and to which the stub replies: the steps of a model's life. */
 export type Step = "load" | "initialize" | "finalize";
 
+/** Methods that the stub receives; the addon deals with some of them itself, as an entry may name a region at once. */
+type StubMethod = { [M in Method]: (typeof L.METHODS)[M]["stub"] extends true ? M : never }[Method];
+type OwnMethod = Exclude<StubMethod, "hello" | "region" | "clientRegion">;
+
 /** The keys that a payload of the contract has: of a call, or of its reply. */
 export type PayloadKey<M extends Method, Part extends "call" | "reply"> = (typeof L.METHODS)[M][Part][number];
 
-/** Whether a type has exactly the keys of a payload: `const check: HasKeys<LoadPayload, "load", "call"> = true`. */
-export type HasKeys<T, M extends Method, Part extends "call" | "reply"> = [keyof T, PayloadKey<M, Part>] extends [
-  PayloadKey<M, Part>,
-  keyof T,
-]
-  ? true
-  : false;
+type Same<A, B> = [A, B] extends [B, A] ? true : false;
+
+/** Whether a type has exactly the keys of a payload: `true satisfies HasKeys<LoadPayload, "load", "call">`. */
+export type HasKeys<T, M extends Method, Part extends "call" | "reply"> = Same<keyof T, PayloadKey<M, Part>>;
+
+/** The same for the error that a reply may hold instead. */
+export type HasErrorKeys<T extends { error: object }> = Same<
+  [keyof T, keyof T["error"]],
+  [(typeof L.ERROR_KEYS.reply)[number], (typeof L.ERROR_KEYS.part)[number]]
+>;
 
 /** What is said over the control channel, as the addon hands it out. */
 export interface Frame {
@@ -47,13 +54,12 @@ export class Control {
       this.#calls.set(name, frame.call);
       handlers.onStep(name, frame.payload === "" ? undefined : JSON.parse(frame.payload));
     };
-    // The addon deals with the rest: the handshake, and regions, which an entry may name at once.
     const byName = {
       load: step("load"),
       initialize: step("initialize"),
       finalize: step("finalize"),
       forgetRegion: (frame: Frame) => handlers.onForgetRegion(frame.region),
-    } satisfies Record<Exclude<Method, "hello" | "region" | "clientRegion">, (frame: Frame) => void>;
+    } satisfies Record<OwnMethod, (frame: Frame) => void>;
     this.#handlers = new Map(
       Object.entries(byName).map(([name, handler]) => [L.METHODS[name as Method].number, handler]),
     );

@@ -128,6 +128,7 @@ export class MemoryNative implements Native {
     }
   }
 
+  /** Held or not: nothing of ordinary memory need stay in its place. */
   forget(region: number): void {
     this.#regions.delete(region);
     this.#loans.delete(region);

@@ -13,7 +13,7 @@ export interface Native {
   readonly cell: ArrayBuffer;
   /** One word (u32), to be written: 1 while the model executes a batch. An idle one waits for the next one awake. */
   readonly busy: ArrayBuffer;
-  /** Two words (u32): not 0 once the model wrote into a client's region (until `restore`); once a client cut one short. */
+  /** Two words (u32): not 0, from then on, once the model wrote into a client's region; once a client cut one short. */
   readonly clientFlags: ArrayBuffer;
   /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
   connect(descriptor: number, fingerprint: bigint): void;

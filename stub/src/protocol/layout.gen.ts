@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x33db68a8d7e9fc4bn;
+export const FINGERPRINT = 0x6be9363cff110deen;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 2;
@@ -153,11 +153,6 @@ export const ENTRIES_TO_STUB = {
   execute: 1,
 } as const;
 
-/** Kinds of entries that the shim takes. */
-export const ENTRIES_TO_SHIM = {
-  response: 2,
-} as const;
-
 /** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */
 export const METHODS = {
   hello: {
@@ -203,6 +198,9 @@ export const METHODS = {
     reply: [],
   },
 } as const;
+
+/** Keys of the error that any reply may hold instead, and of what is in it. */
+export const ERROR_KEYS = { reply: ["error"], part: ["code", "message"] } as const;
 
 /** Datatypes by their number in Triton's API; `bytes` is the size of one element, 0 for BYTES. */
 export const DTYPES = [

@@ -4,7 +4,7 @@ import { AutoCompleteConfig } from "../api/auto_complete.ts";
 import { isDefect, TritonError } from "../api/errors.ts";
 import { type ModelConfig, modelParameter } from "../api/model_config.ts";
 import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
-import type { HasKeys } from "../ipc/control.ts";
+import type { HasErrorKeys, HasKeys } from "../ipc/control.ts";
 import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
 import { log } from "./logging.ts";
@@ -24,7 +24,7 @@ export interface LoadPayload {
   readonly modelConfig: ModelConfig;
 }
 
-/** What the server says with the step `initialize` (backend-shim/src/instance.c). */
+/** What the server says with the step `initialize` (backend-shim/src/instance_stub.c). */
 export interface InitializePayload {
   readonly instanceName: string;
   readonly instanceKind: "CPU" | "GPU" | "MODEL";
@@ -40,6 +40,8 @@ export interface InitializePayload {
 // The contract's lists (tsb_method.def) name the same keys, or this does not compile.
 true satisfies HasKeys<LoadPayload, "load", "call">;
 true satisfies HasKeys<InitializePayload, "initialize", "call">;
+true satisfies HasKeys<Awaited<ReturnType<ModelLife["load"]>>, "load", "reply">;
+true satisfies HasErrorKeys<ReturnType<typeof stepError>>;
 
 const YES = new Set(["true", "yes", "1", "on"]);
 const NO = new Set(["false", "no", "0", "off"]);

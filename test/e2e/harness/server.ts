@@ -5,9 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
+import type { ServerEnd } from "../../../server/early_end.ts";
 import { freePorts } from "../../../server/ports.ts";
 import type { LogTarget } from "../../../server/server_log.ts";
-import { type ServerEnd, ServerProcess } from "../../../server/server_process.ts";
+import { ServerProcess } from "../../../server/server_process.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
 
 export interface ServerOptions {

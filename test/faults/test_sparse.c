@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an entry says about the pace of requests: that they are few at a time, unless they are a crowd.
+// What an entry says about the pace of requests: that they are sparse, or many at once.
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -81,8 +81,8 @@ static void test_requests_one_by_one_are_sparse(void) {
   CHECK_INT(instance()->at_once_share, 0);
 }
 
-// Whatever made them a crowd: the entry says so, and it takes some that are no crowd to end it.
-static void test_a_crowd_is_not_sparse(void) {
+// Whatever made them many: the entry says so, and it takes some that come alone to end it.
+static void test_many_at_once_are_not_sparse(void) {
   instance()->at_once_share = TSB_PACE_ALL;
   CHECK(!are_all_sparse(1));
   CHECK(instance()->at_once_share < TSB_PACE_ALL);
@@ -91,16 +91,16 @@ static void test_a_crowd_is_not_sparse(void) {
   CHECK(are_all_sparse(COUNT));
 }
 
-// One that comes at once after the one before is part of a crowd. How soon this thread comes back is the system's to
+// One that comes at once after the one before counts. How soon this thread comes back is the system's to
 // say, so there are many tries; that some of them are quick enough is all that is expected.
-static void test_calls_that_follow_at_once_become_a_crowd(void) {
+static void test_calls_that_follow_at_once_are_not_sparse(void) {
   for (int try = 0; try < TRIES; try++) {
     for (int i = 0; i < COUNT; i++) send(i);
     bool sparse = last_was_sparse();
     for (int i = 0; i < COUNT; i++) collect(i);
     if (!sparse) return;
   }
-  CHECK_FAIL("%d calls at once were never a crowd; the share is %u", TRIES * COUNT, instance()->at_once_share);
+  CHECK_FAIL("%d calls at once were always sparse; the share is %u", TRIES * COUNT, instance()->at_once_share);
 }
 
 int main(void) {
@@ -109,9 +109,9 @@ int main(void) {
   setenv("TRITON_TYPESCRIPT_RUNTIME", FAKE_RUNTIME, 1);
   start();
   test_requests_one_by_one_are_sparse();
-  test_a_crowd_is_not_sparse();
-  test_calls_that_follow_at_once_become_a_crowd();
-  CHECK(are_all_sparse(COUNT) || are_all_sparse(COUNT));  // until the crowd is over, and then
+  test_many_at_once_are_not_sparse();
+  test_calls_that_follow_at_once_are_not_sparse();
+  CHECK(are_all_sparse(COUNT) || are_all_sparse(COUNT));  // until it is over, and then
   end();
   return 0;
 }
