@@ -52,6 +52,7 @@ export interface MeasuredResponse {
 }
 
 const NO_PARAMETERS: readonly EncodedParameter[] = [];
+const NO_PLACES: readonly undefined[] = [];
 
 /** Cuts a message at the protocol's limit, on a whole character. */
 function encodeMessage(message: string): Buffer {
@@ -65,19 +66,24 @@ function encodeMessage(message: string): Buffer {
   );
 }
 
-/** @param places where each output lies already, or undefined where it must be copied */
-export function measureResponse(answer: Answer, places: readonly (Place | undefined)[]): MeasuredResponse {
+/**
+ * @param placeOf where an output lies already, or undefined where it must be copied. Asked last, as parameters and shapes may
+ * run code of the model, and what it does may end the life of an output.
+ */
+export function measureResponse(answer: Answer, placeOf: (output: Tensor) => Place | undefined): MeasuredResponse {
   if (answer.error !== undefined) {
     const message = encodeMessage(answer.error.message);
     const recordBytes = align(L.RESPONSE_SIZE + message.length, L.DATA_ALIGNMENT);
-    return { answer, message, parameters: NO_PARAMETERS, places, recordBytes, dataBytes: 0 };
+    return { answer, message, parameters: NO_PARAMETERS, places: NO_PLACES, recordBytes, dataBytes: 0 };
   }
   const parameters = encodeParameters(answer.parameters);
   const { outputs } = answer;
   let recordBytes = L.RESPONSE_SIZE + parametersBytes(parameters);
+  for (const output of outputs) recordBytes += tensorHeadBytes(output.shape.length);
   let copied = 0;
+  const places = new Array<Place | undefined>(outputs.length);
   for (let i = 0; i < outputs.length; i++) {
-    recordBytes += tensorHeadBytes(outputs[i]!.shape.length);
+    places[i] = placeOf(outputs[i]!);
     if (places[i] === undefined) copied += align(dataBytes(outputs[i]!), L.DATA_ALIGNMENT);
   }
   recordBytes = align(recordBytes, L.DATA_ALIGNMENT);

@@ -150,6 +150,21 @@ describe("an answer that cannot be written fails its request alone", () => {
     ]);
   });
 
+  test("an output whose request is answered by what reading the response runs", () => {
+    const earlier = receive();
+    const output = earlier.batch.requests[0]!.allocateOutput("X", "FP32", [1]);
+    const bad = {
+      ...answer([output]),
+      parameters: {
+        get key() {
+          if (earlier.sent.responses[0]!.length === 0) send([failure("no")], earlier);
+          return 1;
+        },
+      },
+    };
+    expect(sendBoth(bad)).toContain("Output 'X' was allocated for a request that is answered already.");
+  });
+
   test("elements that were spoilt", () => {
     const elements: unknown[] = ["a"];
     const tensor = new Tensor("X", elements as string[], [1]);

@@ -19,6 +19,8 @@ interface Outgoing extends Place {
   bytes: number;
 }
 
+const NOWHERE = (): undefined => undefined;
+
 /** Writes responses into shared memory and sends them: those of one `send` with one allocation, one call and at most one wake-up. */
 export class ResponseWriter {
   readonly #memory: SharedMemory;
@@ -68,7 +70,7 @@ export class ResponseWriter {
     try {
       block = this.#memory.allocate(recordBytes + dataBytes, "a response");
     } catch (error) {
-      item.response = measureResponse(this.#onError(error), []);
+      item.response = measureResponse(this.#onError(error), NOWHERE);
       // If not even this fits, the process ends and the server answers for it.
       block = this.#memory.allocate(item.response.recordBytes, "an error");
     }
@@ -89,14 +91,14 @@ export class ResponseWriter {
   #measureOrFail(request: RequestLife, answer: Answer): MeasuredResponse {
     try {
       this.#refuseLostInput(request);
-      const response = measureResponse(answer, this.#places(request, answer.outputs));
+      const response = measureResponse(answer, (output) => this.#placeOf(request, output));
       if (response.recordBytes <= L.MAX_RECORD_BYTES) return response;
       throw new TritonError(
         `The parameters of a response take ${response.recordBytes} bytes, but at most ${L.MAX_RECORD_BYTES} fit. ` +
           "Send large values as outputs.",
       );
     } catch (error) {
-      return measureResponse(this.#onError(error), []);
+      return measureResponse(this.#onError(error), NOWHERE);
     }
   }
 
@@ -108,12 +110,6 @@ export class ResponseWriter {
         "Keep the region at its size until it is unregistered.",
       "INVALID_ARG",
     );
-  }
-
-  #places(request: RequestLife, outputs: readonly Tensor[]): (Place | undefined)[] {
-    const places = new Array<Place | undefined>(outputs.length);
-    for (let i = 0; i < outputs.length; i++) places[i] = this.#placeOf(request, outputs[i]!);
-    return places;
   }
 
   /** Data that lies in shared memory already, an input or an allocated output, is not copied. */

@@ -128,6 +128,28 @@ test("a thenable that calls back more than once is answered once", async () => {
   expect(gaveUp).toEqual([]);
 });
 
+test("a thenable that calls back while its answer is read is answered once", async () => {
+  const first = new InferenceResponse();
+  const { loop, gaveUp, answers, settle } = run(() => ({
+    // biome-ignore lint/suspicious/noThenProperty: the point of the test
+    then(resolve: (result: unknown) => void) {
+      let reads = 0;
+      Object.defineProperty(first, "outputs", {
+        get() {
+          if (reads++ === 0) resolve([new TritonError("from inside", "NOT_FOUND")]);
+          return [];
+        },
+      });
+      resolve([first]);
+    },
+  }));
+  await settled();
+  expect(answers()?.[0]?.error).toMatchObject({ message: "from inside" });
+  expect(settle).toHaveBeenCalledTimes(1);
+  expect(gaveUp).toEqual([]);
+  expect(loop.host.execute([{}]).responses).toHaveLength(1);
+});
+
 test("a model that empties the array of its requests", () => {
   const { answers } = run((requests) => {
     const results = [];

@@ -98,6 +98,7 @@ export class ExecuteLoop {
 
   /** `execute` has settled: gives each request its answer, which is the final one, and goes on with the next batch. */
   #finish(batch: Batch, answers: readonly Answer[]): void {
+    if (batch.settled) return; // the answers were read by code of the model, which called back meanwhile
     batch.settled = true;
     const { lives } = batch;
     try {
