@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to runs of the network: which requests share a run, and the way of their tensors in and out.
 
-import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
-import { type DataType, type InferenceRequest, InferenceResponse, type Tensor, TritonError } from "triton-typescript";
+import type { InferenceSession } from "onnxruntime-node";
+import { type InferenceRequest, InferenceResponse, type Tensor, TritonError } from "triton-typescript";
 import { type Network, shapeText, type TensorInfo } from "./network.ts";
+import { newFeeds, runNetwork } from "./session_run.ts";
 import { concatenate, onnxData, onnxTensor, tritonTensor } from "./tensor_types.ts";
 
 /** A request whose inputs fit the network. */
@@ -57,41 +58,23 @@ export function groupByShape(requests: readonly Checked[]): Checked[][] {
   return [...groups.values()];
 }
 
-/** Runs one request. Its inputs go in as views, and outputs of a known shape are written straight into shared memory. */
+/** Runs one request. Its inputs go in as views. */
 export async function runSingle(
   network: Network,
   checked: Checked,
-  batches: boolean,
   options: InferenceSession.RunOptions,
 ): Promise<InferenceResponse> {
-  const feeds: Record<string, OnnxTensor> = {};
+  const feeds = newFeeds();
   for (const [i, info] of network.inputs.entries()) {
     const tensor = checked.inputs[i]!;
     feeds[info.name] = onnxTensor(info.onnxType, onnxData(tensor), tensor.shape);
   }
-  const placed = new Map<string, Tensor>();
-  const fetches: Record<string, OnnxTensor | null> = {};
-  for (const info of checked.outputs) {
-    const shape = knownShape(info, batches, checked.rows);
-    if (shape === undefined) {
-      fetches[info.name] = null;
-      continue;
-    }
-    const output = checked.request.allocateOutput(info.name, info.datatype as Exclude<DataType, "BYTES">, shape);
-    placed.set(info.name, output);
-    fetches[info.name] = onnxTensor(info.onnxType, output.data, shape);
-  }
-  const results = await network.session.run(feeds, fetches, options);
-  return new InferenceResponse(
-    checked.outputs.map((info) => placed.get(info.name) ?? tritonTensor(info.name, results[info.name] as OnnxTensor)),
-  );
+  const results = await runNetwork(network, feeds, namesOf(checked.outputs), options);
+  return new InferenceResponse(checked.outputs.map(({ name }) => tritonTensor(name, results.get(name)!)));
 }
 
-/** Shape of an output when the model file leaves nothing open but the batch; undefined also for strings and no elements. */
-function knownShape(info: TensorInfo, batches: boolean, rows: number): number[] | undefined {
-  if (info.datatype === "BYTES") return undefined;
-  const shape = info.shape.map((side, i) => (batches && i === 0 ? rows : side));
-  return shape.every((side) => side > 0) ? shape : undefined;
+function namesOf(tensors: readonly TensorInfo[]): string[] {
+  return tensors.map(({ name }) => name);
 }
 
 /** Runs several requests of equal shapes at once and splits the outputs along the batch dimension. */
@@ -102,7 +85,7 @@ export async function runTogether(
   options: InferenceSession.RunOptions,
 ): Promise<InferenceResponse[]> {
   const total = group.reduce((sum, checked) => sum + checked.rows, 0);
-  const feeds: Record<string, OnnxTensor> = {};
+  const feeds = newFeeds();
   for (const [i, info] of network.inputs.entries()) {
     const parts = group.map((checked) => checked.inputs[i]!);
     feeds[info.name] = onnxTensor(info.onnxType, concatenate(parts.map(onnxData)), [
@@ -110,10 +93,9 @@ export async function runTogether(
       ...parts[0]!.shape.slice(1),
     ]);
   }
-  const wanted = new Set(group.flatMap((checked) => checked.outputs.map((info) => info.name)));
-  const results = await network.session.run(feeds, [...wanted], options);
-  for (const name of wanted) {
-    const { dims } = results[name] as OnnxTensor;
+  const wanted = new Set(group.flatMap((checked) => namesOf(checked.outputs)));
+  const results = await runNetwork(network, feeds, wanted, options);
+  for (const [name, { dims }] of results) {
     if (dims[0] === total) continue;
     throw new TritonError(
       `Model '${modelName}': output '${name}' has the shape ${shapeText(dims)} for a batch of ${total}, but its first ` +
@@ -123,9 +105,7 @@ export async function runTogether(
   }
   let first = 0;
   return group.map((checked) => {
-    const outputs = checked.outputs.map((info) =>
-      tritonTensor(info.name, results[info.name] as OnnxTensor, first, checked.rows),
-    );
+    const outputs = checked.outputs.map(({ name }) => tritonTensor(name, results.get(name)!, first, checked.rows));
     first += checked.rows;
     return new InferenceResponse(outputs);
   });

@@ -110,7 +110,7 @@ export default class OnnxModel implements TritonModel {
       try {
         answers[checked.index] = isCuttable(network, checked, most)
           ? await runInPieces(this.#name, network, checked, most, options.run)
-          : await runSingle(network, checked, this.#batches, options.run);
+          : await runSingle(network, checked, options.run);
       } catch (error) {
         answers[checked.index] = this.#asTritonError(error);
       }

@@ -38,7 +38,7 @@ const open1 = (op: string, type: FileTensor["type"], out: FileTensor["type"] = t
 const check = (network: Network, ...inputs: Tensor[]) => checkRequest("m", network, false, fakeRequest(inputs), 0);
 
 describe("a request in pieces", () => {
-  test("has the outputs of a whole run, in place", async () => {
+  test("has the outputs of a whole run", async () => {
     const { network, runs } = await open1("Neg", "FP32");
     const checked = check(
       network,
@@ -70,6 +70,19 @@ describe("a request in pieces", () => {
     expect(failure).toBeInstanceOf(TritonError);
     expect((failure as TritonError).message).toMatch(/^Model 'm': output 'OUT' has the shape \[2\].*MAX_ROWS_PER_RUN/);
   });
+});
+
+test("a later piece whose outputs are of another shape fails the request", async () => {
+  // NonZero gives as many rows as its input has dimensions, and a column for each number that is not zero.
+  const { network } = await open(
+    [{ op: "NonZero", inputs: ["A"], outputs: ["OUT"] }],
+    [{ name: "A", type: "FP32", shape: ["n", "w"] }],
+    [{ name: "OUT", type: "INT64", shape: ["k", "c"] }],
+  );
+  const checked = check(network, new Tensor("A", Float32Array.of(1, 1, 1, 0), [4, 1]));
+  await expect(runInPieces("m", network, checked, 2, {})).rejects.toThrow(
+    /^Model 'm': rows 2 to 3 could not be run like .*'OUT' has the shape \[2,1\], but \[2,2\] .*MAX_ROWS_PER_RUN/,
+  );
 });
 
 describe("what can be cut", () => {

@@ -20,8 +20,10 @@ export function fakeRequest(inputs: readonly Tensor[], requestedOutputs: readonl
       const length = shape.reduce((product, side) => product * side, 1);
       const arrays = { FP32: Float32Array, FP16: Uint16Array, UINT8: Uint8Array, BOOL: Uint8Array } as const;
       const found = (arrays as unknown as Record<string, Float32ArrayConstructor>)[datatype] ?? intArray(datatype);
-      // An offset, as in shared memory: what is written must land in the view and not at the start of its buffer.
-      const data = new found(new ArrayBuffer(64 + length * found.BYTES_PER_ELEMENT), 64, length);
+      // As in shared memory: at an offset, so that what is written must land in the view and not at the start of its
+      // buffer, and full of what an earlier request left there.
+      const old = new Uint8Array(64 + length * found.BYTES_PER_ELEMENT).fill(0x5a);
+      const data = new found(old.buffer, 64, length);
       return new Tensor(name, data, shape, datatype);
     },
   };

@@ -32,11 +32,20 @@ export interface FileNode {
   readonly outputs: readonly string[];
 }
 
+/** A constant. An input of the same name can replace it. */
+export interface FileInitializer {
+  readonly name: string;
+  readonly type: keyof typeof elementTypes;
+  readonly shape: readonly number[];
+  readonly data: ArrayBufferView;
+}
+
 /** Bytes of an ONNX model of the given operators (operator set 13). */
 export function onnxFile(
   nodes: readonly FileNode[],
   inputs: readonly FileTensor[],
   outputs: readonly FileTensor[],
+  initializers: readonly FileInitializer[] = [],
 ): Uint8Array {
   const graph = [
     ...nodes.map((node) =>
@@ -47,11 +56,18 @@ export function onnxFile(
       ]),
     ),
     text(2, "graph"),
+    ...initializers.map(initializer),
     ...inputs.map((tensor) => valueInfo(11, tensor)),
     ...outputs.map((tensor) => valueInfo(12, tensor)),
   ];
   const opset = message(8, [text(1, ""), number(2, 13)]);
   return Buffer.concat([number(1, 8), message(7, graph), opset]);
+}
+
+function initializer({ name, type, shape, data }: FileInitializer): Uint8Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const dims = shape.map((side) => number(1, side));
+  return message(5, [...dims, number(2, elementTypes[type]), text(8, name), message(9, [bytes])]);
 }
 
 function valueInfo(field: number, tensor: FileTensor): Uint8Array {
