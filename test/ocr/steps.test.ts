@@ -50,15 +50,32 @@ describe("sizes", () => {
     expect(picture.height).toBe(224);
   });
 
-  test("a hair-thin picture does not vanish", () => {
-    const { picture } = preparePicture(blank(3000, 1));
-    expect(Math.min(picture.width, picture.height)).toBeGreaterThanOrEqual(32);
+  test.each([
+    [1, 1],
+    [3000, 1],
+    [1, 3000],
+    [200, 1],
+    [1000, 1],
+    [65_000, 1],
+    [1, 65_000],
+    [400, 2],
+    [1000, 7],
+    [1900, 29],
+    [29, 1900],
+    [9000, 9000],
+  ])("%i x %i neither vanishes nor becomes endless", (width, height) => {
+    const { picture } = preparePicture(blank(width, height));
+    const seen = detectionSize(picture);
+    for (const size of [picture, seen]) expect(Math.min(size.width, size.height)).toBeGreaterThanOrEqual(32);
+    expect(picture.width * picture.height).toBeLessThanOrEqual(2000 * 2000);
+    expect(seen.width * seen.height).toBeLessThanOrEqual(736 * 8 * 736);
   });
 
-  test("a hair-thin column does not become an endless one", () => {
-    const { width, height } = detectionSize(preparePicture(blank(1, 20_000)).picture);
-    expect(Math.min(width, height)).toBeGreaterThanOrEqual(32);
-    expect(width * height).toBeLessThan(1_000_000);
+  test.each([
+    [320, 20, 480],
+    [900, 15, 1792],
+  ])("a strip of %i x %i keeps its proportions", (width, height, wide) => {
+    expect(preparePicture(blank(width, height)).picture.width).toBe(wide);
   });
 });
 
@@ -227,6 +244,23 @@ describe("image_preprocess", () => {
     expect(planes[0]).toBeCloseTo((1 - 0.485) / 0.229, 4);
     expect(planes[side * side]).toBeCloseTo((128 / 255 - 0.456) / 0.224, 4);
     expect(planes[2 * side * side]).toBeCloseTo(-0.406 / 0.225, 4);
+  });
+
+  test.each([
+    ["a row", 65_000, 1, 1, [0, side - 1]],
+    ["a column", 1, 65_000, 1, [0, (side - 1) * side]],
+    ["a column that a camera laid on its side", 65_000, 1, 6, [0, (side - 1) * side]],
+    ["a row of a few pixels", 901, 3, 1, [0, side - 1]],
+  ])("of %s, one pixel thin, only the middle is scaled", async (_what, width, height, orientation, ends) => {
+    // White, and in its second half black.
+    const raw = Buffer.alloc(width * height * 3, 255);
+    for (let y = 0; y < height; y++) {
+      const from = height === 65_000 ? 0 : Math.floor(width / 2);
+      if (height !== 65_000 || y >= height / 2) raw.fill(0, (y * width + from) * 3, (y + 1) * width * 3);
+    }
+    const picture = sharp(raw, { raw: { width, height, channels: 3 } }).withMetadata({ orientation });
+    const pixels = await decodeMiddle(await picture.jpeg({ quality: 100 }).toBuffer());
+    expect(ends.map((at) => Math.round(pixels[at * 3]! / 255))).toEqual([1, 0]);
   });
 
   test("the cut is centred", async () => {

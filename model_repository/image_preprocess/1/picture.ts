@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The usual preparation of a picture for networks trained on ImageNet.
 
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 
 /** Width and height of the result in pixels. */
 export const side = 224;
@@ -11,6 +11,11 @@ const shorterSide = 256;
 /** Mean and standard deviation of red, green and blue over ImageNet, for values from 0 to 1. */
 const mean = [0.485, 0.456, 0.406] as const;
 const deviation = [0.229, 0.224, 0.225] as const;
+/**
+ * Of a picture that is longer than this (longer side to shorter), only its middle of this length is scaled: a column one
+ * pixel wide would else become one of 256 times its length.
+ */
+const maxLength = 8;
 /** A picture with more pixels than this is refused before it is decoded. */
 const maxPixels = 100_000_000;
 
@@ -30,8 +35,7 @@ export async function decodeMiddle(encoded: Uint8Array): Promise<Uint8Array> {
     throw new Error("IMAGE is empty, but it is to hold the bytes of an encoded JPEG, PNG or WebP picture.");
   }
   try {
-    const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: "error" })
-      .autoOrient()
+    const { data, info } = await (await openMiddle(encoded))
       .flatten({ background: "#ffffff" })
       .toColourspace("srgb")
       .resize(shorterSide, shorterSide, { fit: "outside", kernel: "linear" })
@@ -45,6 +49,21 @@ export async function decodeMiddle(encoded: Uint8Array): Promise<Uint8Array> {
       { cause: error },
     );
   }
+}
+
+/** Opens a picture, upright, without the ends of a very long one. */
+async function openMiddle(encoded: Uint8Array): Promise<Sharp> {
+  const picture = sharp(encoded, { limitInputPixels: maxPixels, failOn: "error" });
+  const { width, height } = (await picture.metadata()).autoOrient;
+  const longest = maxLength * Math.min(width, height);
+  if (Math.max(width, height) <= longest) return picture.autoOrient();
+  const [wide, high] = [Math.min(width, longest), Math.min(height, longest)];
+  return picture.autoOrient().extract({
+    left: Math.floor((width - wide) / 2),
+    top: Math.floor((height - high) / 2),
+    width: wide,
+    height: high,
+  });
 }
 
 /** Cuts `side * side` pixels out of the middle; pixels are red, green, blue, or grey ones that become so. */

@@ -47,8 +47,8 @@ function toMultiple(side: number): number {
 export function preparePicture(original: Picture, limits: SizeLimits = defaultLimits): Prepared {
   const longer = Math.max(original.width, original.height);
   const shrunk = longer > limits.maxSide ? resizeBy(original, limits.maxSide / longer) : original;
-  const shorter = Math.min(shrunk.width, shrunk.height);
-  const sized = shorter < minSide ? resizeBy(shrunk, minSide / shorter) : shrunk;
+  const sized =
+    Math.min(shrunk.width, shrunk.height) < minSide ? resizeBy(shrunk, enlargement(shrunk, limits)) : shrunk;
   const top = paddingRows(sized);
   return {
     picture: top > 0 ? padRows(sized, top, top) : sized,
@@ -60,6 +60,11 @@ export function preparePicture(original: Picture, limits: SizeLimits = defaultLi
       top,
     },
   };
+}
+
+/** How much a small picture grows. One that is thin, too, is stretched across instead of becoming long without bound. */
+function enlargement({ width, height }: Picture, { maxSide }: SizeLimits): number {
+  return Math.min(minSide / Math.min(width, height), Math.max(1, maxSide / Math.max(width, height)));
 }
 
 function resizeBy(picture: Picture, ratio: number): Picture {
