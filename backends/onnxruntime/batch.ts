@@ -5,7 +5,7 @@ import type { InferenceSession } from "onnxruntime-node";
 import { type InferenceRequest, InferenceResponse, type Tensor, TritonError } from "triton-typescript";
 import { type Network, shapeText, type TensorInfo } from "./network.ts";
 import { newFeeds, runNetwork } from "./session_run.ts";
-import { concatenate, onnxData, onnxTensor, tritonTensor } from "./tensor_types.ts";
+import { checkStrings, concatenate, onnxData, onnxTensor, tritonTensor } from "./tensor_types.ts";
 
 /** A request whose inputs fit the network. */
 export interface Checked {
@@ -33,12 +33,15 @@ export function checkRequest(
     const fits =
       tensor.shape.length === info.shape.length &&
       info.shape.every((side, i) => side === -1 || side === tensor.shape[i]);
-    if (fits) return tensor;
-    throw new TritonError(
-      `Model '${modelName}': input '${info.name}' has the shape ${shapeText(tensor.shape)}, but the model file takes ` +
-        `${shapeText(info.shape)} (-1 is any size).`,
-      "INVALID_ARG",
-    );
+    if (!fits) {
+      throw new TritonError(
+        `Model '${modelName}': input '${info.name}' has the shape ${shapeText(tensor.shape)}, but the model file takes ` +
+          `${shapeText(info.shape)} (-1 is any size).`,
+        "INVALID_ARG",
+      );
+    }
+    if (tensor.datatype === "BYTES") checkStrings(modelName, tensor);
+    return tensor;
   });
   const rows = batches ? (inputs[0]?.shape[0] ?? 1) : 1;
   const wanted = new Set(request.requestedOutputs);

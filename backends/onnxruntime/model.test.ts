@@ -345,6 +345,44 @@ describe.each(Object.keys(samples) as (keyof typeof elementTypes)[])("type %s", 
   });
 });
 
+describe("strings", () => {
+  const file = onnxFile(
+    [{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }],
+    [{ name: "IN", type: "BYTES", shape: ["n", 2] }],
+    [{ name: "OUT", type: "BYTES", shape: ["n", 2] }],
+  );
+  const request = (...elements: (string | Uint8Array)[]) => {
+    const shape = [elements.length / 2, 2];
+    // Serialized, as it comes from a client.
+    return fakeRequest([new Tensor("IN", new Tensor("IN", elements, shape, "BYTES").data, shape, "BYTES")]);
+  };
+
+  test("arrive as the bytes that were sent", async () => {
+    const { model } = await load(file);
+    const odd = ["\ufeffmark", "\ufffd", "", "a\r\n", "\u{10ffff}", "é"];
+    const [answer] = await model.execute([request(...odd)]);
+    const bytes = (answer as InferenceResponse).output("OUT")!.bytes();
+    expect(bytes.map((element) => Buffer.from(element).toString("hex"))).toEqual(
+      odd.map((element) => Buffer.from(element).toString("hex")),
+    );
+    await model.finalize();
+  });
+
+  test.each([
+    ["Latin-1", Uint8Array.of(0xe9, 0x74, 0xe9), "is not UTF-8"],
+    ["half a letter", Uint8Array.of(0x61, 0xe6, 0xbc), "is not UTF-8"],
+    ["a surrogate", Uint8Array.of(0xed, 0xa0, 0x80), "is not UTF-8"],
+    ["a zero byte", Uint8Array.of(0x61, 0, 0x62), "holds a zero byte"],
+  ])("that would not are refused, for their request alone: %s", async (_what, bytes, cause) => {
+    const { model } = await load(file);
+    const [good, bad] = await model.execute([request("a", "b"), request("\ufffd", bytes)]);
+    expect((good as InferenceResponse).output("OUT")!.strings()).toEqual(["a", "b"]);
+    expect((bad as TritonError).code).toBe("INVALID_ARG");
+    expect((bad as TritonError).message).toContain(`Model 'm': element 1 of input 'IN' ${cause}`);
+    await model.finalize();
+  });
+});
+
 describe("model files that cannot be served", () => {
   test("bytes that are no ONNX file", async () => {
     await expect(load(Buffer.from("not an ONNX file"))).rejects.toThrow(

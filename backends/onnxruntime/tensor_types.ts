@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensor types that ONNX and Triton share, and the step between their tensors.
 
+import { isUtf8 } from "node:buffer";
 import { Tensor as OnnxTensor } from "onnxruntime-node";
 import { type DataType, Tensor, TritonError } from "triton-typescript";
 
@@ -45,6 +46,23 @@ export function onnxTensor(type: OnnxType, data: OnnxData, shape: readonly numbe
 /** The data of a Triton tensor in the form for ONNX Runtime: a view, or decoded strings. */
 export function onnxData(tensor: Tensor): OnnxData {
   return tensor.datatype === "BYTES" ? tensor.strings() : tensor.data;
+}
+
+/**
+ * Throws a `TritonError` INVALID_ARG when the library would change an element of a BYTES tensor on its way: it takes
+ * strings, which hold UTF-8 only, and cuts them at the first zero byte.
+ */
+export function checkStrings(modelName: string, tensor: Tensor): void {
+  for (const [i, element] of tensor.strings().entries()) {
+    const zero = element.includes("\0");
+    // Bytes that are not UTF-8 are decoded as U+FFFD, which a client may send as well.
+    if (!zero && (!element.includes("\ufffd") || isUtf8(tensor.bytes()[i]!))) continue;
+    throw new TritonError(
+      `Model '${modelName}': element ${i} of input '${tensor.name}' ${zero ? "holds a zero byte" : "is not UTF-8"}, but ` +
+        "strings of ONNX models are UTF-8 text without zero bytes here. Send other bytes in another form, such as Base64.",
+      "INVALID_ARG",
+    );
+  }
 }
 
 /** A Triton tensor with rows `first` to `first + rows` of an ONNX result, or all of it when `rows` is left out. */
