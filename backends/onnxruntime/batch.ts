@@ -5,7 +5,7 @@ import type { InferenceSession } from "onnxruntime-node";
 import { type InferenceRequest, InferenceResponse, type Tensor, TritonError } from "triton-typescript";
 import { type Network, shapeText, type TensorInfo } from "./network.ts";
 import { newFeeds, runNetwork } from "./session_run.ts";
-import { checkStrings, concatenate, onnxData, onnxTensor, tritonTensor } from "./tensor_types.ts";
+import { checkStrings, concatenate, onnxData, onnxTensor, tritonRows, tritonTensor } from "./tensor_types.ts";
 
 /** A request whose inputs fit the network. */
 export interface Checked {
@@ -30,10 +30,7 @@ export function checkRequest(
 ): Checked {
   const inputs = network.inputs.map((info) => {
     const tensor = request.input(info.name, info.datatype) as Tensor;
-    const fits =
-      tensor.shape.length === info.shape.length &&
-      info.shape.every((side, i) => side === -1 || side === tensor.shape[i]);
-    if (!fits) {
+    if (!takes(info, tensor.shape)) {
       throw new TritonError(
         `Model '${modelName}': input '${info.name}' has the shape ${shapeText(tensor.shape)}, but the model file takes ` +
           `${shapeText(info.shape)} (-1 is any size).`,
@@ -47,6 +44,12 @@ export function checkRequest(
   const wanted = new Set(request.requestedOutputs);
   const outputs = wanted.size === 0 ? network.outputs : network.outputs.filter((info) => wanted.has(info.name));
   return { index, request, inputs, rows, outputs };
+}
+
+/** Whether an input takes a shape; a single value, which has no dimension for ONNX, comes with dimensions of one. */
+function takes({ shape: declared }: TensorInfo, shape: readonly number[]): boolean {
+  if (declared.length === 0) return shape.every((side) => side === 1);
+  return shape.length === declared.length && declared.every((side, i) => side === -1 || side === shape[i]);
 }
 
 /** Groups requests that can share a run: all shapes behind the batch dimension are equal. */
@@ -70,10 +73,15 @@ export async function runSingle(
   const feeds = newFeeds();
   for (const [i, info] of network.inputs.entries()) {
     const tensor = checked.inputs[i]!;
-    feeds[info.name] = onnxTensor(info.onnxType, onnxData(tensor), tensor.shape);
+    feeds[info.name] = onnxTensor(info.onnxType, onnxData(tensor), info.shape.length === 0 ? [] : tensor.shape);
   }
   const results = await runNetwork(network, feeds, namesOf(checked.outputs), options);
-  return new InferenceResponse(checked.outputs.map(({ name }) => tritonTensor(name, results.get(name)!)));
+  return new InferenceResponse(
+    checked.outputs.map(({ name, scalarShape }) => {
+      const result = results.get(name)!;
+      return tritonTensor(name, result, result.dims.length === 0 ? scalarShape : result.dims);
+    }),
+  );
 }
 
 function namesOf(tensors: readonly TensorInfo[]): string[] {
@@ -108,7 +116,7 @@ export async function runTogether(
   }
   let first = 0;
   return group.map((checked) => {
-    const outputs = checked.outputs.map(({ name }) => tritonTensor(name, results.get(name)!, first, checked.rows));
+    const outputs = checked.outputs.map(({ name }) => tritonRows(name, results.get(name)!, first, checked.rows));
     first += checked.rows;
     return new InferenceResponse(outputs);
   });

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { InferenceSession } from "onnxruntime-node";
 import { AutoCompleteConfig, type DataType, type ModelConfig } from "triton-typescript";
-import { describe, expect, test } from "vitest";
-import { checkConfig, completeConfig, isComplete } from "./configuration.ts";
+import { describe, expect, test, vi } from "vitest";
+import { checkConfig, completeConfig, isComplete, withScalarShapes } from "./configuration.ts";
 import type { Network, TensorInfo } from "./network.ts";
+import { onnxFile } from "./testing/onnx_file.ts";
 
 function tensor(name: string, shape: number[], datatype: DataType = "FP32"): TensorInfo {
   return { name, shape, datatype, onnxType: datatype === "INT64" ? "int64" : "float32" };
 }
 
 function network(inputs: TensorInfo[], outputs: TensorInfo[]): Network {
-  return { session: {} as InferenceSession, inputs, outputs };
+  return { file: "", session: {} as InferenceSession, inputs, outputs };
 }
 
 const batching = network([tensor("IN", [-1, 3])], [tensor("OUT", [-1, 2], "INT64")]);
@@ -99,6 +103,61 @@ describe("checking", () => {
     expect(() => checkConfig(narrow, open)).not.toThrow();
     narrow.output[0]!.dims = [7];
     expect(() => checkConfig(narrow, open)).toThrow(/output 'OUT' the shape \[-1,7\].*\[-1,-1\]/);
+  });
+
+  test("an output may leave open what the file fixes, an input may not", () => {
+    const wide = complete(fixed);
+    wide.output[0]!.dims = [-1, -1];
+    expect(() => checkConfig(wide, fixed)).not.toThrow();
+    wide.output[0]!.dims = [3, -1];
+    expect(() => checkConfig(wide, fixed)).toThrow(/output 'OUT' the shape \[3,-1\].*\[-1,2\]/);
+    wide.output[0]!.dims = [-1, 2];
+    wide.input[0]!.dims = [-1, 3];
+    expect(() => checkConfig(wide, fixed)).toThrow(/input 'IN' the shape \[-1,3\].*\[1,3\]/);
+  });
+
+  test("an output that is all open may have other dimensions than the file says, with a warning", () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const wide = complete(fixed);
+    wide.output[0]!.dims = [-1, -1, -1];
+    expect(() => checkConfig(wide, fixed)).not.toThrow();
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/output 'OUT' the shape \[-1,-1,-1\].*\[-1,2\]\. Answers/)],
+    ]);
+    wide.output[0]!.dims = [-1, -1, 2];
+    expect(() => checkConfig(wide, fixed)).toThrow(/output 'OUT'/);
+    warn.mockRestore();
+  });
+
+  test("a single value has dims of ones, without batches", () => {
+    const single = network([tensor("IN", [])], [tensor("OUT", [])]);
+    const done = complete(single);
+    expect([done.max_batch_size, done.input[0]!.dims, done.output[0]!.dims]).toEqual([0, [1], [1]]);
+    expect(() => checkConfig(done, single)).not.toThrow();
+    done.input[0]!.dims = [1, 1];
+    done.output[0]!.dims = [1, 1, 1];
+    expect(() => checkConfig(done, single)).not.toThrow();
+    expect(withScalarShapes(done, single).outputs[0]!.scalarShape).toEqual([1, 1, 1]);
+    done.input[0]!.dims = [2];
+    expect(() => checkConfig(done, single)).toThrow(
+      /\[2\], but the model file has \[\], a single value: .* dims: \[1\]/,
+    );
+    done.input[0]!.dims = [1];
+    expect(() => checkConfig({ ...done, max_batch_size: 2 }, single)).toThrow(/max_batch_size: 0/);
+  });
+
+  test("an input with a default in the file is refused as such", () => {
+    const folder = mkdtempSync(join(tmpdir(), "onnx-default-"));
+    const file = join(folder, "model.onnx");
+    const scale = { name: "SCALE", type: "FP32", shape: [1] } as const;
+    const one = (name: string) => ({ name, type: "FP32", shape: ["n", 3] }) as const;
+    const nodes = [{ op: "Mul", inputs: ["IN", "SCALE"], outputs: ["OUT"] }];
+    writeFileSync(file, onnxFile(nodes, [one("IN"), scale], [one("OUT")], [{ ...scale, data: Float32Array.of(2) }]));
+    const input = { name: "SCALE", data_type: "TYPE_FP32", dims: [1], optional: true } as const;
+    const wanted = { ...good(), input: [...good().input, { ...input, dims: [1] }] };
+    expect(() => checkConfig(wanted, { ...batching, file })).toThrow(/'SCALE', which has a default in the model file/);
+    expect(() => checkConfig(wanted, batching)).toThrow(/'SCALE', which the model file does not have/);
+    rmSync(folder, { recursive: true });
   });
 
   const input = { name: "IN", data_type: "TYPE_FP32", dims: [3] } as const;

@@ -2,6 +2,7 @@
 // The model's configuration against the model file: completing what is missing, refusing what differs.
 
 import { type AutoCompleteConfig, dataTypeToConfig, type ModelConfig, TritonError } from "triton-typescript";
+import { readDeclarations } from "./declarations.ts";
 import { type Network, shapeText, type TensorInfo } from "./network.ts";
 
 /** max_batch_size of a model that batches and says no number, unless --backend-config says another. */
@@ -94,13 +95,28 @@ export function checkConfig(config: ModelConfig, network: Network): void {
     );
   }
   for (const control of controls) findTensor(config, "sequence control input", control, network.inputs);
-  for (const input of config.input) checkTensor(config, "input", input, network.inputs);
+  for (const input of config.input) {
+    refuseDefault(config, input.name, network);
+    checkTensor(config, "input", input, network.inputs);
+  }
   for (const output of config.output) checkTensor(config, "output", output, network.outputs);
 }
 
 function unsupported(config: ModelConfig, what: string): TritonError {
   return new TritonError(
     `Model '${config.name}': the configuration has ${what}, which this backend does not offer. Remove it.`,
+    "UNSUPPORTED",
+  );
+}
+
+/** An input with a default in the file is one for ONNX, but not for ONNX Runtime's Node library. */
+function refuseDefault(config: ModelConfig, name: string, network: Network): void {
+  if (network.inputs.some((tensor) => tensor.name === name)) return;
+  if (readDeclarations(network.file)?.constants.has(name) !== true) return;
+  throw new TritonError(
+    `Model '${config.name}': the configuration names the input '${name}', which has a default in the model file (an ` +
+      "initializer), and ONNX Runtime's Node library cannot replace defaults. Take the input out of the configuration, or " +
+      "its initializer out of the file; then every request is to send it.",
     "UNSUPPORTED",
   );
 }
@@ -132,19 +148,49 @@ function checkTensor(
       "INVALID_ARG",
     );
   }
+  const shape = configuredShape(config, tensor);
+  if (shapeFits(kind, shape, info.shape)) return;
+  const batches = config.max_batch_size > 0;
+  const difference =
+    `Model '${config.name}': the configuration gives ${kind} '${tensor.name}' the shape ${shapeText(shape)}` +
+    (batches ? ` (with the batch dimension, as max_batch_size is ${config.max_batch_size})` : "") +
+    `, but the model file has ${shapeText(info.shape)}`;
+  if (kind === "output" && shape.every((side) => side === -1) && (!batches || info.shape[0] === -1)) {
+    console.warn(`${difference}. Answers are to have as many dimensions as the configuration says.`);
+    return;
+  }
+  const advice = info.shape.length === 0 ? ", a single value: that is dims: [1] and max_batch_size: 0." : ".";
+  throw new TritonError(difference + advice, "INVALID_ARG");
+}
+
+/** The shape that the configuration gives a tensor as the network sees it, the batch dimension in front. */
+function configuredShape(config: ModelConfig, tensor: ConfigTensor): number[] {
   const dims = (tensor.reshape?.shape ?? tensor.dims).map(Number);
-  const shape = config.max_batch_size > 0 ? [-1, ...dims] : dims;
-  const fits =
-    shape.length === info.shape.length &&
-    shape.every((side, i) => side === info.shape[i] || (kind === "input" && info.shape[i] === -1));
-  if (fits) return;
-  const batch =
-    config.max_batch_size > 0 ? ` (with the batch dimension, as max_batch_size is ${config.max_batch_size})` : "";
-  throw new TritonError(
-    `Model '${config.name}': the configuration gives ${kind} '${tensor.name}' the shape ${shapeText(shape)}${batch}, ` +
-      `but the model file has ${shapeText(info.shape)}.`,
-    "INVALID_ARG",
-  );
+  return config.max_batch_size > 0 ? [-1, ...dims] : dims;
+}
+
+/**
+ * Whether a shape of the configuration goes with that of the file. An input may fix what the file leaves open, an output may
+ * leave open what the file fixes, because some files declare outputs as they are for one size of input only. A single
+ * value, which has no dimension for ONNX, has at least one for Triton.
+ */
+function shapeFits(kind: "input" | "output", shape: readonly number[], declared: readonly number[]): boolean {
+  if (declared.length === 0 && shape.every((side) => side === 1)) return true;
+  if (shape.length !== declared.length) return false;
+  return shape.every((side, i) => side === declared[i] || (kind === "input" ? declared[i] : side) === -1);
+}
+
+/**
+ * The outputs of a network with the shapes that the configuration gives to those that are a single value; else such a value
+ * is answered without a dimension.
+ */
+export function withScalarShapes(config: ModelConfig, network: Network): Network {
+  const outputs = network.outputs.map((info) => {
+    const output = config.output.find(({ name }) => name === info.name);
+    if (output === undefined || info.shape.length > 0) return info;
+    return { ...info, scalarShape: configuredShape(config, output).map(() => 1) };
+  });
+  return { ...network, outputs };
 }
 
 function describe(tensor: TensorInfo): string {

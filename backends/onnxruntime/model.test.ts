@@ -1,52 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import {
-  AutoCompleteConfig,
-  type DataType,
-  InferenceResponse,
-  type ModelConfig,
-  Tensor,
-  TritonError,
-} from "triton-typescript";
-import { afterAll, describe, expect, test } from "vitest";
-import OnnxModel from "./model.ts";
+import { type InferenceResponse, Tensor, TritonError } from "triton-typescript";
+import { describe, expect, test } from "vitest";
 import { fakeRequest } from "./testing/fake_request.ts";
-import { type elementTypes, type FileTensor, onnxFile } from "./testing/onnx_file.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "onnx-backend-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function config(values: Partial<ModelConfig>): ModelConfig {
-  return { name: "m", platform: "", backend: "onnxruntime", max_batch_size: 0, input: [], output: [], ...values };
-}
-
-/** Completes the configuration of a model file and starts an instance of it, as a server does. */
-async function load(file: Uint8Array, values: Partial<ModelConfig> = {}, backendConfig: Record<string, string> = {}) {
-  const modelDir = mkdtempSync(join(folder, "m-"));
-  writeFileSync(join(modelDir, "model.onnx"), file);
-  const auto = new AutoCompleteConfig(config(values));
-  const place = {
-    modelName: "m",
-    modelVersion: "1",
-    modelRepository: folder,
-    modelDir,
-    backendConfig,
-    backendDirectory: folder,
-  };
-  await OnnxModel.autoCompleteConfig(auto, place);
-  const model = new OnnxModel();
-  await model.initialize({
-    ...place,
-    modelInstanceName: "m_0_0",
-    modelInstanceKind: "CPU",
-    modelInstanceDeviceId: "0",
-    modelConfig: auto.config,
-    modelConfigJson: JSON.stringify(auto.config),
-  });
-  return { model, config: auto.config };
-}
+import { load, values } from "./testing/load_model.ts";
+import { type FileTensor, onnxFile } from "./testing/onnx_file.ts";
 
 /** Sum of A and B, both FP32. */
 function addFile(shape: FileTensor["shape"]): Uint8Array {
@@ -60,11 +17,6 @@ function addFile(shape: FileTensor["shape"]): Uint8Array {
 
 function pair(a: number[], b: number[], shape: number[]): Tensor[] {
   return [new Tensor("A", Float32Array.from(a), shape), new Tensor("B", Float32Array.from(b), shape)];
-}
-
-function values(answer: unknown, name: string): unknown[] {
-  expect(answer).toBeInstanceOf(InferenceResponse);
-  return Array.from((answer as InferenceResponse).output(name)!.data as Float32Array);
 }
 
 describe("batching", () => {
@@ -178,85 +130,6 @@ describe("MAX_ROWS_PER_RUN", () => {
   });
 });
 
-describe("outputs that no operator makes", () => {
-  /** X is input and output, K a constant that is an output, Y a copy of both. */
-  const file = (rows: "n" | 2) => {
-    const tensor = (name: string, first: "n" | 1 | 2): FileTensor => ({ name, type: "FP32", shape: [first, 2] });
-    const constant = { name: "K", type: "FP32", shape: [1, 2], data: Float32Array.of(5, 6) } as const;
-    return onnxFile(
-      [
-        { op: "Add", inputs: ["X", "K"], outputs: ["Y"] },
-        { op: "Reshape", inputs: ["X", "S"], outputs: ["Z"] },
-      ],
-      [tensor("X", rows)],
-      [tensor("X", rows), tensor("K", 1), tensor("Y", rows), tensor("Z", rows)],
-      [constant, { name: "S", type: "INT64", shape: [2], data: BigInt64Array.of(-1n, 2n) }],
-    );
-  };
-  const request = (data: number[], wanted: string[] = []) =>
-    fakeRequest([new Tensor("X", Float32Array.from(data), [data.length / 2, 2])], wanted);
-  const all = (answer: unknown) => Object.fromEntries(["X", "K", "Y", "Z"].map((name) => [name, values(answer, name)]));
-  const expected = { X: [1, 2, 3, 4], K: [5, 6], Y: [6, 8, 8, 10], Z: [1, 2, 3, 4] };
-  const unbatched = { parameters: { MAX_ROWS_PER_RUN: { string_value: "1" } }, max_batch_size: 0 };
-
-  test.each([
-    ["a fixed shape", file(2), {}],
-    ["an open shape", file("n"), {}],
-    ["rows in pieces", file("n"), unbatched],
-  ])("hold what the network gives, and no old memory: %s", async (_what, bytes, values) => {
-    const { model } = await load(bytes, values);
-    const [answer] = await model.execute([request([1, 2, 3, 4])]);
-    expect(all(answer)).toEqual(expected);
-    const answers = await model.execute([request([7, 8, 9, 0], ["X"]), request([1, 2, 3, 4], ["Z"])]);
-    expect(answers.map((one) => (one as InferenceResponse).outputs.map(({ name, data }) => [name, [...data]]))).toEqual(
-      [[["X", [7, 8, 9, 0]]], [["Z", [1, 2, 3, 4]]]],
-    );
-    await model.finalize();
-  });
-
-  test("are split among the requests of a shared run", async () => {
-    const tensor = (name: string): FileTensor => ({ name, type: "FP32", shape: ["n", 2] });
-    const twice = onnxFile([{ op: "Neg", inputs: ["X"], outputs: ["Y"] }], [tensor("X")], [tensor("X"), tensor("Y")]);
-    const { model } = await load(twice);
-    const answers = await model.execute([request([1, 2]), request([3, 4])]);
-    expect(answers.map((answer) => values(answer, "X"))).toEqual([
-      [1, 2],
-      [3, 4],
-    ]);
-    await model.finalize();
-  });
-});
-
-describe.each(["__proto__", "constructor", "toString"])("a tensor called %s", (odd) => {
-  const tensor = (name: string): FileTensor => ({ name, type: "FP32", shape: ["n", 2] });
-  const file = (input: string, output: string) =>
-    onnxFile(
-      [
-        { op: "Neg", inputs: [input], outputs: [output] },
-        { op: "Abs", inputs: [input], outputs: ["OTHER"] },
-      ],
-      [tensor(input)],
-      [tensor(output), tensor("OTHER")],
-    );
-
-  test.each([
-    ["input", odd, "OUT"],
-    ["output", "IN", odd],
-  ])("is an %s like any other", async (_kind, input, output) => {
-    const { model } = await load(file(input, output));
-    const request = (...wanted: string[]) => fakeRequest([new Tensor(input, Float32Array.of(1, -2), [1, 2])], wanted);
-    const [single] = await model.execute([request(output)]);
-    expect(values(single, output)).toEqual([-1, 2]);
-    const [all, other] = await model.execute([request(), request("OTHER")]);
-    expect(values(all, output)).toEqual([-1, 2]);
-    expect(values(all, "OTHER")).toEqual([1, 2]);
-    expect((other as InferenceResponse).outputs.map(({ name }) => name)).toEqual(["OTHER"]);
-    const [alone] = await model.execute([request("OTHER")]);
-    expect(values(alone, "OTHER")).toEqual([1, 2]);
-    await model.finalize();
-  });
-});
-
 describe("outputs", () => {
   test("only requested outputs are made", async () => {
     const { model } = await load(addFile(["n", 2]));
@@ -292,95 +165,65 @@ describe("outputs", () => {
   });
 });
 
-const samples: Partial<Record<DataType, Tensor["data"] | string[]>> = {
-  BOOL: Uint8Array.of(1, 0, 1),
-  INT8: Int8Array.of(-128, 0, 127),
-  INT16: Int16Array.of(-32768, 0, 32767),
-  INT32: Int32Array.of(-2147483648, 0, 2147483647),
-  INT64: BigInt64Array.of(-9223372036854775808n, 0n, 9223372036854775807n),
-  UINT8: Uint8Array.of(0, 1, 255),
-  UINT16: Uint16Array.of(0, 1, 65535),
-  UINT32: Uint32Array.of(0, 1, 4294967295),
-  UINT64: BigUint64Array.of(0n, 1n, 18446744073709551615n),
-  FP16: Uint16Array.of(0x3c00, 0xc000, 0x7bff),
-  FP32: Float32Array.of(-1.5, 0, 3.25),
-  FP64: Float64Array.of(-1.5, 0, 1e300),
-  BYTES: ["", "abc", "Größe 漢字"],
-};
-
-describe.each(Object.keys(samples) as (keyof typeof elementTypes)[])("type %s", (type) => {
+describe("a single value", () => {
+  /** Y is X times K, S the sum of Y; K and S are single values. */
   const file = onnxFile(
-    [{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }],
-    [{ name: "IN", type, shape: ["n", 3] }],
-    [{ name: "OUT", type, shape: ["n", 3] }],
+    [
+      { op: "Mul", inputs: ["X", "K"], outputs: ["Y"] },
+      { op: "ReduceSum", inputs: ["Y"], outputs: ["S"], attributes: { keepdims: 0 } },
+    ],
+    [
+      { name: "X", type: "FP32", shape: ["n"] },
+      { name: "K", type: "FP32", shape: [] },
+    ],
+    [
+      { name: "Y", type: "FP32", shape: ["n"] },
+      { name: "S", type: "FP32", shape: [] },
+    ],
   );
-  const tensor = (shape: number[]) => {
-    const data = samples[type]!;
-    const rows = Array.isArray(data) || shape[0] !== 0 ? data : data.subarray(0, 0);
-    return new Tensor("IN", (shape[0] === 0 ? rows.slice(0, 0) : rows) as string[], shape, type as "BYTES");
-  };
+  const request = (shape: number[], k: number[]) =>
+    fakeRequest([new Tensor("X", Float32Array.of(1, 2, 3), [3]), new Tensor("K", Float32Array.from(k), shape)]);
 
-  test("passes one request, several at once, and no element at all", async () => {
-    const { model } = await load(file);
-    const expected = tensor([1, 3]);
-    const check = (answer: unknown, shape: number[]) => {
-      const out = (answer as InferenceResponse).output("OUT")!;
-      expect(out.datatype).toBe(type);
-      expect(out.shape).toEqual(shape);
-      if (shape[0] === 0) expect(out.elementCount).toBe(0);
-      else if (type === "BYTES") expect(out.strings()).toEqual(expected.strings());
-      else
-        expect(Array.from(out.data as unknown as Float32Array)).toEqual(
-          Array.from(expected.data as unknown as Float32Array),
-        );
-    };
-    const [single] = await model.execute([fakeRequest([tensor([1, 3])])]);
-    check(single, [1, 3]);
-    for (const answer of await model.execute([fakeRequest([tensor([1, 3])]), fakeRequest([tensor([1, 3])])])) {
-      check(answer, [1, 3]);
-    }
-    const [empty] = await model.execute([fakeRequest([tensor([0, 3])])]);
-    check(empty, [0, 3]);
+  test("travels with the dimension that Triton wants", async () => {
+    const { model, config: completed } = await load(file);
+    expect(completed.max_batch_size).toBe(0);
+    expect(completed.input[1]!.dims).toEqual([1]);
+    const answers = await model.execute([request([1], [10]), request([2], [10, 20]), request([], [1])]);
+    expect(values(answers[0], "Y")).toEqual([10, 20, 30]);
+    expect(values(answers[0], "S")).toEqual([60]);
+    expect((answers[0] as InferenceResponse).output("S")!.shape).toEqual([1]);
+    expect((answers[1] as TritonError).message).toMatch(/input 'K' has the shape \[2\]/);
+    expect(values(answers[2], "S")).toEqual([6]);
+    await model.finalize();
+  });
+
+  test("travels with as many dimensions as the configuration says", async () => {
+    const fp32 = { data_type: "TYPE_FP32" } as const;
+    const { model } = await load(file, {
+      input: [
+        { name: "X", ...fp32, dims: [-1] },
+        { name: "K", ...fp32, dims: [1, 1] },
+      ],
+      output: [{ name: "S", ...fp32, dims: [1, 1, 1] }],
+    });
+    const [answer] = await model.execute([request([1, 1], [10])]);
+    expect((answer as InferenceResponse).output("S")!.shape).toEqual([1, 1, 1]);
     await model.finalize();
   });
 });
 
-describe("strings", () => {
+test("an output of another shape than the file declares is answered as the network gives it", async () => {
   const file = onnxFile(
-    [{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }],
-    [{ name: "IN", type: "BYTES", shape: ["n", 2] }],
-    [{ name: "OUT", type: "BYTES", shape: ["n", 2] }],
+    [{ op: "Reshape", inputs: ["X", "S"], outputs: ["Y"] }],
+    [{ name: "X", type: "FP32", shape: [1, "w"] }],
+    [{ name: "Y", type: "FP32", shape: [2, 1] }],
+    [{ name: "S", type: "INT64", shape: [3], data: BigInt64Array.of(-1n, 1n, 1n) }],
   );
-  const request = (...elements: (string | Uint8Array)[]) => {
-    const shape = [elements.length / 2, 2];
-    // Serialized, as it comes from a client.
-    return fakeRequest([new Tensor("IN", new Tensor("IN", elements, shape, "BYTES").data, shape, "BYTES")]);
-  };
-
-  test("arrive as the bytes that were sent", async () => {
-    const { model } = await load(file);
-    const odd = ["\ufeffmark", "\ufffd", "", "a\r\n", "\u{10ffff}", "é"];
-    const [answer] = await model.execute([request(...odd)]);
-    const bytes = (answer as InferenceResponse).output("OUT")!.bytes();
-    expect(bytes.map((element) => Buffer.from(element).toString("hex"))).toEqual(
-      odd.map((element) => Buffer.from(element).toString("hex")),
-    );
-    await model.finalize();
-  });
-
-  test.each([
-    ["Latin-1", Uint8Array.of(0xe9, 0x74, 0xe9), "is not UTF-8"],
-    ["half a letter", Uint8Array.of(0x61, 0xe6, 0xbc), "is not UTF-8"],
-    ["a surrogate", Uint8Array.of(0xed, 0xa0, 0x80), "is not UTF-8"],
-    ["a zero byte", Uint8Array.of(0x61, 0, 0x62), "holds a zero byte"],
-  ])("that would not are refused, for their request alone: %s", async (_what, bytes, cause) => {
-    const { model } = await load(file);
-    const [good, bad] = await model.execute([request("a", "b"), request("\ufffd", bytes)]);
-    expect((good as InferenceResponse).output("OUT")!.strings()).toEqual(["a", "b"]);
-    expect((bad as TritonError).code).toBe("INVALID_ARG");
-    expect((bad as TritonError).message).toContain(`Model 'm': element 1 of input 'IN' ${cause}`);
-    await model.finalize();
-  });
+  const { model } = await load(file);
+  const [answer] = await model.execute([fakeRequest([new Tensor("X", Float32Array.of(1, 2, 3), [1, 3])])]);
+  expect(values(answer, "Y")).toEqual([1, 2, 3]);
+  expect((answer as InferenceResponse).output("Y")!.shape).toEqual([3, 1, 1]);
+  await model.finalize();
 });
 
 describe("model files that cannot be served", () => {

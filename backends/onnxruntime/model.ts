@@ -24,7 +24,7 @@ import {
   type TritonModel,
 } from "triton-typescript";
 import { type Checked, checkRequest, groupByShape, runSingle, runTogether } from "./batch.ts";
-import { checkConfig, completeConfig, isComplete } from "./configuration.ts";
+import { checkConfig, completeConfig, isComplete, withScalarShapes } from "./configuration.ts";
 import { findModelFile } from "./model_file.ts";
 import { type Network, openNetwork } from "./network.ts";
 import { isCuttable, runInPieces } from "./pieces.ts";
@@ -61,8 +61,9 @@ export default class OnnxModel implements TritonModel {
     const config = args.modelConfig;
     this.#name = args.modelName;
     this.#batches = config.max_batch_size > 0;
-    this.#opened = await open(config, args);
-    checkConfig(config, this.#opened.network);
+    const opened = await open(config, args);
+    checkConfig(config, opened.network);
+    this.#opened = { ...opened, network: withScalarShapes(config, opened.network) };
     for (const warning of this.#opened.options.warnings) console.warn(warning);
     const { maxRowsPerRun } = this.#opened.options;
     if (maxRowsPerRun !== undefined && this.#opened.network.inputs.some(({ shape }) => shape[0] !== -1)) {

@@ -72,3 +72,24 @@ test("a package that is not installed is named", () => {
     /'no-such\/a.onnx', which MODEL_PACKAGE_FILE names/,
   );
 });
+
+test.each(["../secret.onnx", "a/../../secret.onnx", "..", "/secret.onnx", "a\\..\\..\\secret.onnx", "a\0.onnx"])(
+  "a name that leads out of its folder is refused: %j",
+  (name) => {
+    put(modelDir, "..", "secret.onnx");
+    put(root, "secret.onnx");
+    put(modelDir, "model.onnx");
+    for (const [key, wanted] of [
+      ["default_model_filename", config(name)],
+      ["MODEL_PACKAGE_FILE", config("", name)],
+    ] as const) {
+      expect(() => findModelFile(wanted, modelDir, root)).toThrow(`${key} '${name}' leads out of`);
+    }
+  },
+);
+
+test("a name may hold dots, and a link may lead anywhere", () => {
+  expect(findModelFile(config("a..b.onnx"), modelDir, put(modelDir, "a..b.onnx"))).toBe(join(modelDir, "a..b.onnx"));
+  symlinkSync(put(root, "elsewhere.onnx"), join(modelDir, "link.onnx"));
+  expect(findModelFile(config("link.onnx"), modelDir, root)).toBe(join(modelDir, "link.onnx"));
+});

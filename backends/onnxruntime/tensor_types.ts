@@ -65,21 +65,26 @@ export function checkStrings(modelName: string, tensor: Tensor): void {
   }
 }
 
-/** A Triton tensor with rows `first` to `first + rows` of an ONNX result, or all of it when `rows` is left out. */
-export function tritonTensor(name: string, result: OnnxTensor, first = 0, rows?: number): Tensor {
+/** A Triton tensor with an ONNX result, in another `shape` of as many elements where one is given. */
+export function tritonTensor(name: string, result: OnnxTensor, shape: readonly number[] = result.dims): Tensor {
+  return makeTensor(name, result, rawData(result), shape);
+}
+
+/** A Triton tensor with rows `first` to `first + rows` of an ONNX result. */
+export function tritonRows(name: string, result: OnnxTensor, first: number, rows: number): Tensor {
+  const [, ...rest] = result.dims;
+  const rowLength = rest.reduce((product, side) => product * side, 1);
+  const data = sliceOf(rawData(result), first * rowLength, (first + rows) * rowLength);
+  return makeTensor(name, result, data, [rows, ...rest]);
+}
+
+function makeTensor(name: string, result: OnnxTensor, data: OnnxData, shape: readonly number[]): Tensor {
   const datatype = tritonType(result.type);
   if (datatype === undefined) {
     throw new TritonError(
       `Output '${name}' has the ONNX type ${result.type}, which no Triton datatype stands for. Add a Cast to the model.`,
       "UNSUPPORTED",
     );
-  }
-  const shape = [...result.dims];
-  let data = rawData(result);
-  if (rows !== undefined) {
-    const rowLength = shape.slice(1).reduce((product, side) => product * side, 1);
-    data = sliceOf(data, first * rowLength, (first + rows) * rowLength);
-    shape[0] = rows;
   }
   return new Tensor(name, data as string[], shape, datatype as "BYTES");
 }

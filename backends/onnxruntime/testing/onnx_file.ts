@@ -16,7 +16,10 @@ export const elementTypes = {
   FP64: 11,
   UINT32: 12,
   UINT64: 13,
+  COMPLEX64: 14,
   BF16: 16,
+  FP8: 17,
+  UINT4: 21,
 } as const;
 
 export interface FileTensor {
@@ -24,12 +27,19 @@ export interface FileTensor {
   readonly type: keyof typeof elementTypes;
   /** A name stands for an open dimension. */
   readonly shape: readonly (number | string)[];
+  /** Not the tensor itself, but a sequence of such ones, or one that may be missing. */
+  readonly of?: keyof typeof containers;
 }
+
+/** Numbers of the ONNX types around a type. */
+const containers = { sequence: 4, optional: 9 } as const;
 
 export interface FileNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Whole numbers by name. */
+  readonly attributes?: Readonly<Record<string, number>>;
 }
 
 /** A constant. An input of the same name can replace it. */
@@ -37,15 +47,17 @@ export interface FileInitializer {
   readonly name: string;
   readonly type: keyof typeof elementTypes;
   readonly shape: readonly number[];
-  readonly data: ArrayBufferView;
+  /** Its numbers, or the name of a file beside the model that holds them. */
+  readonly data: ArrayBufferView | string;
 }
 
-/** Bytes of an ONNX model of the given operators (operator set 13). */
+/** Bytes of an ONNX model of the given operators. */
 export function onnxFile(
   nodes: readonly FileNode[],
   inputs: readonly FileTensor[],
   outputs: readonly FileTensor[],
   initializers: readonly FileInitializer[] = [],
+  operatorSet = 13,
 ): Uint8Array {
   const graph = [
     ...nodes.map((node) =>
@@ -53,6 +65,9 @@ export function onnxFile(
         ...node.inputs.map((name) => text(1, name)),
         ...node.outputs.map((name) => text(2, name)),
         text(4, node.op),
+        ...Object.entries(node.attributes ?? {}).map(([name, value]) =>
+          message(5, [text(1, name), number(3, value), number(20, 2)]),
+        ),
       ]),
     ),
     text(2, "graph"),
@@ -60,20 +75,24 @@ export function onnxFile(
     ...inputs.map((tensor) => valueInfo(11, tensor)),
     ...outputs.map((tensor) => valueInfo(12, tensor)),
   ];
-  const opset = message(8, [text(1, ""), number(2, 13)]);
+  const opset = message(8, [text(1, ""), number(2, operatorSet)]);
   return Buffer.concat([number(1, 8), message(7, graph), opset]);
 }
 
 function initializer({ name, type, shape, data }: FileInitializer): Uint8Array {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const content =
+    typeof data === "string"
+      ? [message(13, [text(1, "location"), text(2, data)]), number(14, 1)]
+      : [message(9, [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)])];
   const dims = shape.map((side) => number(1, side));
-  return message(5, [...dims, number(2, elementTypes[type]), text(8, name), message(9, [bytes])]);
+  return message(5, [...dims, number(2, elementTypes[type]), text(8, name), ...content]);
 }
 
 function valueInfo(field: number, tensor: FileTensor): Uint8Array {
   const dims = tensor.shape.map((side) => message(1, [typeof side === "number" ? number(1, side) : text(2, side)]));
   const tensorType = message(1, [number(1, elementTypes[tensor.type]), message(2, dims)]);
-  return message(field, [text(1, tensor.name), message(2, [tensorType])]);
+  const type = tensor.of === undefined ? tensorType : message(containers[tensor.of], [message(1, [tensorType])]);
+  return message(field, [text(1, tensor.name), message(2, [type])]);
 }
 
 function varint(value: number): Uint8Array {
