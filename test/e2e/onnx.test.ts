@@ -25,17 +25,48 @@ function addFile(): Uint8Array {
   return onnxFile([{ op: "Add", inputs: ["A", "B"], outputs: ["SUM"] }], [rows("A"), rows("B")], [rows("SUM")]);
 }
 
+/** X is an input and an output, Y twice as much. */
+function passOnFile(): Uint8Array {
+  const x: FileTensor = { name: "X", type: "FP32", shape: ["n", 3] };
+  return onnxFile([{ op: "Add", inputs: ["X", "X"], outputs: ["Y"] }], [x], [x, { ...x, name: "Y" }]);
+}
+
+/** The sum of X times K; K and the sum have no dimension. */
+function singleValueFile(): Uint8Array {
+  return onnxFile(
+    [
+      { op: "Mul", inputs: ["X", "K"], outputs: ["Y"] },
+      { op: "ReduceSum", inputs: ["Y"], outputs: ["SUM"], attributes: { keepdims: 0 } },
+    ],
+    [
+      { name: "X", type: "FP32", shape: ["n"] },
+      { name: "K", type: "FP32", shape: [] },
+    ],
+    [{ name: "SUM", type: "FP32", shape: [] }],
+  );
+}
+
+function stringsFile(): Uint8Array {
+  const words: FileTensor = { name: "IN", type: "BYTES", shape: ["n", 2] };
+  return onnxFile([{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }], [words], [{ ...words, name: "OUT" }]);
+}
+
 beforeAll(async () => {
   const accelerators = 'optimization { execution_accelerators { gpu_execution_accelerator [ { name: "tensorrt" } ] } }';
+  const bare = 'backend: "onnxruntime"';
   const models = [
-    { name: "bare", config: 'backend: "onnxruntime"' },
-    { name: "accelerated", config: `backend: "onnxruntime"\n${accelerators}` },
-    { name: "broken", config: 'backend: "onnxruntime"' },
+    { name: "bare", config: bare, file: addFile() },
+    { name: "accelerated", config: `backend: "onnxruntime"\n${accelerators}`, file: addFile() },
+    { name: "broken", config: bare, file: Buffer.from("no network") },
+    { name: "passes_on", config: `${bare}\ninstance_group { count: 1 kind: KIND_CPU }`, file: passOnFile() },
+    { name: "single", config: bare, file: singleValueFile() },
+    { name: "strings", config: bare, file: stringsFile() },
+    { name: "leaves", config: `${bare}\ndefault_model_filename: "../../bare/1/model.onnx"`, file: addFile() },
   ];
   repository = makeRepository(models);
-  for (const { name } of models) {
+  for (const { name, file } of models) {
     mkdirSync(path.join(repository, name, "1"));
-    writeFileSync(path.join(repository, name, "1", "model.onnx"), name === "broken" ? "no network" : addFile());
+    writeFileSync(path.join(repository, name, "1", "model.onnx"), file);
   }
   server = await startServer({ repository });
   client = new TritonClient(server);
@@ -77,6 +108,40 @@ test("requests of many clients at once get their own rows back", async () => {
   });
   const [stats] = await statistics(server, "bare");
   expect(stats!.inference_count).toBeGreaterThanOrEqual(32);
+});
+
+test("an output that is an input is this request's, not what an earlier one left in memory", async () => {
+  const x = (value: number) => ({ inputs: [tensor("X", "FP32", [value, value, value], [1, 3])] });
+  for (const protocol of ["http", "grpc"] as const) {
+    const first = await client.infer(protocol, "passes_on", { ...x(1234), outputs: [{ name: "Y" }] });
+    expect(values(first.output("Y"))).toEqual([2468, 2468, 2468]);
+    const second = await client.infer(protocol, "passes_on", { ...x(7), outputs: [{ name: "X" }] });
+    expect(values(second.output("X"))).toEqual([7, 7, 7]);
+  }
+});
+
+test("tensors without a dimension travel with one", async () => {
+  const inputs = [tensor("X", "FP32", [1, 2, 3], [3]), tensor("K", "FP32", [10], [1])];
+  const { output } = await client.infer("grpc", "single", { inputs });
+  expect([output("SUM").shape, values(output("SUM"))]).toEqual([[1], [60]]);
+});
+
+test("strings come back as they were sent, or are refused", async () => {
+  const ask = (...elements: Uint8Array[]) =>
+    client.infer("grpc", "strings", { inputs: [tensor("IN", "BYTES", elements, [1, 2])] });
+  const sent = [Buffer.from("\ufeffé\ufffd"), Buffer.alloc(0)];
+  const { output } = await ask(...sent);
+  expect((output("OUT").data as Uint8Array[]).map((bytes) => Buffer.from(bytes))).toEqual(sent);
+  await expect(ask(Uint8Array.of(0xe9), sent[1]!)).rejects.toThrow(/element 0 of input 'IN' is not UTF-8/);
+  await expect(ask(sent[0]!, Uint8Array.of(0x61, 0))).rejects.toThrow(/element 1 of input 'IN' holds a zero byte/);
+});
+
+test("a file name of the configuration stays in the version folder", async () => {
+  const { body } = await requestJson(`${server.url}/v2/repository/index`, {});
+  const leaves = body.find(({ name }: { name: string }) => name === "leaves");
+  expect(leaves.reason).toMatch(
+    /default_model_filename '\.\.\/\.\.\/bare\/1\/model\.onnx' leads out of the version folder/,
+  );
 });
 
 test("an accelerator that this machine cannot have is ignored with a warning", async () => {
