@@ -112,6 +112,86 @@ describe("rectangles", () => {
     expect(bounds(growRectangle(core, 12)!.corners)).toEqual([8, 8, 92, 52]);
   });
 
+  test.each<[string, [number, number][]]>([
+    [
+      "a row that leans left",
+      [
+        [0, 1],
+        [8, 0],
+        [9, 5],
+        [1, 6],
+      ],
+    ],
+    [
+      "a row that falls by 44 degrees",
+      [
+        [10, 0],
+        [80, 66],
+        [73, 73],
+        [3, 7],
+      ],
+    ],
+    [
+      "a row that rises by 44 degrees",
+      [
+        [0, 66],
+        [70, 0],
+        [77, 7],
+        [7, 73],
+      ],
+    ],
+    [
+      "a column that leans to the left by more than its width",
+      [
+        [208, 54],
+        [249, 60],
+        [132, 775],
+        [90, 768],
+      ],
+    ],
+    [
+      "a column that leans to the right by more than its width",
+      [
+        [50, 60],
+        [91, 54],
+        [209, 768],
+        [168, 774],
+      ],
+    ],
+    [
+      "a column that leans by 40 degrees",
+      [
+        [64, 0],
+        [72, 6],
+        [8, 83],
+        [0, 77],
+      ],
+    ],
+    [
+      "an upright row",
+      [
+        [0, 0],
+        [10, 0],
+        [10, 3],
+        [0, 3],
+      ],
+    ],
+    [
+      "an upright column",
+      [
+        [0, 0],
+        [3, 0],
+        [3, 10],
+        [0, 10],
+      ],
+    ],
+  ])("the corners of %s are ordered from the top left", (_what, expected) => {
+    const [a, b, c, d] = expected as [[number, number], [number, number], [number, number], [number, number]];
+    for (const shuffled of [quad(a, b, c, d), quad(c, a, d, b), quad(d, c, b, a), quad(b, d, a, c)]) {
+      expect(clockwiseFromTopLeft(shuffled)).toEqual(quad(a, b, c, d));
+    }
+  });
+
   test("corners are ordered from the top left", () => {
     expect(clockwiseFromTopLeft(quad([9, 5], [1, 6], [0, 1], [8, 0]))).toEqual(quad([0, 1], [8, 0], [9, 5], [1, 6]));
   });
@@ -188,19 +268,34 @@ describe("crops", () => {
     expect(crop.data[0]).toBe(picture.data[topRight]);
   });
 
-  test("crops have one height, their own width, and the direction network's form", () => {
+  test("crops have one height and their own width, and long ones several windows for the direction network", () => {
     const crops = makeCrops(picture, [upright(0, 0, 20, 10), upright(0, 0, 39, 4)]);
     expect([...crops.widths]).toEqual([96, 468]);
     expect(crops.pixels).toHaveLength((96 + 468) * 48 * 3);
-    expect(crops.direction).toHaveLength(2 * 3 * 48 * 192);
-    // The first crop ends after 96 of 192 columns, the second one is squeezed into all of them.
+    expect(crops.windows).toBe(1 + 3);
+    const plane = 48 * 192;
+    expect(crops.direction).toHaveLength(4 * 3 * plane);
+    // The first crop ends after 96 of 192 columns; the last window of the second one is its end, as it is.
     expect(crops.direction[96]).toBe(0);
-    expect(crops.direction[3 * 48 * 192 + 191]).not.toBe(0);
+    const end = crops.pixels.length - 3;
+    const last = 3 * 3 * plane + 47 * 192 + 191;
+    expect(crops.direction[last]).toBeCloseTo(crops.pixels[end]! / 127.5 - 1, 5);
+    const beginsAt = (96 * 48 + (468 - 192)) * 3;
+    expect(crops.direction[3 * 3 * plane]).toBeCloseTo(crops.pixels[beginsAt]! / 127.5 - 1, 5);
   });
 
-  test("an odd box cannot fill the memory", () => {
-    const strip = { data: new Uint8Array(1000 * 8 * 3), width: 1000, height: 8 };
-    expect([...makeCrops(strip, [upright(0, 0, 999, 4)]).widths]).toEqual([3200]);
+  test("a long line is not squeezed, but an odd box cannot fill the memory", () => {
+    const strip = { data: new Uint8Array(2000 * 8 * 3), width: 2000, height: 8 };
+    expect([...makeCrops(strip, [upright(0, 0, 1999, 8)]).widths]).toEqual([11_994]);
+    expect([...makeCrops(strip, [upright(0, 0, 1999, 4)]).widths]).toEqual([16_000]);
+  });
+
+  test("more text than can be read at once is refused before anything is cut", () => {
+    const sheet = { data: new Uint8Array(0), width: 2000, height: 2000 };
+    const rows = Array.from({ length: 100 }, (_, i) => upright(0, 20 * i, 1999, 20 * i + 8));
+    expect(() => makeCrops(sheet, rows)).toThrow(
+      /^IMAGE has 100 pieces of text, .* at most 400000 can be read at once\. Send it in parts\.$/,
+    );
   });
 
   test("without text there is one crop of width zero", () => {

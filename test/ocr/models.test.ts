@@ -83,10 +83,10 @@ function runSteps(map: Float32Array, letters: (rows: number) => Float32Array, st
   expectConfigured("ocr_crops", cut);
   const fromCrops = outputs(cut);
 
-  const count = fromCrops["CROP_WIDTHS"]!.shape[0]!;
   const upright = new OcrUpright();
   upright.initialize(args());
-  const direction = new Tensor("DIRECTION", new Float32Array(count * 2).fill(0.5), [count, 2]);
+  const windows = fromCrops["DIRECTION_INPUT"]!.shape[0]!;
+  const direction = new Tensor("DIRECTION", new Float32Array(windows * 2).fill(0.5), [windows, 2]);
   const [turned] = upright.execute([fakeRequest([fromCrops["CROPS"]!, fromCrops["CROP_WIDTHS"]!, direction])]);
   expectConfigured("ocr_upright", turned);
   const batches = outputs(turned);
@@ -124,6 +124,19 @@ test("a picture without text goes through all steps and gives tensors without el
   expect(result["TEXT"]!.shape).toEqual([0]);
   expect(result["CONFIDENCE"]!.shape).toEqual([0]);
   expect(result["BOX"]!.shape).toEqual([0, 4, 2]);
+});
+
+test("a picture with more text than can be read at once is the client's mistake", () => {
+  const crops = new OcrCrops();
+  crops.initialize(args());
+  const map = new Float32Array(2000 * 1000);
+  for (let y = 10; y < 990; y += 14)
+    for (let row = y; row < y + 4; row++) map.fill(0.9, row * 2000 + 5, row * 2000 + 1990);
+  const pixels = new Tensor("PIXELS", new Uint8Array(1000 * 2000 * 3), [1000, 2000, 3]);
+  const geometry = new Tensor("GEOMETRY", Float32Array.of(2000, 1000, 1, 1, 0), [5]);
+  const [answer] = crops.execute([fakeRequest([new Tensor("PROBABILITY", map, [1, 1, 1000, 2000]), pixels, geometry])]);
+  expect(answer).toBeInstanceOf(TritonError);
+  expect((answer as TritonError).code).toBe("INVALID_ARG");
 });
 
 test("scores of another network are refused", () => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
+  columnsOf,
   type Picture,
   padRows,
   resizeLinear,
@@ -62,6 +63,13 @@ test("a quarter turn to the left brings the last column to the top", () => {
   const turned = turnQuarterLeft(numbered(3, 2));
   expect([turned.width, turned.height]).toEqual([2, 3]);
   expect([...turned.data]).toEqual([6, 7, 8, 15, 16, 17, 3, 4, 5, 12, 13, 14, 0, 1, 2, 9, 10, 11]);
+});
+
+test("columns of a picture", () => {
+  const cut = columnsOf(numbered(3, 2), 1, 5);
+  expect([cut.width, cut.height, ...cut.data]).toEqual([2, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 16, 17]);
+  const whole = numbered(3, 2);
+  expect(columnsOf(whole, 0, 3)).toBe(whole);
 });
 
 test("padding adds black rows", () => {

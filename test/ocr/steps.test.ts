@@ -4,6 +4,7 @@ import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeMiddle, normalise, side } from "../../model_repository/image_preprocess/1/picture.ts";
+import { directionWindows } from "../../model_repository/ocr/1/direction_windows.ts";
 import { numberParameter } from "../../model_repository/ocr/1/parameters.ts";
 import { loadAlphabet } from "../../model_repository/ocr_decode/1/alphabet.ts";
 import { alphabetFrom, readLine, readLines } from "../../model_repository/ocr_decode/1/decode.ts";
@@ -199,8 +200,28 @@ describe("batches for recognition", () => {
   });
 
   test("only a sure answer turns a crop", () => {
-    expect(upsideDown(Float32Array.of(0.05, 0.95, 0.2, 0.8, 0.99, 0.01), 0.9)).toEqual([true, false, false]);
+    const widths = Int32Array.of(100, 100, 100);
+    expect(upsideDown(Float32Array.of(0.05, 0.95, 0.2, 0.8, 0.99, 0.01), widths, 0.9)).toEqual([true, false, false]);
+    expect(upsideDown(Float32Array.of(0.6, 0.4), Int32Array.of(100), 0.1)).toEqual([false]);
   });
+
+  test("a long crop is turned when its windows say so on the average", () => {
+    const scores = Float32Array.of(0, 1, 0.2, 0.8, 0, 1, 0.9, 0.1, 0.1, 0.9, 0, 1);
+    expect(upsideDown(scores, Int32Array.of(5000, 192, 384), 0.9)).toEqual([true, false, true]);
+    expect(upsideDown(scores, Int32Array.of(5000, 192, 384), 0.94)).toEqual([false, false, true]);
+  });
+});
+
+test("windows lie evenly between the start and the end of a line", () => {
+  expect([0, 1, 192, 193, 384, 385, 3000].map(directionWindows)).toEqual([
+    [0],
+    [0],
+    [0],
+    [0, 1],
+    [0, 192],
+    [0, 97, 193],
+    [0, 1404, 2808],
+  ]);
 });
 
 describe("decoding scores", () => {

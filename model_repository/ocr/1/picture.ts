@@ -110,6 +110,18 @@ export function turnQuarterLeft(source: Picture): Picture {
   return { data, width: height, height: width };
 }
 
+/** At most `width` columns of a picture, from `left` on. */
+export function columnsOf(source: Picture, left: number, width: number): Picture {
+  const wide = Math.min(width, source.width - left);
+  if (wide === source.width) return source;
+  const data = new Uint8Array(wide * source.height * 3);
+  for (let y = 0; y < source.height; y++) {
+    const from = (y * source.width + left) * 3;
+    data.set(source.data.subarray(from, from + wide * 3), y * wide * 3);
+  }
+  return { data, width: wide, height: source.height };
+}
+
 /** Adds rows of black above and below. */
 export function padRows(source: Picture, above: number, below: number): Picture {
   const height = source.height + above + below;

@@ -83,12 +83,24 @@ function rectangleAlong(hull: readonly Point[], from: Point, to: Point): Rectang
   };
 }
 
-/** Orders corners clockwise on the screen from the top left: of the two leftmost the upper one comes first. */
+/**
+ * Orders the corners of a rectangle clockwise on the screen, from the left end of its upper side. The upper and the lower side
+ * are those that lie flatter, so that a column that leans is still a column.
+ */
 export function clockwiseFromTopLeft(corners: Quad): Quad {
-  const [a, b, c, d] = corners.toSorted((p, q) => p.x - q.x) as unknown as Quad;
-  const [topLeft, bottomLeft] = a.y <= b.y ? [a, b] : [b, a];
-  const [topRight, bottomRight] = c.y <= d.y ? [c, d] : [d, c];
-  return [topLeft, topRight, bottomRight, bottomLeft];
+  const middle = { x: mean(corners, "x"), y: mean(corners, "y") };
+  const angle = (p: Point) => Math.atan2(p.y - middle.y, p.x - middle.x);
+  // The y axis points down, so growing angles go clockwise; the first corner is one of the two of a side that is flat.
+  const around = corners.toSorted((p, q) => angle(p) - angle(q));
+  const [a, b, c] = around as [Point, Point, Point, Point];
+  const first = Math.abs(a.x - b.x) - Math.abs(a.y - b.y) >= Math.abs(b.x - c.x) - Math.abs(b.y - c.y) ? 0 : 1;
+  const from = (i: number) => [0, 1, 2, 3].map((step) => around[(i + step) % 4]!) as unknown as Quad;
+  const [one, other] = [from(first), from(first + 2)];
+  return one[0].y + one[1].y <= other[0].y + other[1].y ? one : other;
+}
+
+function mean(points: readonly Point[], axis: "x" | "y"): number {
+  return points.reduce((sum, point) => sum + point[axis], 0) / points.length;
 }
 
 /** Half of the greatest distance that a circle may have from the straight lines that stand for it. */

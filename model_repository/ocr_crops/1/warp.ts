@@ -8,12 +8,18 @@ import type { Quad } from "./rectangle.ts";
 /** A text crop that is at least this much taller than wide is taken for vertical text and turned. */
 const verticalRatio = 1.5;
 
-/** The straightened content of a box (clockwise from the top left), turned by a quarter when it is tall. */
-export function cutOut(picture: Picture, box: Quad): Picture {
+/** Size of the straightened content of a box, and whether it is so tall that it is turned by a quarter. */
+export function cropSize(box: Quad): { readonly width: number; readonly height: number; readonly isTall: boolean } {
   const width = Math.trunc(Math.max(distance(box[0], box[1]), distance(box[2], box[3])));
   const height = Math.trunc(Math.max(distance(box[0], box[3]), distance(box[1], box[2])));
+  return { width, height, isTall: height / width >= verticalRatio };
+}
+
+/** The straightened content of a box (clockwise from the top left), turned by a quarter when it is tall. */
+export function cutOut(picture: Picture, box: Quad): Picture {
+  const { width, height, isTall } = cropSize(box);
   const crop = isUpright(box) ? copyOut(picture, box, width, height) : warp(picture, box, width, height);
-  return height / width >= verticalRatio ? turnQuarterLeft(crop) : crop;
+  return isTall ? turnQuarterLeft(crop) : crop;
 }
 
 function isUpright([topLeft, topRight, bottomRight, bottomLeft]: Quad): boolean {

@@ -5,6 +5,8 @@
 // let a single long line make every short one as costly. And two batches can be read at the same time by two instances
 // of the network, so they are split where the larger one is smallest.
 
+import { directionWindows } from "../../ocr/1/direction_windows.ts";
+
 /** Height of a crop in pixels. */
 const cropHeight = 48;
 /** Crops are padded at least to this width. The network was trained on 320, and reads no worse with half of it. */
@@ -24,11 +26,18 @@ export interface Batch {
   readonly width: number;
 }
 
-/** True where the direction network is sure that a crop stands on its head. `scores` is [crops, 2]. */
-export function upsideDown(scores: Float32Array, threshold: number): boolean[] {
-  return Array.from({ length: scores.length / 2 }, (_, i) => {
-    const turned = scores[2 * i + 1]!;
-    return turned > scores[2 * i]! && turned > threshold;
+/**
+ * True where the direction network is sure that a crop stands on its head: on the average of its windows. `scores` is
+ * [windows, 2], upright and upside down, with the windows of each crop one after the other.
+ */
+export function upsideDown(scores: Float32Array, widths: Int32Array, threshold: number): boolean[] {
+  let window = 0;
+  return Array.from(widths, (width) => {
+    const count = directionWindows(width).length;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += scores[2 * window++ + 1]!;
+    const turned = sum / count;
+    return turned > 0.5 && turned > threshold;
   });
 }
 

@@ -12,7 +12,7 @@ import { numberParameter } from "../../ocr/1/parameters.ts";
 import { batchShape, rowsOf, splitByWidth, upsideDown, writeBatch } from "./batches.ts";
 
 /**
- * CROPS UINT8 [bytes], CROP_WIDTHS INT32 [crops] and DIRECTION FP32 [crops, 2] -> NARROW and WIDE FP32 [rows, 3, 48, width]
+ * CROPS UINT8 [bytes], CROP_WIDTHS INT32 [crops] and DIRECTION FP32 [windows, 2] -> NARROW and WIDE FP32 [rows, 3, 48, width]
  * and ROWS INT32 [crops, 2] (batch and row of each crop).
  */
 export default class OcrUpright implements TritonModel {
@@ -26,7 +26,7 @@ export default class OcrUpright implements TritonModel {
     return requests.map((request) => {
       const widths = request.input("CROP_WIDTHS", "INT32").data;
       const crops = { pixels: request.input("CROPS", "UINT8").data, widths };
-      const turned = upsideDown(request.input("DIRECTION", "FP32").data, this.#threshold);
+      const turned = upsideDown(request.input("DIRECTION", "FP32").data, widths, this.#threshold);
       const { narrow, wide } = splitByWidth(widths);
       const narrowInput = request.allocateOutput("NARROW", "FP32", batchShape(narrow));
       const wideInput = request.allocateOutput("WIDE", "FP32", batchShape(wide));
