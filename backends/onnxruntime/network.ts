@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model file opened by ONNX Runtime, with what it says about its inputs and outputs.
 
+import "./telemetry.ts";
 import { InferenceSession } from "onnxruntime-node";
 import { type DataType, TritonError } from "triton-typescript";
 import { readDeclarations } from "./declarations.ts";
