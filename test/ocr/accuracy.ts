@@ -80,6 +80,25 @@ export function boxDistance(a: OcrLine, b: OcrLine): number {
   return Math.max(...a.box.map(([x, y], i) => Math.hypot(x - b.box[i]![0], y - b.box[i]![1])));
 }
 
+/** Corners may be this many pixels apart. */
+const MAX_PIXELS = 3;
+/** Of this many letters one may differ; one of a shorter line, too. */
+const LETTERS_PER_ERROR = 10;
+
+/** What differs between two readers, one sentence each; nothing when they agree as much as the ensemble's tests ask for. */
+export function disagreements(lines: readonly OcrLine[], reference: readonly OcrLine[]): string[] {
+  if (lines.length !== reference.length) return [`${lines.length} lines were read, but ${reference.length} are there`];
+  return lines.flatMap((line, i) => {
+    const expected = reference[i]!;
+    const misread = editDistance(line.text, expected.text) > Math.ceil(expected.text.length / LETTERS_PER_ERROR);
+    const pixels = boxDistance(line, expected);
+    return [
+      ...(misread ? [`line ${i + 1} was read as "${line.text}", but it says "${expected.text}"`] : []),
+      ...(pixels > MAX_PIXELS ? [`line ${i + 1} is ${pixels.toFixed(1)} pixels away from its place`] : []),
+    ];
+  });
+}
+
 export interface Comparison {
   readonly picture: string;
   readonly truth: readonly string[];
