@@ -1,65 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "vitest";
+import { differences, mustBe, type Tolerance, tensor } from "./answers.ts";
 
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
-import { checkAnswers } from "./answers.ts";
+const floats = (values: number[], shape?: number[]) => [tensor("OUT", "FP32", Float32Array.from(values), shape)];
+const integers = (...values: bigint[]) => [tensor("OUT", "INT64", BigInt64Array.from(values))];
+const within = (tolerance: Tolerance | undefined, ...answers: ReturnType<typeof floats>[]) =>
+  differences(answers[0]!, answers[1]!, tolerance ? { OUT: tolerance } : {}).join();
 
-const HEADER_LENGTH = "inference-header-content-length";
-
-interface Answer {
-  status?: number;
-  output?: Partial<{ name: string; datatype: string; shape: number[] }>;
-  change?: (tensor: Buffer) => Buffer;
-}
-
-let server: Server | undefined;
-
-afterEach(() => {
-  server?.close();
-  server = undefined;
+test("without a tolerance every bit counts, with an empty one every number", () => {
+  expect(within(undefined, floats([Number.NaN]), floats([Number.NaN]))).toBe("");
+  expect(within(undefined, floats([0]), floats([-0]))).toBe("OUT has other values");
+  expect(within({}, floats([0, 2]), floats([-0, 2]))).toBe("");
+  expect(within({}, floats([1, 2]), floats([1, 2.001]))).toMatch(/one element of OUT differs/);
+  expect(within({}, integers(1n, -2n), integers(1n, -2n))).toBe("");
+  expect(within({}, integers(1n), integers(2n))).toMatch(/differs by 1/);
 });
 
-/** A fake Triton that answers as an identity model would, apart from what `answer` changes. */
-async function fakeTriton(answer: Answer): Promise<{ httpUrl: string }> {
-  server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
-    const tensor = body.subarray(Number(request.headers[HEADER_LENGTH]));
-    const changed = answer.change?.(tensor) ?? tensor;
-    const parameters = { binary_data_size: changed.length };
-    const output = { name: "OUTPUT", datatype: "FP32", shape: [tensor.length / 4], parameters, ...answer.output };
-    const header = Buffer.from(JSON.stringify({ outputs: [output] }));
-    response.writeHead(answer.status ?? 200, { [HEADER_LENGTH]: header.length });
-    response.end(Buffer.concat([header, changed]));
-  });
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return { httpUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
+test("the largest difference and the mean have limits of their own", () => {
+  const [a, b] = [floats([0, 0, 0, 0]), floats([0.5, 0.25, 0.25, 0])];
+  expect(within({ largest: 0.5 }, a, b)).toBe("");
+  expect(within({ largest: 0.4, mean: 1 }, a, b)).toMatch(/one element/);
+  expect(within({ largest: 0.5, mean: 0.25 }, a, b)).toBe("");
+  expect(within({ largest: 0.5, mean: 0.2 }, a, b)).toMatch(/0.25 in the mean/);
+});
 
-describe("checkAnswers", () => {
-  it("accepts an identity", async () => {
-    await expect(checkAnswers(await fakeTriton({}), "m", 64)).resolves.toBeUndefined();
-  });
-
-  it("refuses changed, missing and additional bytes", async () => {
-    const changes: ((tensor: Buffer) => Buffer)[] = [
-      (tensor) => Buffer.concat([tensor.subarray(0, -1), Buffer.from([~tensor.at(-1)!])]),
-      () => Buffer.alloc(0),
-      (tensor) => Buffer.concat([tensor, tensor]),
-    ];
-    for (const change of changes) {
-      await expect(checkAnswers(await fakeTriton({ change }), "m", 64)).rejects.toThrow("must return its input");
-      server?.close();
-    }
-  });
-
-  it("refuses another name, datatype or shape, and an error", async () => {
-    for (const output of [{ name: "OTHER" }, { datatype: "INT32" }, { shape: [4, 4] }]) {
-      await expect(checkAnswers(await fakeTriton({ output }), "m", 64)).rejects.toThrow("must answer OUTPUT");
-      server?.close();
-    }
-    await expect(checkAnswers(await fakeTriton({ status: 500 }), "m", 64)).rejects.toThrow("status 500");
-  });
+test("name, shape and datatype count, and with a tolerance what is no number is like nothing", () => {
+  expect(within({}, [], floats([1]))).toBe("OUT is missing");
+  expect(within({}, floats([1, 2], [2]), floats([1, 2], [1, 2]))).toBe("OUT is FP32 of [2] instead of FP32 of [1,2]");
+  expect(within({}, floats([0, 0]), integers(0n))).toMatch(/instead of INT64 of \[1\]/);
+  expect(within({ largest: 1e9 }, floats([Number.NaN]), floats([Number.NaN]))).toMatch(/no number/);
+  expect(() => mustBe("The model m", floats([1]), floats([2]))).toThrow(
+    /The model m must answer as expected, but OUT has/,
+  );
 });

@@ -1,73 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a figure is worth depends on where it was taken: machine, versions, date and command.
+// What a figure is worth depends on where and how it was taken: machine, versions, date and command.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import os from "node:os";
-import path from "node:path";
-import type { Server } from "./server.ts";
-import { ROOT, type Workbench } from "./setup.ts";
+import { packageRoot, packageVersion } from "../server/package_root.ts";
+import { SHOWN_ROUNDS } from "./grid.ts";
+import { figure } from "./numbers.ts";
+import type { PartContext } from "./part.ts";
 
-export interface Conditions {
-  date: string;
-  command: string;
-  cpu: string;
-  cores: number;
-  memoryGib: number;
-  kernel: string;
-  distribution: string;
-  /** Mean number of runnable processes in the minute before the run. */
-  loadAverage: number;
-  triton: string;
-  package: string;
-  /** What was measured, as git names it; "unknown" outside of a checkout. */
-  commit: string;
-  node: string;
-  python: string;
-  numpy: string;
-}
+/** What the page says of them, by what it calls them. */
+export type Conditions = Readonly<Record<string, string>>;
 
-function distribution(): string {
+function orUnknown(look: () => string | undefined): string {
   try {
-    const text = readFileSync("/etc/os-release", "utf8");
-    return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? "unknown";
+    return look() ?? "unknown";
   } catch {
     return "unknown";
   }
 }
 
-function commit(): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty"], {
-      cwd: ROOT,
-      encoding: "utf8",
-      stdio: "pipe",
-    }).trim();
-  } catch {
-    return "unknown";
-  }
-}
+const read = (file: string) => readFileSync(file, "utf8");
+const distribution = () => /^PRETTY_NAME="?([^"\n]*)/m.exec(read("/etc/os-release"))?.[1];
+/** What is measured, as git names it. */
+const commit = () =>
+  execFileSync("git", ["describe", "--always", "--dirty"], {
+    cwd: packageRoot,
+    encoding: "utf8",
+    stdio: "pipe",
+  }).trim();
 
-/** To be called before the load begins. */
-export async function conditions(bench: Workbench, server: Server, command: string): Promise<Conditions> {
-  const manifest = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
-    name: string;
-    version: string;
-  };
+/** `triton` is how the server names itself. To be called before the load begins. */
+export function conditions(context: PartContext, triton: string, command: string): Conditions {
+  const { python } = context.bench;
+  const cpu = os.cpus()[0]?.model ?? "unknown";
   return {
     date: new Date().toISOString().slice(0, 10),
-    command,
-    cpu: os.cpus()[0]?.model ?? "unknown",
-    cores: os.availableParallelism(),
-    memoryGib: Math.round(os.totalmem() / 2 ** 30),
-    kernel: os.release(),
-    distribution: distribution(),
-    loadAverage: os.loadavg()[0] ?? 0,
-    triton: await server.version(),
-    package: `${manifest.name} ${manifest.version}`,
-    commit: commit(),
-    node: process.version,
-    python: bench.python.version,
-    numpy: bench.python.numpy,
+    command: `\`${command}\``,
+    processor: `${cpu}, ${os.availableParallelism()} cores; client, server and stubs share them`,
+    memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
+    system: `${orUnknown(distribution)}, Linux ${os.release()}`,
+    "load before the run": figure(os.loadavg()[0] ?? 0),
+    server: `${triton}, no GPU`,
+    "this package": `triton-typescript ${packageVersion}, commit ${orUnknown(commit)}, stubs on Node ${process.version}`,
+    python_backend: `of the same server, Python ${python.version}, numpy ${python.numpy}`,
+    rounds: `${context.rounds} (at most ${SHOWN_ROUNDS} for what stands beside the aims and decides none; idle and memory: one reading), each measurement of \`perf_analyzer\` three windows of ${context.windowMs} ms`,
   };
 }

@@ -1,76 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm run bench: our backend beside python_backend and a native floor, on a real server, in one run.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { ensureEmbeddedServer } from "../server/embedded_server.ts";
 import { installedServer } from "../server/installed_server.ts";
+import { packageRoot } from "../server/package_root.ts";
 import { conditions } from "./conditions.ts";
+import { identity } from "./identity.ts";
+import { flatness, idle, instance } from "./instance.ts";
 import { takeTurn } from "./lock.ts";
+import { ocr } from "./ocr.ts";
 import { type Options, parseOptions } from "./options.ts";
+import { overlap } from "./overlap.ts";
 import type { Part, PartContext } from "./part.ts";
-import { PARTS } from "./parts.ts";
 import { page, resultOf, worst } from "./report.ts";
-import { type Reading, type Results, read } from "./results.ts";
-import { lastResults, saveResults } from "./results_file.ts";
-import { Server, type ServerOptions } from "./server.ts";
-import { BENCH_DIR, ROOT, setUp, type Workbench } from "./setup.ts";
-import { SIZES, SUBJECTS } from "./subjects.ts";
+import { lastResults, type Reading, type Results, read, saveResults } from "./results.ts";
+import { scale } from "./scale.ts";
+import { Server } from "./server.ts";
+import { BENCH_DIR, setUp } from "./setup.ts";
+import { start } from "./start.ts";
+import { work } from "./work.ts";
+
+/** In the order in which they run and stand on the page. */
+const PARTS: readonly Part<unknown>[] = [identity, work, ocr, overlap, scale, start, instance, idle, flatness];
 
 type Say = (text: string) => void;
 
-/** The command as someone would type it again. */
-function typed(): string {
-  const args = process.argv.slice(2);
-  return args.length === 0 ? "npm run bench" : `npm run bench -- ${args.join(" ")}`;
+async function prepare(options: Options, say: Say): Promise<PartContext> {
+  const triton = options.server ? installedServer(options.server) : await ensureEmbeddedServer(process.stdout);
+  const bench = await setUp(triton, say);
+  const { port } = options;
+  return { ...options, bench, say, withServer: (use, more) => Server.lend(bench, { port, ...more }, use) };
 }
 
-async function withServer<T>(
-  bench: Workbench,
-  options: ServerOptions,
-  use: (server: Server) => Promise<T>,
-): Promise<T> {
-  const server = await Server.start(bench, options);
-  try {
-    return await use(server);
-  } catch (error) {
-    if (server.running) throw error;
-    const ending = await server.stop();
-    throw new Error(`tritonserver ended with ${ending} during the run; see build/bench/tritonserver.log.`, {
-      cause: error,
-    });
-  } finally {
-    await server.stop();
-  }
-}
+/** The command as someone would type it again. */
+const typed = () => ["npm run bench", ...process.argv.slice(2)].join(" ").replace("bench ", "bench -- ");
 
 async function measure(parts: readonly Part<unknown>[], options: Options, say: Say): Promise<Results> {
-  const subjects = options.backends.map((name) => SUBJECTS[name]);
-  const triton = options.server ? installedServer(options.server) : await ensureEmbeddedServer(process.stdout);
-  const packages = parts.flatMap((part) => part.pythonPackages ?? []);
-  const bench = await setUp(triton, subjects, packages, say);
-  const context: PartContext = {
-    bench,
-    subjects,
-    sizes: SIZES.filter((size) => options.only.includes(size.label)),
-    concurrencies: options.concurrency,
-    rounds: options.rounds,
-    windowMs: options.window,
-    requests: options.requests,
-    quick: options.quick,
-    say,
-    withServer: (use, more) => withServer(bench, { port: options.port, ...more }, use),
-  };
-  const results: Results = {
-    conditions: await context.withServer((server) => conditions(bench, server, typed())),
-    rounds: options.rounds,
-    windowMs: options.window,
-    complete: false,
-    quick: options.quick,
-    figures: {},
-    verdicts: [],
-  };
-  say(`${results.conditions.triton} works; its log is build/bench/tritonserver.log`);
+  const context = await prepare(options, say);
+  const { name, version } = await context.withServer((server) => server.client.serverMetadata());
+  const triton = `${name} ${version}`;
+  const { quick } = options;
+  const taken = conditions(context, triton, typed());
+  const results: Results = { conditions: taken, complete: false, quick, figures: {}, verdicts: [] };
+  say(`${triton} works; its log is build/bench/tritonserver.log`);
   for (const part of parts) {
     say(`${part.name}: ${part.about}`);
     const began = performance.now();
@@ -88,7 +62,7 @@ async function measure(parts: readonly Part<unknown>[], options: Options, say: S
 }
 
 function print({ quick }: Results, { sections, verdicts }: Reading): void {
-  for (const { heading, body } of sections) console.log(`\n${heading}\n${body}`);
+  for (const [heading, body] of Object.entries(sections)) console.log(`\n${heading}\n${body}`);
   console.log();
   if (quick) console.log("This was a quick run: it shows that everything works, and its figures are not judged.");
   for (const entry of verdicts) {
@@ -96,21 +70,16 @@ function print({ quick }: Results, { sections, verdicts }: Reading): void {
   }
 }
 
-/** What people have to say about the figures of a complete run: the budget of a request, what was tried, why an aim is missed. */
-function notes(): string {
-  const file = path.join(ROOT, "bench", "notes.md");
-  return existsSync(file) ? readFileSync(file, "utf8") : "";
-}
-
 /** Only a run of everything may speak for the project; any other one stays below build/. */
 function write(results: Results, reading: Reading): void {
   const file = saveResults(BENCH_DIR, results);
-  const dir = results.complete ? path.join(ROOT, "docs") : BENCH_DIR;
+  const dir = results.complete ? path.join(packageRoot, "docs") : BENCH_DIR;
   const target = path.join(dir, "performance.md");
+  const template = readFileSync(path.join(packageRoot, "docs", "performance.md"), "utf8");
   mkdirSync(path.join(dir, "images"), { recursive: true });
   for (const picture of reading.pictures) writeFileSync(path.join(dir, "images", picture.file), picture.svg);
-  writeFileSync(target, page(results, reading, results.complete ? notes() : ""));
-  console.log(`\nWritten: build/bench/${file} and ${path.relative(ROOT, target)}`);
+  writeFileSync(target, page(template, results, reading));
+  console.log(`\nWritten: build/bench/${file} and ${path.relative(packageRoot, target)}`);
 }
 
 async function main(): Promise<void> {
@@ -121,10 +90,9 @@ async function main(): Promise<void> {
 
   if (!options.page) await takeTurn(() => say("waiting for another benchmark on this machine to end"));
   const results = options.page ? lastResults(BENCH_DIR) : await measure(parts, options, say);
-  const reading = read(PARTS, results.figures, results.complete);
-  results.verdicts = reading.verdicts;
+  const reading = read(PARTS, results);
   print(results, reading);
-  write(results, reading);
+  write({ ...results, verdicts: reading.verdicts }, reading);
 }
 
 process.once("SIGINT", () => process.exit(130));

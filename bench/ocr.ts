@@ -3,36 +3,44 @@
 
 import path from "node:path";
 import { coreCount } from "../backends/onnxruntime/session_options.ts";
-import { pictureNames, readPictureFile } from "../test/ocr/accuracy.ts";
+import { packageRoot } from "../server/package_root.ts";
+import { cpuMicroseconds, memory } from "../server/processes.ts";
+import { disagreements, pictureNames, readPictureFile } from "../test/ocr/accuracy.ts";
 import type { ReadPicture } from "../test/ocr/pipeline.ts";
 import { serverReader } from "../test/ocr/server_reader.ts";
-import { table } from "./markdown.ts";
-import { figure, mebibytes, spread, withSpread } from "./numbers.ts";
-import { disagreements } from "./ocr_agreement.ts";
-import { Reference, type Timing, type Way } from "./ocr_reference.ts";
-import { best, type Concurrency, keptRows, type OcrRow, ratios, throughputs, WAYS_KEPT } from "./ocr_rows.ts";
-import type { Part, PartContext, Section, Verdict } from "./part.ts";
-import { cpuMicroseconds, memory } from "./proc.ts";
+import { type Cell, highlight, inRounds, over, series } from "./grid.ts";
+import { columns } from "./markdown.ts";
+import { figure, mebibytes, median, withSpread } from "./numbers.ts";
+import { Reference, referencePython, type Timing, type Way } from "./ocr_reference.ts";
+import type { Part, PartContext } from "./part.ts";
 import type { Server } from "./server.ts";
-import { ROOT } from "./setup.ts";
-import { turnOf } from "./turn.ts";
-import { verdict } from "./verdict.ts";
+import { finding, verdict } from "./verdict.ts";
 
-const CONCURRENCIES: readonly Concurrency[] = [1, 4];
-const AIMS: Readonly<Record<Concurrency, number>> = { 1: 1, 4: 1.3 };
-/** How often the set of pictures is read in a measurement. */
-const PASSES: Readonly<Record<Concurrency, number>> = { 1: 1, 4: 2 };
+/** Callers, what the aim asks for, and how often the set of pictures is read in a measurement. */
+const SETTINGS = [
+  { callers: 1, aim: 1, passes: 1 },
+  { callers: 4, aim: 1.3, passes: 2 },
+];
+/** So many of the reference's ways stay after the first round. */
+const WAYS_KEPT = 2;
+const OURS = "ensemble `ocr`";
 
-/** The reference may be called in any of these ways; the fastest counts. */
-function waysOf(cores: number, concurrency: Concurrency): Way[] {
-  const shared = { title: `one object, ${cores} threads a network`, objects: 1, threads: cores, shared: true };
-  if (concurrency === 1) return [shared];
-  return [
-    shared,
-    { title: "one object, each caller in its own thread", objects: 1, threads: 1, shared: true },
-    { title: `${concurrency} objects of one thread`, objects: concurrency, threads: 1, shared: false },
-    { title: `${cores} objects of one thread, lent in turn`, objects: cores, threads: 1, shared: false },
-  ];
+/** The reference may be called in any of these ways, by one caller in the first; the fastest counts. */
+const waysOf = (cores: number, callers: number): Way[] => [
+  { title: `one object, ${cores} threads a network`, objects: 1, threads: cores, shared: true },
+  { title: "one object, each caller in its own thread", objects: 1, threads: 1, shared: true },
+  { title: `${callers} objects of one thread`, objects: callers, threads: 1, shared: false },
+  { title: `${cores} objects of one thread, lent in turn`, objects: cores, threads: 1, shared: false },
+];
+
+export interface OcrCell
+  extends Cell<{
+    /** Pictures a second. */
+    throughput: number;
+    /** Milliseconds of processor time a picture, of the server and its stubs or of the reference's process. */
+    cpuMs: number;
+  }> {
+  callers: number;
 }
 
 export interface OcrFigures {
@@ -40,22 +48,15 @@ export interface OcrFigures {
   lines: number;
   cores: number;
   versions: Record<string, string>;
-  rows: OcrRow[];
+  cells: OcrCell[];
   /** Of the server with all steps, and of the reference with one object, after the rounds with one caller; KiB. */
   serverPssKib: number;
   referencePssKib: number;
 }
 
-const OURS = "ensemble `ocr`";
-
 /** Callers take pictures in turn, over and over; the clock stops when `count` are read, as in ocr_reference.py. */
-async function timeServer(
-  server: Server,
-  read: ReadPicture,
-  callers: number,
-  pictures: readonly Uint8Array[],
-  count: number,
-): Promise<Timing> {
+async function timeServer(server: Server, read: ReadPicture, callers: number, count: number): Promise<Timing> {
+  const pictures = pictureNames().map(readPictureFile);
   const cpu = () => cpuMicroseconds([server.pid, ...server.children()]);
   const beganCpu = cpu();
   const began = performance.now();
@@ -75,144 +76,132 @@ async function timeServer(
 }
 
 /** Throws when the server and the reference do not read the same. Gives the number of lines. */
-async function check(read: ReadPicture, reference: Reference, threads: number): Promise<number> {
+async function check(read: ReadPicture, { ready }: Reference): Promise<number> {
   let lines = 0;
-  for (const name of pictureNames()) {
-    const found = await read(readPictureFile(name));
-    const differences = disagreements(found, await reference.read(name, threads));
+  for (const [name, expected] of Object.entries(ready.lines)) {
+    const differences = disagreements(await read(readPictureFile(name)), expected);
     if (differences.length > 0) {
       throw new Error(`The ensemble and the reference read ${name} differently: ${differences.join("; ")}.`);
     }
-    lines += found.length;
+    lines += expected.length;
   }
   return lines;
 }
 
-interface Contestant {
-  row: OcrRow;
-  time(): Promise<Timing>;
+const throughput = (cell: OcrCell, title: string) => series(cell, title, "throughput");
+const byThroughput = (cell: OcrCell, titles: readonly string[]) =>
+  [...titles].sort((a, b) => median(throughput(cell, b)) - median(throughput(cell, a)));
+const waysIn = (cell: OcrCell) => Object.keys(cell.samples).filter((title) => title !== OURS);
+
+/** Whether it goes on after the first round: ours, and the fastest of the ways. */
+export const goesOn = (cell: OcrCell, title: string): boolean =>
+  title === OURS || byThroughput(cell, waysIn(cell)).slice(0, WAYS_KEPT).includes(title);
+
+/** The fastest way of the reference, of those that took part in all rounds. */
+export function best(cell: OcrCell): string | undefined {
+  const rounds = Math.max(...waysIn(cell).map((title) => cell.samples[title]!.length));
+  return byThroughput(
+    cell,
+    waysIn(cell).filter((title) => cell.samples[title]!.length === rounds),
+  )[0];
 }
 
-async function runRounds(context: PartContext, contestants: Contestant[], count: number): Promise<void> {
-  let taking = contestants;
-  for (let round = 0; round < context.rounds; round++) {
-    for (const { row, time } of turnOf(taking, round)) {
-      const timing = await time();
-      const throughput = count / timing.seconds;
-      row.samples.push({ ...timing, throughput, cpuMs: (timing.cpu_seconds * 1000) / count });
-      context.say(
-        `ocr: round ${round + 1}/${context.rounds}, ${row.title} x ${row.concurrency}: ${figure(throughput)} pictures/s`,
-      );
-    }
-    if (round > 0) continue;
-    const kept = keptRows(taking.map(({ row }) => row));
-    taking = taking.filter(({ row }) => kept.includes(row));
-  }
-}
-
-async function measureWith(context: PartContext, server: Server, reference: Reference): Promise<OcrFigures> {
+/** All rounds of one number of callers, beside the references by their titles. */
+async function measureCell(
+  context: PartContext,
+  server: Server,
+  references: ReadonlyMap<string, Reference>,
+  { callers, passes }: (typeof SETTINGS)[number],
+): Promise<OcrCell> {
   const names = pictureNames();
-  const pictures = names.map(readPictureFile);
-  const cores = coreCount();
-  const read = serverReader(server.httpUrl);
-  const lines = await check(read, reference, cores);
-  context.say(`ocr: ${lines} lines in ${names.length} pictures, read alike by both`);
-  const rows: OcrRow[] = [];
-  const pss = { server: 0, reference: 0 };
-  for (const concurrency of CONCURRENCIES) {
-    const count = names.length * (context.quick ? 1 : PASSES[concurrency]);
-    const addRow = (title: string, ours: boolean): OcrRow => {
-      const row: OcrRow = { concurrency, title, ours, samples: [] };
-      rows.push(row);
-      return row;
-    };
-    const contestants: Contestant[] = [
-      { row: addRow(OURS, true), time: () => timeServer(server, read, concurrency, pictures, count) },
-    ];
-    for (const way of waysOf(cores, concurrency)) {
-      await reference.warm(way, context.quick ? names.slice(-1) : names);
-      contestants.push({
-        row: addRow(`rapidocr: ${way.title}`, false),
-        time: () => reference.run(way, concurrency, names, count),
-      });
-    }
-    await runRounds(context, contestants, count);
-    if (concurrency > 1) continue;
-    pss.server = memory([server.pid, ...server.children()]).pssKib;
-    pss.reference = memory([reference.pid]).pssKib;
-  }
-  return {
-    pictures: names.length,
-    lines,
-    cores,
-    versions: await reference.versions(),
-    rows,
-    serverPssKib: pss.server,
-    referencePssKib: pss.reference,
-  };
+  const count = names.length * (context.quick ? 1 : passes);
+  const read = serverReader(server.client.url);
+  const cell: OcrCell = { label: `ocr x ${callers}`, callers, samples: {} };
+  const contestants = [OURS, ...references.keys()].map((title) => ({ title }));
+  let taking = contestants;
+  await inRounds(context, {
+    cells: [cell],
+    contestants: (_, round) => {
+      if (round === 1) taking = contestants.filter(({ title }) => goesOn(cell, title));
+      return taking;
+    },
+    measure: async ({ title }) => {
+      const reference = references.get(title)?.run(callers, names, count);
+      const timing = await (reference ?? timeServer(server, read, callers, count));
+      return { throughput: count / timing.seconds, cpuMs: (timing.cpu_seconds * 1000) / count };
+    },
+    tell: (sample) => `${figure(sample.throughput)} pictures/s`,
+  });
+  return cell;
 }
 
 async function measure(context: PartContext): Promise<OcrFigures> {
-  const reference = await Reference.start(context.bench, context.say);
+  const [names, cores] = [pictureNames(), coreCount()];
+  const [alone, four] = SETTINGS;
+  const [first, ...others] = waysOf(cores, four!.callers);
+  const python = await referencePython(context.bench, context.say);
+  const references = new Map<string, Reference>();
+  const add = async (way: Way, pictures: readonly string[]) => {
+    const reference = await Reference.start(python, way, pictures);
+    references.set(`rapidocr: ${way.title}`, reference);
+    return reference;
+  };
+  const run = async (server: Server): Promise<OcrFigures> => {
+    const reference = await add(first!, names);
+    const lines = await check(serverReader(server.client.url), reference);
+    context.say(`ocr: ${lines} lines in ${names.length} pictures, read alike by both`);
+    const cells = [await measureCell(context, server, references, alone!)];
+    const serverPssKib = memory([server.pid, ...server.children()]).pssKib;
+    const referencePssKib = memory([reference.pid]).pssKib;
+    for (const way of others) await add(way, context.quick ? names.slice(-1) : names);
+    cells.push(await measureCell(context, server, references, four!));
+    const { versions } = reference.ready;
+    return { pictures: names.length, lines, cores, versions, cells, serverPssKib, referencePssKib };
+  };
   try {
-    return await context.withServer((server) => measureWith(context, server, reference), {
-      repository: path.join(ROOT, "model_repository"),
-      args: ["--load-model=ocr"],
-    });
+    const options = { repository: path.join(packageRoot, "model_repository"), args: ["--load-model=ocr"] };
+    return await context.withServer(run, options);
   } finally {
-    await reference.stop();
+    for (const reference of references.values()) await reference.stop();
   }
 }
 
-function body(figures: OcrFigures): string {
-  const rows = figures.rows.map((row) => [
-    row.title,
-    String(row.concurrency),
-    withSpread(spread(throughputs(row))),
-    withSpread(spread(row.samples.map((sample) => sample.cpuMs))),
-    row.ours ? "" : withSpread(spread(ratios(figures.rows, row))),
-  ]);
-  return table(["", "callers", "pictures/s", "CPU a picture, ms", "ensemble / this"], rows);
-}
+/** Throughput of the ensemble as a multiple of a way's, round by round. */
+const ratios = (cell: OcrCell, way: string) => over(cell, OURS, way, "throughput");
 
-function text(figures: OcrFigures): string {
-  const { versions, cores } = figures;
+function body({ cells, versions, pictures, lines, cores, serverPssKib, referencePssKib }: OcrFigures): string {
+  const rows = cells.flatMap((cell) => Object.keys(cell.samples).map((title) => ({ cell, title })));
   const packages = Object.entries(versions).map(([name, number]) => `${name} ${number}`);
-  return [
-    `The ensemble of \`model_repository\`, asked over HTTP with the bytes of a picture, beside ${packages.join(", ")} in one`,
-    `Python process, which is given the same bytes: the ${figures.pictures} pictures of \`test/pictures\` in turn, the same three ONNX`,
-    `files for both, ONNX Runtime of one version on both sides. Both found the same ${figures.lines} lines before anything was timed: in`,
-    "the same order, at most 3 pixels apart, at most one letter in ten read otherwise.",
-    "",
-    "Each side runs the networks in its own way: the ensemble reads crops one by one, padded to 160 pixels, and checks their direction",
-    "four at a time; the reference does both in batches, padded to 320. That is less work for the ensemble, and part of the comparison.",
-    "",
-    `Threads of ONNX Runtime: ${cores} for detection in the ensemble, one for direction and for each of the two instances of recognition;`,
-    "of the reference, as the table says. At one caller one network runs at a time on either side. At four callers the reference is called in each way that",
-    `its users have; the first round tries them all, the fastest ${WAYS_KEPT} go on, and the aim takes the faster of these.`,
-    "",
-    `Proportional memory after the rounds with one caller: the server and the processes of its steps ${mebibytes(figures.serverPssKib)} MiB,`,
-    `the reference with one object ${mebibytes(figures.referencePssKib)} MiB.`,
-  ].join("\n");
-}
+  const tables = columns(rows, [
+    ["", ({ title }) => title],
+    ["callers", ({ cell }) => String(cell.callers)],
+    ["pictures/s", ({ cell, title }) => withSpread(throughput(cell, title))],
+    ["CPU a picture, ms", ({ cell, title }) => withSpread(series(cell, title, "cpuMs"))],
+    ["ensemble / this", ({ cell, title }) => (title === OURS ? "" : withSpread(ratios(cell, title)))],
+  ]);
+  return `${tables}
 
-function sections(figures: OcrFigures): Section[] {
-  return [{ heading: "Text in pictures", text: text(figures), body: body(figures) }];
-}
-
-function verdicts(figures: OcrFigures): Verdict[] {
-  return CONCURRENCIES.map((concurrency) => {
-    const way = best(figures.rows, concurrency);
-    const findings = way ? [{ value: spread(ratios(figures.rows, way)).median, place: way.title }] : [];
-    const aim = `ocr, ${concurrency} at a time: at least ${AIMS[concurrency]} times the pictures a second of rapidocr-onnxruntime`;
-    return verdict(aim, findings, { atLeast: AIMS[concurrency] });
-  });
+The reference is ${packages.join(", ")}. Both found the same ${lines} lines in the ${pictures} pictures. The ensemble has ${cores} threads for
+detection, one for direction and for each of the two instances of recognition. Proportional memory after the rounds with one caller: the
+server and the processes of its steps ${mebibytes(serverPssKib)} MiB, the reference with one object ${mebibytes(referencePssKib)} MiB.`;
 }
 
 export const ocr: Part<OcrFigures> = {
   name: "ocr",
   about: "the ensemble ocr beside rapidocr-onnxruntime in Python",
   measure,
-  sections,
-  verdicts,
+  sections: (figures) => ({ "Text in pictures": body(figures) }),
+  verdicts: ({ cells }) =>
+    SETTINGS.map(({ callers, aim }) => {
+      const cell = cells.find((one) => one.callers === callers);
+      const way = cell && best(cell);
+      const what = `ocr, ${callers} at a time: at least ${aim} times the pictures a second of rapidocr-onnxruntime`;
+      return verdict(what, cell && way ? finding(ratios(cell, way), way) : [], { atLeast: aim });
+    }),
+  highlights: ({ cells }) => {
+    const busy = cells.find(({ callers }) => callers === 4);
+    const way = busy && best(busy);
+    const what = "text in pictures beside rapidocr-onnxruntime, 4 at a time: pictures/s";
+    return way ? highlight(what, busy, OURS, way, "throughput") : [];
+  },
 };

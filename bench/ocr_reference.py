@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference pipeline of the benchmark's part `ocr`: rapidocr-onnxruntime in this process, as a Python user runs it.
 
-  ocr_reference.py FOLDER_OF_NETWORKS FOLDER_OF_PICTURES
+  ocr_reference.py FOLDER_OF_NETWORKS FOLDER_OF_PICTURES OBJECTS THREADS NAME...
 
-Takes one JSON object a line on stdin and answers each with one on stdout:
-  {"do": "versions"}                                      -> {"onnxruntime": "1.30.0", ...}
-  {"do": "read", "picture": NAME, "threads": T}           -> {"lines": [{"text", "confidence", "box"}, ...]}
-  {"do": "warm", "objects": N, "threads": T, "pictures": [NAME, ...]}
-                                                          -> {}: makes the objects and lets each read the pictures
-  {"do": "run", "objects": N, "threads": T, "shared": BOOL, "callers": C, "pictures": [NAME, ...], "count": K}
-                                                          -> {"seconds", "cpu_seconds"} for K pictures, taken in turn
-`threads` is what each network of an object gets. Callers are threads; they wait for each other only where there are more
-callers than objects and `shared` is false.
+Makes the objects, with as many threads for each network of an object, and lets each read the pictures named, so that none
+is cold. Writes one JSON object a line to stdout: at first {"versions": {...}, "lines": {NAME: [{"text", "confidence", "box"},
+...]}}, then for each line {"shared", "callers", "count", "pictures": [NAME, ...]} on stdin {"seconds", "cpu_seconds"} for
+`count` pictures, taken in turn. Callers are threads; they wait for each other only where there are more callers than objects
+and `shared` is false.
 """
 
 import json
@@ -25,101 +21,76 @@ from pathlib import Path
 
 from rapidocr_onnxruntime import RapidOCR
 
-NETWORKS = Path(sys.argv[1])
-PICTURES = Path(sys.argv[2])
+NETWORKS, PICTURES = (Path(argument) for argument in sys.argv[1:3])
+OBJECTS, THREADS = (int(argument) for argument in sys.argv[3:5])
+PACKAGES = ("rapidocr-onnxruntime", "onnxruntime", "numpy", "opencv-python")
 
-pools = {}
-encoded = {}
-
-
-def picture(name):
-    if name not in encoded:
-        encoded[name] = (PICTURES / name).read_bytes()
-    return encoded[name]
+encoded = {path.name: path.read_bytes() for path in PICTURES.iterdir()}
 
 
-def objects_of(count, threads):
-    """The same objects for the same numbers, so that none is made, or is cold, while the clock runs."""
-    made = pools.setdefault(threads, [])
-    while len(made) < count:
-        made.append(
-            RapidOCR(
-                det_model_path=str(NETWORKS / "ch_PP-OCRv4_det_infer.onnx"),
-                cls_model_path=str(NETWORKS / "ch_ppocr_mobile_v2.0_cls_infer.onnx"),
-                rec_model_path=str(NETWORKS / "ch_PP-OCRv4_rec_infer.onnx"),
-                rec_keys_path=str(NETWORKS / "ppocr_keys_v1.txt"),
-                intra_op_num_threads=threads,
-            )
-        )
-    return made[:count]
+def make_object():
+    return RapidOCR(
+        det_model_path=str(NETWORKS / "ch_PP-OCRv4_det_infer.onnx"),
+        cls_model_path=str(NETWORKS / "ch_ppocr_mobile_v2.0_cls_infer.onnx"),
+        rec_model_path=str(NETWORKS / "ch_PP-OCRv4_rec_infer.onnx"),
+        rec_keys_path=str(NETWORKS / "ppocr_keys_v1.txt"),
+        intra_op_num_threads=THREADS,
+    )
 
 
-def versions(_):
-    return {name: version(name) for name in ("rapidocr-onnxruntime", "onnxruntime", "numpy", "opencv-python")}
+def read(engine, name):
+    lines, _ = engine(encoded[name])
+    return [
+        {"text": text, "confidence": float(score), "box": [[float(value) for value in point] for point in box]}
+        for box, text, score in lines or []
+    ]
 
 
-def read(command):
-    lines, _ = objects_of(1, command["threads"])[0](picture(command["picture"]))
-    return {
-        "lines": [
-            {"text": text, "confidence": float(score), "box": [[float(value) for value in point] for point in box]}
-            for box, text, score in lines or []
-        ]
-    }
-
-
-def warm(command):
-    for engine in objects_of(command["objects"], command["threads"]):
-        for name in command["pictures"]:
-            engine(picture(name))
-    return {}
-
-
-def run(command):
+def run(engines, shared, callers, count, pictures):
     """Callers take pictures in turn, over and over; the clock stops when `count` are read, whatever is still under way."""
-    names = command["pictures"]
-    count = command["count"]
-    engines = objects_of(command["objects"], command["threads"])
     free = queue.Queue()
     # Objects may be called by several threads at once: a shared one is lent as often as there are callers.
-    for i in range(command["callers"] if command["shared"] else len(engines)):
+    for i in range(callers if shared else len(engines)):
         free.put(engines[i % len(engines)])
     lock = threading.Lock()
-    state = {"taken": 0, "done": 0, "end": None}
+    taken = done = 0
+    clock = lambda: (time.perf_counter(), time.process_time())
+    end = None
 
     def call():
+        nonlocal taken, done, end
         while True:
             with lock:
-                if state["done"] >= count:
+                if done >= count:
                     return
-                name = names[state["taken"] % len(names)]
-                state["taken"] += 1
+                name = pictures[taken % len(pictures)]
+                taken += 1
             engine = free.get()
-            engine(picture(name))
+            engine(encoded[name])
             free.put(engine)
             with lock:
-                state["done"] += 1
-                if state["done"] == count:
-                    state["end"] = (time.perf_counter(), time.process_time())
+                done += 1
+                if done == count:
+                    end = clock()
 
-    threads = [threading.Thread(target=call) for _ in range(command["callers"])]
-    began = (time.perf_counter(), time.process_time())
+    threads = [threading.Thread(target=call) for _ in range(callers)]
+    began = clock()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return {"seconds": state["end"][0] - began[0], "cpu_seconds": state["end"][1] - began[1]}
+    return {"seconds": end[0] - began[0], "cpu_seconds": end[1] - began[1]}
 
 
 def main():
     # What libraries print must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    for line in sys.stdin:
-        command = json.loads(line)
-        do = {"versions": versions, "read": read, "warm": warm, "run": run}[command["do"]]
-        answers.write(json.dumps(do(command)) + "\n")
-        answers.flush()
+    engines = [make_object() for _ in range(OBJECTS)]
+    lines = [{name: read(engine, name) for name in sys.argv[5:]} for engine in engines][0]
+    print(json.dumps({"versions": {name: version(name) for name in PACKAGES}, "lines": lines}), file=answers)
+    for command in sys.stdin:
+        print(json.dumps(run(engines, **json.loads(command))), file=answers)
 
 
 if __name__ == "__main__":

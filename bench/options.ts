@@ -2,32 +2,27 @@
 // The command line of the benchmark.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import type { Part } from "./part.ts";
-import { CONCURRENCIES, SIZES, SUBJECT_NAMES, type SubjectName } from "./subjects.ts";
+import { SUBJECT_NAMES, SUBJECTS } from "./models.ts";
+import { type Extent, type Part, SIZES } from "./part.ts";
 
-export interface Options {
+export interface Options extends Extent {
   /** Names of the parts to run. */
   parts: readonly string[];
-  /** Labels of sizes. */
-  only: readonly string[];
-  concurrency: readonly number[];
-  rounds: number;
-  window: number;
-  requests: number;
-  backends: readonly SubjectName[];
   server?: string;
   port: number;
-  quick: boolean;
   /** Nothing is measured: the page is written anew from the figures of the last run. */
   page: boolean;
   /** Everything is measured, and often enough to speak for the project. */
   complete: boolean;
 }
 
+const CONCURRENCIES: readonly number[] = [1, 8];
 const ROUNDS = 5;
 const REQUESTS = 100_000;
 /** Shorter windows are for looking. */
 const LEAST_WINDOW_MS = 300;
+const QUICK = { rounds: 1, windowMs: 250, requests: 5000 };
+const LABELS = SIZES.map(({ label }) => label);
 
 function positive(text: string): number {
   const value = Number(text);
@@ -35,58 +30,45 @@ function positive(text: string): number {
   return value;
 }
 
-const port = (text: string) => {
-  const value = positive(text);
-  if (value > 65_533) throw new InvalidArgumentError("Give a port up to 65533: the two after it are used, too.");
-  return value;
-};
+function port(text: string): number {
+  if (positive(text) <= 65_533) return Number(text);
+  throw new InvalidArgumentError("Give a port up to 65533: the two after it are used, too.");
+}
 
 const positives = (text: string, before: unknown) => [...(Array.isArray(before) ? before : []), positive(text)];
 
-function command(parts: readonly Pick<Part<unknown>, "name" | "about">[]): Command {
-  const labels = SIZES.map((size) => size.label);
-  const width = Math.max(...parts.map((part) => part.name.length));
+type Listed = Pick<Part<unknown>, "name" | "about">;
+
+function command(parts: readonly Listed[]): Command {
+  const names = parts.map(({ name }) => name);
+  const width = Math.max(...names.map((name) => name.length));
+  const only = new Option("--only <size...>", "tensor sizes of the identity cells").choices(LABELS);
+  const backends = new Option("--backends <name...>", "who takes part in identity, instance and flatness");
+  const server = "an installed Triton: its folder or its binary (default: the embedded one)";
+  const concurrency = `concurrent requests of the identity cells (default: ${CONCURRENCIES.join(" ")})`;
   return new Command("bench")
     .usage("[parts...] [options]")
     .description("Compares the typescript backend with python_backend and a native floor, on a real server.")
-    .addArgument(new Argument("[parts...]", "what to measure (default: all)").choices(parts.map((part) => part.name)))
-    .addOption(
-      new Option("--only <size...>", "tensor sizes of the identity cells").choices(labels).default(labels, "all"),
-    )
-    .option(
-      "--concurrency <n...>",
-      `concurrent requests of the identity cells (default: ${CONCURRENCIES.join(" ")})`,
-      positives,
-    )
+    .addArgument(new Argument("[parts...]", "what to measure (default: all)").choices(names))
+    .addOption(only.default(LABELS, "all"))
+    .option("--concurrency <n...>", concurrency, positives)
     .option("--rounds <n>", "how often each cell is measured", positive, ROUNDS)
     .option("--window <ms>", "one of the three windows of a measurement", positive, 500)
     .option("--requests <n>", "requests of the flatness part", positive, REQUESTS)
-    .addOption(
-      new Option("--backends <name...>", "who takes part in identity, instance and flatness")
-        .choices(SUBJECT_NAMES)
-        .default([...SUBJECT_NAMES], "all"),
-    )
-    .addOption(
-      new Option("--server <path>", "an installed Triton: its folder or its binary (default: the embedded one)").env(
-        "TRITON_SERVER",
-      ),
-    )
+    .addOption(backends.choices(SUBJECT_NAMES).default([...SUBJECT_NAMES], "all"))
+    .addOption(new Option("--server <path>", server).env("TRITON_SERVER"))
     .option("--port <n>", "first of three ports (default: any free ones)", port)
     .option("--page", "measure nothing: write the page anew from the figures of the last run")
     .option("--quick", "one short round: shows that everything works")
     .addHelpText(
       "after",
-      ["", "Parts:", ...parts.map((part) => `  ${part.name.padEnd(width)}  ${part.about}`)].join("\n"),
+      ["", "Parts:", ...parts.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`)].join("\n"),
     );
 }
 
-type Given = Omit<Options, "parts" | "complete">;
-
 /** Options that would do nothing, and so are mistakes: what they are for does not run. */
-function refuseIdle(program: Command, partCount: number): void {
+function refuseIdle(program: Command, running: ReadonlySet<string>, isWhole: boolean): void {
   const isGiven = (option: string) => program.getOptionValueSource(option) === "cli";
-  const isWhole = program.args.length === 0 || new Set(program.args).size === partCount;
-  const runs = (...names: string[]) => isWhole || names.some((name) => program.args.includes(name));
   if (isGiven("page") && program.args.length > 0) {
     program.error("error: --page measures nothing and so takes no parts: it shows all that the last run measured.");
   }
@@ -96,41 +78,43 @@ function refuseIdle(program: Command, partCount: number): void {
     ["requests", "flatness"],
     ["backends", "identity", "instance", "flatness"],
   ] as const) {
-    if (isGiven(option) && !runs(...names)) {
+    if (!isWhole && isGiven(option) && !names.some((name) => running.has(name))) {
       program.error(`error: --${option} is for ${names.join(", ")}, and none of them is to run.`);
     }
   }
 }
 
 /** Reads the command line; ends the process where it is wrong or asks for help. */
-export function parseOptions(
-  parts: readonly Pick<Part<unknown>, "name" | "about">[],
-  argv: readonly string[] = process.argv.slice(2),
-): Options {
-  const program = command(parts).parse(argv, { from: "user" });
-  const given = program.opts<Partial<Given> & Omit<Given, "concurrency" | "port" | "quick" | "page">>();
-  refuseIdle(program, parts.length);
-  const named = program.args.length > 0 ? program.args : parts.map((part) => part.name);
-  const quick = given.quick ?? false;
-  const concurrency = given.concurrency ?? [...CONCURRENCIES];
+export function parseOptions(all: readonly Listed[], argv: readonly string[] = process.argv.slice(2)): Options {
+  const program = command(all).parse(argv, { from: "user" });
+  const given = program.opts();
+  const parts = new Set(program.args.length > 0 ? program.args : all.map(({ name }) => name));
+  refuseIdle(program, parts, parts.size === all.length);
+  const extent: Extent = {
+    subjects: SUBJECTS.filter(({ name }) => given["backends"].includes(name)),
+    sizes: SIZES.filter(({ label }) => given["only"].includes(label)),
+    concurrencies: given["concurrency"] ?? CONCURRENCIES,
+    rounds: given["rounds"],
+    windowMs: given["window"],
+    requests: given["requests"],
+    quick: given["quick"] ?? false,
+  };
+  const { subjects, sizes, concurrencies, rounds, windowMs, requests, quick } = extent;
   const complete =
     !quick &&
-    parts.every((part) => named.includes(part.name)) &&
-    SUBJECT_NAMES.every((name) => given.backends.includes(name)) &&
-    SIZES.every((size) => given.only.includes(size.label)) &&
-    CONCURRENCIES.every((n) => concurrency.includes(n)) &&
-    given.rounds >= ROUNDS &&
-    given.window >= LEAST_WINDOW_MS &&
-    given.requests >= REQUESTS;
-  return {
-    ...given,
-    parts: named,
-    concurrency,
-    backends: SUBJECT_NAMES.filter((name) => given.backends.includes(name)),
-    port: given.port ?? 0,
-    quick,
-    page: given.page ?? false,
+    parts.size === all.length &&
+    subjects.length === SUBJECTS.length &&
+    sizes.length === SIZES.length &&
+    CONCURRENCIES.every((n) => concurrencies.includes(n)) &&
+    rounds >= ROUNDS &&
+    windowMs >= LEAST_WINDOW_MS &&
+    requests >= REQUESTS;
+  const rest = {
+    parts: [...parts],
+    server: given["server"],
+    port: given["port"] ?? 0,
+    page: given["page"] ?? false,
     complete,
-    ...(quick ? { rounds: 1, window: 250, requests: 5000 } : {}),
   };
+  return { ...extent, ...(quick ? QUICK : {}), ...rest };
 }

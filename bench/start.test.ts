@@ -1,59 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { type StartFigures, type StartSample, start } from "./start.ts";
+import { type StartSample, start } from "./start.ts";
 
-const sample = (readyMs: number, pssMib: number, rssMib: number, reloadMs = 100): StartSample => ({
-  readyMs,
-  pssMib,
-  rssMib,
-  processes: 20,
-  reloadMs,
+type Values = Partial<StartSample>;
+
+const samples = (values: Values[]): StartSample[] =>
+  values.map((one) => ({ readyMs: 1, pssMib: 1, rssMib: 1, reloadMs: 100, processes: 20, ...one }));
+
+const PYTHON: Values[] = [1000, 2000, 1000].map((readyMs) => ({ readyMs, pssMib: 400, rssMib: 800, reloadMs: 1500 }));
+
+const cell = (first: Values[], later?: Values[], python = PYTHON) => ({
+  label: "start",
+  samples: {
+    ...(python.length > 0 ? { python_backend: samples(python) } : {}),
+    "typescript, first start": samples(first),
+    ...(later ? { "typescript, started before": samples(later) } : {}),
+  },
 });
-
-const python: StartFigures = {
-  title: "python_backend",
-  backend: "python",
-  samples: [sample(1000, 400, 800, 1500), sample(2000, 400, 800, 1500), sample(1000, 400, 800, 1500)],
-};
-const entry = (title: string, ...samples: StartSample[]): StartFigures => ({ title, backend: "typescript", samples });
-
-const verdictsOn = (...entries: StartFigures[]) => start.verdicts([python, ...entries]);
+const verdictsOn = (...given: Parameters<typeof cell>) => start.verdicts(cell(...given));
 
 test("the slowest of ours is judged, as the median of shares within a round", () => {
-  const fast = entry("again", sample(100, 100, 100), sample(100, 100, 100), sample(100, 100, 100));
   // 0.5, 1.5 and 1.2: as shares of medians it would be 1.2, too, but not as shares of the first round.
-  const slow = entry("first", sample(500, 100, 100), sample(3000, 100, 100), sample(1200, 100, 100));
-  expect(verdictsOn(fast, slow)[0]).toMatchObject({ met: false, worst: "1.2 of its time (first)" });
-  expect(verdictsOn(fast)[0]).toMatchObject({ met: true, worst: "0.1 of its time (again)" });
+  const slow = [{ readyMs: 500 }, { readyMs: 3000 }, { readyMs: 1200 }];
+  const fast = [{ readyMs: 100 }, { readyMs: 100 }, { readyMs: 100 }];
+  const missed = { met: false, worst: "1.2 of its time (typescript, first start)" };
+  expect(verdictsOn(slow, fast)[0]).toMatchObject(missed);
+  expect(verdictsOn(fast)[0]).toMatchObject({ met: true, worst: "0.1 of its time (typescript, first start)" });
 });
 
 test("memory is judged by the proportional figure, and the resident one is shown beside it", () => {
-  const shared = entry("first", sample(1, 300, 1120));
-  expect(verdictsOn(shared, entry("again", sample(1, 200, 80)))[1]).toEqual({
+  expect(verdictsOn([{ pssMib: 300, rssMib: 1120 }], [{ pssMib: 200, rssMib: 80 }])[1]).toEqual({
     aim: expect.stringContaining("proportional memory"),
     met: true,
-    worst: "0.75 of its memory (first); resident: 1.4 of its",
+    worst: "0.75 of its memory (typescript, first start); resident: 1.4 of its",
   });
-  expect(verdictsOn(entry("first", sample(1, 500, 100)))[1]).toMatchObject({ met: false });
+  expect(verdictsOn([{ pssMib: 500, rssMib: 100 }])[1]).toMatchObject({ met: false });
 });
 
 test("a reload is judged by its time", () => {
-  expect(verdictsOn(entry("a", sample(1, 1, 1, 300)))[2]).toMatchObject({ met: true, worst: "300 ms (a)" });
-  expect(verdictsOn(entry("a", sample(1, 1, 1, 301)))[2]).toMatchObject({ met: false });
+  const worst = "300 ms (typescript, first start)";
+  expect(verdictsOn([{ reloadMs: 300 }])[2]).toMatchObject({ met: true, worst });
+  expect(verdictsOn([{ reloadMs: 301 }])[2]).toMatchObject({ met: false });
 });
 
 test("without python_backend nothing is compared with it", () => {
-  expect(start.verdicts([entry("a", sample(1, 1, 1))]).map(({ worst }) => worst)).toEqual([
-    undefined,
-    undefined,
-    "100 ms (a)",
-  ]);
+  const worst = verdictsOn([{}], undefined, []).map((entry) => entry.worst);
+  expect(worst).toEqual([undefined, undefined, "100 ms (typescript, first start)"]);
 });
 
 test("the table has both ratios", () => {
-  const row = start
-    .sections([python, entry("a", sample(1, 300, 1120))])[0]!
-    .body.split("\n")
-    .at(-1);
-  expect(row).toMatch(/\| 0.75 \| 1.4 \|$/);
+  const { Start: body } = start.sections(cell([{ pssMib: 300, rssMib: 1120 }]));
+  expect(body!.split("\n").at(-1)).toMatch(/\| 0.75 \| 1.4 \|$/);
 });

@@ -1,40 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "vitest";
+import { finding, verdict } from "./verdict.ts";
 
-import { describe, expect, it } from "vitest";
-import { verdict } from "./verdict.ts";
+const findings = [2, 5, 3].map((value) => ({ value, place: `at ${value}` }));
+const beside = (value: number) => [...findings, { value, place: "nowhere" }];
 
-const findings = [
-  { value: 2, place: "here" },
-  { value: 5, place: "there" },
-  { value: 3, place: "elsewhere" },
-];
+test.each([
+  ["the highest against an upper limit, which is allowed itself", findings, { atMost: 5 }, true, "5 (at 5)"],
+  ["the highest beyond it", findings, { atMost: 4.99, unit: " ms" }, false, "5 ms (at 5)"],
+  ["the lowest against a lower limit, which is allowed itself", findings, { atLeast: 2 }, true, "2 (at 2)"],
+  ["the lowest below it", findings, { atLeast: 2.01 }, false, "2 (at 2)"],
+  ["a figure that is no number, as missed", beside(Number.NaN), { atMost: 100 }, false, "- (nowhere)"],
+  ["a figure without end", beside(Number.POSITIVE_INFINITY), { atMost: 100 }, false, "∞ (nowhere)"],
+])("judges %s", (_, found, limit, met, worst) => {
+  expect(verdict("a", found, limit)).toEqual({ aim: "a", met, worst });
+});
 
-describe("a verdict", () => {
-  it("judges the highest figure against an upper limit, which is allowed itself", () => {
-    expect(verdict("a", findings, { atMost: 5 })).toEqual({ aim: "a", met: true, worst: "5 (there)" });
-    expect(verdict("a", findings, { atMost: 4.99, unit: " ms" })).toEqual({
-      aim: "a",
-      met: false,
-      worst: "5 ms (there)",
-    });
-  });
-
-  it("judges the lowest figure against a lower limit, which is allowed itself", () => {
-    expect(verdict("a", findings, { atLeast: 2 })).toEqual({ aim: "a", met: true, worst: "2 (here)" });
-    expect(verdict("a", findings, { atLeast: 2.01 }).met).toBe(false);
-  });
-
-  it("misses where a figure is not a number", () => {
-    const broken = [...findings, { value: Number.NaN, place: "nowhere" }];
-    expect(verdict("a", broken, { atMost: 100 })).toEqual({ aim: "a", met: false, worst: "- (nowhere)" });
-  });
-
-  it("misses an upper limit where a figure has none", () => {
-    const endless = [...findings, { value: Number.POSITIVE_INFINITY, place: "nowhere" }];
-    expect(verdict("a", endless, { atMost: 100 })).toEqual({ aim: "a", met: false, worst: "∞ (nowhere)" });
-  });
-
-  it("is not met by what was not measured", () => {
-    expect(verdict("a", [], { atMost: 1 })).toEqual({ aim: "a", met: false });
-  });
+test("what was not measured meets no aim", () => {
+  expect(verdict("a", finding([], "here"), { atMost: 1 })).toEqual({ aim: "a", met: false });
+  expect(finding([1, 9, 2], "here")).toEqual([{ value: 2, place: "here" }]);
 });

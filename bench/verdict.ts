@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holding figures against an aim: the worst of them decides.
 
-import { figure } from "./numbers.ts";
-import type { Verdict } from "./part.ts";
+import { figure, median } from "./numbers.ts";
+
+export interface Verdict {
+  aim: string;
+  met: boolean;
+  /** The worst figure and where it was taken; nothing when none was taken at all. */
+  worst?: string;
+}
 
 /** A figure that an aim speaks of, and where it was taken. */
 export interface Finding {
   value: number;
   place: string;
 }
+
+/** The median of the rounds; nothing when there was none. */
+export const finding = (values: readonly number[], place: string): Finding[] =>
+  values.length === 0 ? [] : [{ value: median(values), place }];
 
 export interface Limit {
   /** What every figure must keep to; the limit itself is allowed. */

@@ -3,7 +3,7 @@
 
 import path from "node:path";
 import sharp from "sharp";
-import { ROOT } from "./setup.ts";
+import { packageRoot } from "../server/package_root.ts";
 
 /** Numbers from 0 up to 1 that depend on the seed alone (mulberry32). */
 export function randomNumbers(seed: number): () => number {
@@ -18,7 +18,7 @@ export function randomNumbers(seed: number): () => number {
 
 /** A photograph of the tests as a JPEG of 640 x 480 pixels, with sharp's usual quality. */
 export function picture(): Promise<Buffer> {
-  const source = path.join(ROOT, "test", "pictures", "shop_sign.jpg");
+  const source = path.join(packageRoot, "test", "pictures", "shop_sign.jpg");
   return sharp(source).resize(640, 480, { fit: "cover" }).jpeg().toBuffer();
 }
 

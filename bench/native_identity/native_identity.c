@@ -119,63 +119,27 @@ static struct outcome answer(TRITONBACKEND_Request* request) {
   return outcome;
 }
 
-/* How many rows of a batch a request fills; 1 for a model without batching. */
-static uint64_t rows(TRITONBACKEND_Request* request, bool batching) {
+/* How many rows of a batch a request fills: tensors of the benchmark have one dimension, or that and the batch's. */
+static uint64_t rows(TRITONBACKEND_Request* request) {
   TRITONBACKEND_Input* input = NULL;
   const int64_t* shape = NULL;
   uint32_t rank = 0;
-  Error* error;
+  Error* error = TRITONBACKEND_RequestInputByIndex(request, 0, &input);
 
-  if (!batching) return 1;
-  error = TRITONBACKEND_RequestInputByIndex(request, 0, &input);
   if (!error) error = TRITONBACKEND_InputProperties(input, NULL, NULL, &shape, &rank, NULL, NULL);
-  if (error) {
-    TRITONSERVER_ErrorDelete(error);
-    return 1;
-  }
-  return rank > 0 && shape[0] > 0 ? (uint64_t)shape[0] : 1;
-}
-
-/* The configuration is Triton's own JSON, where max_batch_size stands once and as a number. */
-Error* TRITONBACKEND_ModelInitialize(TRITONBACKEND_Model* model) {
-  static const char key[] = "\"max_batch_size\":";
-  TRITONSERVER_Message* message = NULL;
-  const char *json = NULL, *found;
-  char* text = NULL;
-  size_t bytes = 0;
-  bool batching = false;
-  Error* error = TRITONBACKEND_ModelConfig(model, 1, &message);
-
-  if (error) return error;
-  error = TRITONSERVER_MessageSerializeToJson(message, &json, &bytes);
-  if (!error) {
-    text = strndup(json, bytes);
-    found = text ? strstr(text, key) : NULL;
-    batching = found && strtol(found + sizeof(key) - 1, NULL, 10) > 0;
-    free(text);
-    error = TRITONBACKEND_ModelSetState(model, batching ? (void*)model : NULL);
-  }
-  log_error(TRITONSERVER_MessageDelete(message), __LINE__);
-  return error;
+  log_error(error, __LINE__);
+  return rank > 1 && shape[0] > 0 ? (uint64_t)shape[0] : 1;
 }
 
 Error* TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstance* instance, TRITONBACKEND_Request** requests,
                                           uint32_t count) {
-  TRITONBACKEND_Model* model = NULL;
-  void* batching = NULL;
   uint64_t batch_rows = 0;
   const uint64_t start_ns = now_ns();
-  struct outcome* outcomes;
-  Error* error;
+  struct outcome* outcomes = calloc(count, sizeof(*outcomes));
 
-  error = TRITONBACKEND_ModelInstanceModel(instance, &model);
-  if (!error) error = TRITONBACKEND_ModelState(model, &batching);
-  if (error) return error;
-  outcomes = calloc(count, sizeof(*outcomes));
   if (!outcomes) return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INTERNAL, "native_identity is out of memory");
-
   for (uint32_t i = 0; i < count; i++) {
-    batch_rows += rows(requests[i], batching != NULL);
+    batch_rows += rows(requests[i]);
     outcomes[i] = answer(requests[i]);
   }
   const uint64_t end_ns = now_ns();

@@ -7,13 +7,12 @@ import triton_python_backend_utils as pb_utils
 REVISION = 0
 
 
+def answer(request):
+    a, b = (pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in ("INPUT0", "INPUT1"))
+    outputs = {"OUTPUT0": a + b + np.float32(REVISION), "OUTPUT1": a - b}
+    return pb_utils.InferenceResponse([pb_utils.Tensor(*output) for output in outputs.items()])
+
+
 class TritonPythonModel:
     def execute(self, requests):
-        responses = []
-        for request in requests:
-            a = pb_utils.get_input_tensor_by_name(request, "INPUT0").as_numpy()
-            b = pb_utils.get_input_tensor_by_name(request, "INPUT1").as_numpy()
-            total = pb_utils.Tensor("OUTPUT0", a + b + np.float32(REVISION))
-            difference = pb_utils.Tensor("OUTPUT1", a - b)
-            responses.append(pb_utils.InferenceResponse([total, difference]))
-        return responses
+        return [answer(request) for request in requests]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a test file needs to drive the real server.
+export { childrenOf } from "../../../server/processes.ts";
 export * from "./http.ts";
 export * from "./mirror.ts";
 export * from "./repository.ts";

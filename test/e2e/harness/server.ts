@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real tritonserver for a test, as "triton-ts serve" does, and ends it for certain.
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
 import type { ServerEnd } from "../../../server/early_end.ts";
 import { freePorts } from "../../../server/ports.ts";
+import { childrenOf } from "../../../server/processes.ts";
 import type { LogTarget } from "../../../server/server_log.ts";
 import { ServerProcess } from "../../../server/server_process.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
@@ -191,22 +192,6 @@ export async function until(
       throw new Error(`Waited for ${what}, but ${why}.${server ? `\n${server.log().slice(-6000)}` : ""}`);
     }
     await sleep(20);
-  }
-}
-
-/** The process ids of a process's children. */
-export function childrenOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === pid)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    // The name, in brackets, may hold anything.
-    return Number(/^.*\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
-  } catch {
-    return undefined;
   }
 }
 

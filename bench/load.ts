@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// One load on one model, sent by NVIDIA's load generator over gRPC: what it, the server's statistics and the kernel say.
+
+import { readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import type { KServeClient } from "../server/kserve.ts";
+import { cpuMicroseconds } from "../server/processes.ts";
+import { type Model, tensorNames } from "./models.ts";
+import type { Server } from "./server.ts";
+import { BENCH_DIR } from "./setup.ts";
+import { shell } from "./shell.ts";
+
+/**
+ * perf_analyzer averages three windows in a row, and never fewer. They may differ as they like, since the spread is taken
+ * over whole rounds: only one without a single answer, which a busy machine can bring about, makes it go on.
+ */
+const WINDOWS = ["--stability-percentage", "99999", "--max-trials", "12"];
+
+export interface Load {
+  concurrency: number;
+  /** Size of each input and of each output, without the batch; elements are FP32. Default: 64. */
+  bytes?: number;
+  /** A file with the inputs, for a model that does not take just any bytes; `bytes` is then that of the outputs alone. */
+  inputData?: string;
+  /** Rows that the client sends in one request, for a model that takes batches. */
+  batch?: number;
+  /**
+   * Where the tensors are: in system shared memory that the client has registered (the default), or inside the gRPC
+   * messages. Two loads at once must use messages: see lock.ts.
+   */
+  memory?: "shared" | "message";
+  /** Either windows of this many milliseconds ... */
+  windowMs?: number;
+  /** ... or this many requests, after which the figures of the client mean little. */
+  requests?: number;
+}
+
+/** What the client saw. */
+interface ClientFigures {
+  /** Requests or, of a model that takes batches, rows per second. */
+  throughput: number;
+  p50Us: number;
+  p99Us: number;
+}
+
+/** Takes the one data row of perf_analyzer's CSV report. */
+export function parseReport(csv: string): ClientFigures {
+  const [names = [], values = []] = csv
+    .trim()
+    .split("\n")
+    .map((line) => line.split(","));
+  const column = (name: string) => {
+    const value = Number(values[names.indexOf(name)]);
+    if (!Number.isFinite(value)) throw new Error(`perf_analyzer's report has no figure for "${name}":\n${csv}`);
+    return value;
+  };
+  return { throughput: column("Inferences/Second"), p50Us: column("p50 latency"), p99Us: column("p99 latency") };
+}
+
+/** Drives the model with `load` until the measurement is complete. */
+export async function send(server: Server, model: Model, load: Load): Promise<ClientFigures> {
+  const { bytes = 64, windowMs = 500, requests } = load;
+  const report = path.join(BENCH_DIR, `perf_analyzer.${model.name}.csv`);
+  rmSync(report, { force: true });
+  const memory = load.memory === "message" ? ["none"] : ["system", "--output-shared-memory-size", String(bytes)];
+  const args = [
+    ...["-m", model.name, "-u", server.grpcAddress, "-i", "grpc", "--shared-memory", ...memory],
+    ...(model.decoupled ? ["--async", "--streaming"] : []),
+    ...(load.inputData === undefined
+      ? tensorNames("INPUT", model.tensors).flatMap((name) => ["--shape", `${name}:${bytes / 4}`])
+      : ["--input-data", load.inputData]),
+    ...(load.batch === undefined ? [] : ["-b", String(load.batch)]),
+    ...["--concurrency-range", String(load.concurrency), "-f", report],
+    ...(requests === undefined
+      ? ["--measurement-interval", String(windowMs), ...WINDOWS]
+      : ["--request-count", String(requests)]),
+  ];
+  const { perfAnalyzer, perfAnalyzerLibraries } = server.bench;
+  const env = { ...process.env, LD_LIBRARY_PATH: perfAnalyzerLibraries };
+  await shell(perfAnalyzer, args, { env, timeout: 600_000 });
+  return parseReport(readFileSync(report, "utf8"));
+}
+
+type Durations<Name extends string> = Record<Name, { count: number; ns: number }>;
+type Steps = Durations<"compute_input" | "compute_infer" | "compute_output">;
+
+interface StatisticsReply {
+  model_stats: {
+    inference_count: number;
+    inference_stats: Steps & Durations<"success" | "fail">;
+    batch_stats: Steps[];
+  }[];
+}
+
+/** Sums since the model was loaded. */
+export interface Totals {
+  requests: number;
+  failures: number;
+  /** Requests, times their rows for a model that takes batches. */
+  elements: number;
+  /** Nanoseconds in the backend, for each request all that its batch took. */
+  requestNs: number;
+  /** The same, where a batch counts once, however many requests are in it. */
+  batchNs: number;
+}
+
+const nanoseconds = (steps: Steps) => steps.compute_input.ns + steps.compute_infer.ns + steps.compute_output.ns;
+
+/** What the server's statistics say about a model. */
+export async function totals(client: KServeClient, model: string): Promise<Totals> {
+  const [stats] = (await client.json<StatisticsReply>(`/v2/models/${model}/stats`)).model_stats;
+  if (!stats) throw new Error(`The server reports no statistics for the model ${model}.`);
+  return {
+    requests: stats.inference_stats.success.count,
+    failures: stats.inference_stats.fail.count,
+    elements: stats.inference_count,
+    requestNs: nanoseconds(stats.inference_stats),
+    batchNs: stats.batch_stats.reduce((sum, entry) => sum + nanoseconds(entry), 0),
+  };
+}
+
+/** An element is a request or, in a model that takes batches, a row of one. Times are microseconds. */
+export interface LoadSample extends ClientFigures {
+  /** In the backend (compute input, infer and output together), per request. */
+  backendUs: number;
+  /** In the backend, per element; a batch counts once. */
+  batchUs: number;
+  /** Used by the server and all its processes, on all cores, per element. */
+  cpuUs: number;
+}
+
+/** What lies between two readings, `cpuUs` of processor time included. Throws unless requests were answered, and all of them. */
+export function between(before: Totals, after: Totals, cpuUs: number): Omit<LoadSample, keyof ClientFigures> {
+  const gained = (key: keyof Totals) => after[key] - before[key];
+  const [requests, failures, elements] = [gained("requests"), gained("failures"), gained("elements")];
+  if (requests <= 0 || failures > 0) {
+    const what = `${requests} requests were answered and ${failures} failed`;
+    throw new Error(`${what}; a figure counts only without failures.`);
+  }
+  const [backendUs, batchUs] = [gained("requestNs") / requests / 1000, gained("batchNs") / elements / 1000];
+  return { backendUs, batchUs, cpuUs: cpuUs / elements };
+}
+
+/** Throws when a request failed. */
+export async function measureLoad(server: Server, model: Model, load: Load): Promise<LoadSample> {
+  const pids = [server.pid, ...server.children()];
+  const before = await totals(server.client, model.name);
+  const cpuBefore = cpuMicroseconds(pids);
+  const client = await send(server, model, load);
+  const cpuUs = cpuMicroseconds(pids) - cpuBefore;
+  const after = await totals(server.client, model.name);
+  try {
+    return { ...client, ...between(before, after, cpuUs) };
+  } catch (cause) {
+    const what = `${model.name} with ${load.bytes ?? 64} bytes x ${load.concurrency}`;
+    throw new Error(`${what}: ${(cause as Error).message}`, { cause });
+  }
+}
