@@ -54,7 +54,8 @@ export class Server {
     const cache = emptyCache ? mkdtempSync(path.join(BENCH_DIR, "cache-")) : undefined;
     const env = { ...bench.env, ...(cache ? { XDG_CACHE_HOME: cache } : {}) };
     const began = performance.now();
-    const launched = new ServerProcess({ installation: bench.installation, args, env, log: logFile(LOG) });
+    const { installation } = bench;
+    const launched = new ServerProcess({ installation, args, env, log: logFile(LOG), ownSession: false });
     const stop = async () => {
       const { code, signal } = await launched.stop(40_000);
       return signal === null ? `exit code ${code}` : `signal ${signal}`;

@@ -21,6 +21,11 @@ export interface LaunchOptions {
   log: LogTarget;
   /** What the server gets when this process ends before it. Default: TERM, with which it finishes what it has. */
   orphanSignal?: "TERM" | "KILL";
+  /**
+   * Whether it gets a session of its own, so that Ctrl-C reaches us only. Default: true. Linux may share the cores out by
+   * session first (autogroup): who measures keeps server and client in one.
+   */
+  ownSession?: boolean;
 }
 
 export interface Patience {
@@ -30,7 +35,7 @@ export interface Patience {
   pollMs?: number;
 }
 
-/** A tritonserver that runs, or ran. It is in a session of its own: Ctrl-C reaches us only, and we stop it in order. */
+/** A tritonserver that runs, or ran. We stop it in order. */
 export class ServerProcess {
   readonly endpoints: readonly Endpoint[];
   /** Asks the server; undefined when its arguments switch HTTP off. */
@@ -45,14 +50,14 @@ export class ServerProcess {
   readonly #logPlace: string;
 
   /** @throws ServerError for arguments that name no ports, or one twice */
-  constructor({ installation, args, env: more, log, orphanSignal = "TERM" }: LaunchOptions) {
+  constructor({ installation, args, env: more, log, orphanSignal = "TERM", ownSession = true }: LaunchOptions) {
     this.endpoints = endpointsOf(args);
     const http = this.endpoints.find(({ name }) => name === "http");
     this.client = http && new KServeClient(`http://${hostAndPort(http)}`);
     this.#logPlace = log.place;
     const env = { ...environmentFor(installation), ...more };
     const [command = "", ...rest] = guarded([installation.binary, ...args], orphanSignal, env);
-    this.#child = spawn(command, rest, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    this.#child = spawn(command, rest, { env, stdio: ["ignore", "pipe", "pipe"], detached: ownSession });
     this.#follow(this.#child.stdout, log);
     this.#follow(this.#child.stderr, log);
     const end = () => this.signal(`SIG${orphanSignal}`);
