@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The linter's rules about who may import whom, each tried with a file of one import, in a folder like the project's.
+// The linter's rules about who may import whom, each tried with a file of one import, in a folder like the project's; and
+// a circle of two files that only know each other's types.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,6 +42,11 @@ const ALLOWED = [
   ["test/e2e", "../../stub/src/runtime/stub.ts"],
 ];
 
+const CIRCLE = [
+  ["first", "second"],
+  ["second", "first"],
+];
+
 describe("the linter", () => {
   let folder;
   let told;
@@ -54,7 +60,16 @@ describe("the linter", () => {
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, `import { something } from "${specifier}";\nexport { something };\n`);
     }
-    const options = ["--only=style/noRestrictedImports", "--vcs-enabled=false", "--max-diagnostics=none"];
+    for (const [own, other] of CIRCLE) {
+      const text = `import type { Of${other} } from "./${other}.ts";\nexport type Of${own} = Of${other} | undefined;\n`;
+      writeFileSync(path.join(folder, "stub/src/runtime", `${own}.ts`), text);
+    }
+    const options = [
+      "--only=style/noRestrictedImports",
+      "--only=suspicious/noImportCycles",
+      "--vcs-enabled=false",
+      "--max-diagnostics=none",
+    ];
     const lint = [toolScript("biome"), "lint", ...options, "."];
     const { stdout, stderr } = spawnSync(bundledNode(), lint, { cwd: folder, encoding: "utf8" });
     told = stdout + stderr;
@@ -67,7 +82,10 @@ describe("the linter", () => {
   it.each(ALLOWED)("lets files of %s import %s", (from, specifier) => {
     expect(told).not.toContain(`${fileOf(from, specifier)}:1:`);
   });
+  it.each(CIRCLE)("sees the circle of %s and %s", (own) => {
+    expect(told).toMatch(new RegExp(`stub/src/runtime/${own}\\.ts:1:\\S+ lint/suspicious/noImportCycles`));
+  });
   it("has looked at all of them, and at its configuration", () => {
-    expect(told).toContain(`Checked ${FORBIDDEN.length + ALLOWED.length + 1} files`);
+    expect(told).toContain(`Checked ${FORBIDDEN.length + ALLOWED.length + CIRCLE.length + 1} files`);
   });
 });
