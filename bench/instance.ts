@@ -12,7 +12,7 @@ import {
   type ThreadReading,
   threadCount,
 } from "../server/processes.ts";
-import { send } from "./load.ts";
+import { sendRequests } from "./load.ts";
 import { type Column, columns } from "./markdown.ts";
 import { checkEcho, install, isJudged, OURS, PYTHON, type Subject } from "./models.ts";
 import { figure, mebibytes, median, withSpread } from "./numbers.ts";
@@ -224,7 +224,7 @@ async function watchWork(context: PartContext, server: Server, subject: Subject)
   const result: FlatnessFigures = { title: subject.title, step, readings: [] };
   const read = () => ({ server: memory([server.pid]).rssKib, stub: memory(server.children()).rssKib });
   for (let i = 0; i <= STEPS; i++) {
-    await send(server, subject, { ...LOAD, requests: step });
+    await sendRequests(server, subject, LOAD, step);
     result.readings.push(read());
   }
   if (isJudged(subject) || subject.title === PYTHON) {

@@ -29,10 +29,8 @@ export interface Load {
    * messages. Two loads at once must use messages: see lock.ts.
    */
   memory?: "shared" | "message";
-  /** Either windows of this many milliseconds ... */
+  /** Length of a window, milliseconds. Default: 500. */
   windowMs?: number;
-  /** ... or this many requests, after which the figures of the client mean little. */
-  requests?: number;
 }
 
 /** What the client saw. */
@@ -57,11 +55,8 @@ export function parseReport(csv: string): ClientFigures {
   return { throughput: column("Inferences/Second"), p50Us: column("p50 latency"), p99Us: column("p99 latency") };
 }
 
-/** Drives the model with `load` until the measurement is complete. */
-export async function send(server: Server, model: Model, load: Load): Promise<ClientFigures> {
-  const { bytes = 64, windowMs = 500, requests } = load;
-  const report = path.join(BENCH_DIR, `perf_analyzer.${model.name}.csv`);
-  rmSync(report, { force: true });
+async function run(server: Server, model: Model, load: Load, more: string[], timeout: number): Promise<void> {
+  const { bytes = 64 } = load;
   const memory = load.memory === "message" ? ["none"] : ["system", "--output-shared-memory-size", String(bytes)];
   const args = [
     ...["-m", model.name, "-u", server.grpcAddress, "-i", "grpc", "--shared-memory", ...memory],
@@ -70,15 +65,31 @@ export async function send(server: Server, model: Model, load: Load): Promise<Cl
       ? tensorNames("INPUT", model.tensors).flatMap((name) => ["--shape", `${name}:${bytes / 4}`])
       : ["--input-data", load.inputData]),
     ...(load.batch === undefined ? [] : ["-b", String(load.batch)]),
-    ...["--concurrency-range", String(load.concurrency), "-f", report],
-    ...(requests === undefined
-      ? ["--measurement-interval", String(windowMs), ...WINDOWS]
-      : ["--request-count", String(requests)]),
+    ...["--concurrency-range", String(load.concurrency), ...more],
   ];
   const { perfAnalyzer, perfAnalyzerLibraries } = server.bench;
-  const env = { ...process.env, LD_LIBRARY_PATH: perfAnalyzerLibraries };
-  await shell(perfAnalyzer, args, { env, timeout: 600_000 });
+  await shell(perfAnalyzer, args, { env: { ...process.env, LD_LIBRARY_PATH: perfAnalyzerLibraries }, timeout });
+}
+
+/** Drives the model with `load` until the measurement is complete. */
+export async function send(server: Server, model: Model, load: Load): Promise<ClientFigures> {
+  const report = path.join(BENCH_DIR, `perf_analyzer.${model.name}.csv`);
+  rmSync(report, { force: true });
+  const interval = ["--measurement-interval", String(load.windowMs ?? 500)];
+  await run(server, model, load, ["-f", report, ...interval, ...WINDOWS], 600_000);
   return parseReport(readFileSync(report, "utf8"));
+}
+
+/**
+ * Sends so many requests. On a busy machine perf_analyzer may begin to count when some are answered already, and then
+ * waits for ever for the rest: what counts is what the server has answered.
+ */
+export async function sendRequests(server: Server, model: Model, load: Load, count: number): Promise<void> {
+  const answered = async () => (await totals(server.client, model.name)).requests;
+  const before = await answered();
+  await run(server, model, load, ["--request-count", String(count)], 120_000).catch(async (error: unknown) => {
+    if ((await answered()) - before < count) throw error;
+  });
 }
 
 type Durations<Name extends string> = Record<Name, { count: number; ns: number }>;

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { type Cell, inRounds, perRound } from "./grid.ts";
-import { send } from "./load.ts";
+import { send, sendRequests } from "./load.ts";
 import { columns } from "./markdown.ts";
 import { FLOOR, type Model, OURS, PYTHON, withModels } from "./models.ts";
 import { figure, withSpread } from "./numbers.ts";
@@ -105,7 +105,7 @@ export async function measurePairs(context: PartContext, server: Server): Promis
   const cell: PairCell = { label: "pairs", samples: {} };
   await withModels(server, [...Object.values(SLOW).filter(isThere), ...fastOnes], async () => {
     for (const model of fastOnes) {
-      await send(server, model, { concurrency: 1, memory: "message", requests: WARM_UP_REQUESTS });
+      await sendRequests(server, model, { concurrency: 1, memory: "message" }, WARM_UP_REQUESTS);
     }
     await inRounds(context, {
       cells: [cell],

@@ -2,7 +2,7 @@
 // Sweeps: instances, clients, rows or tensors grow, step by step. Does throughput fall, or does a request cost more?
 
 import { type Cell, type Contestant, inRounds, series } from "./grid.ts";
-import { type Load, type LoadSample, measureLoad, send } from "./load.ts";
+import { type Load, type LoadSample, measureLoad, sendRequests } from "./load.ts";
 import { type Column, columns } from "./markdown.ts";
 import { FLOOR, type Model, OURS, PYTHON, withModels } from "./models.ts";
 import { figure, median, withSpread } from "./numbers.ts";
@@ -96,7 +96,7 @@ async function measureGroup(context: PartContext, server: Server, cells: readonl
   const models = [...new Map(cells.flatMap(contestants).map((model) => [model.name, model])).values()];
   await withModels(server, models, async () => {
     for (const model of models) {
-      await send(server, model, { concurrency: 8, requests: WARM_UP_REQUESTS * (model.instances ?? 1) });
+      await sendRequests(server, model, { concurrency: 8 }, WARM_UP_REQUESTS * (model.instances ?? 1));
     }
     context.say(`scale: answers of ${models.length} models checked, and warmed up`);
     await inRounds(context, {
