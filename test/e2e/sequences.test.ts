@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   fetchOnce,
@@ -27,6 +28,38 @@ const sequence = (strategy: string, corrid = "TYPE_UINT64", more = "") =>
     4,
   );
 
+/** Sums the numbers of a sequence, some of them after a while. */
+const SUMS = `
+import { InferenceResponse, Tensor } from "triton-typescript";
+export default class {
+  sums = new Map<unknown, number>();
+  begun = 0;
+  async execute(requests) {
+    return Promise.all(requests.map(async (request) => {
+      const [what, number] = request.input("WHAT", "BYTES").strings()[0].split(" ");
+      const { correlationId, sequenceStart } = request;
+      if (what === "look") return this.answer(this.begun);
+      this.begun++;
+      if (what === "hold") await new Promise((resolve) => setTimeout(resolve, 500));
+      const sum = (sequenceStart ? 0 : this.sums.get(correlationId) ?? Number.NaN) + Number(number);
+      this.sums.set(correlationId, sum);
+      return this.answer(sum);
+    }));
+  }
+  answer(value: number) {
+    return new InferenceResponse([new Tensor("SUM", Float32Array.of(value), [1, 1])]);
+  }
+}
+`;
+const SUMS_CONFIG = `
+backend: "typescript" max_batch_size: 4
+input [ { name: "WHAT" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "SUM" data_type: TYPE_FP32 dims: [ 1 ] } ]
+parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "8" } }
+sequence_batching { max_sequence_idle_microseconds: 60000000, direct { }
+  control_input [ { name: "READY", control [ { kind: CONTROL_SEQUENCE_READY, int32_false_true: [ 0, 1 ] } ] } ] }
+`;
+
 beforeAll(async () => {
   const mirror = (name: string, config: string) => ({ name, fixture: "mirror", config });
   server = await startServer({
@@ -35,6 +68,7 @@ beforeAll(async () => {
       mirror("direct_text", sequence("direct { }", "TYPE_STRING")),
       mirror("direct_two", sequence("direct { }", "TYPE_UINT64", "instance_group [ { count: 2, kind: KIND_CPU } ]")),
       mirror("oldest", sequence("oldest { max_candidate_sequences: 4 }")),
+      { name: "sums", config: SUMS_CONFIG, files: { "1/model.ts": SUMS } },
     ],
   });
   client = new TritonClient(server);
@@ -136,4 +170,22 @@ test("the direct strategy keeps a sequence on its instance", async () => {
   );
   for (const found of instances) expect(new Set(found).size).toBe(1);
   expect(new Set(instances.flat())).toEqual(new Set(["direct_two_0_0", "direct_two_0_1"]));
+});
+
+test("requests of one sequence are executed in order, and others meanwhile, with several batches in flight", async () => {
+  const ask = async (what: string, id: number, start: boolean, end: boolean): Promise<number> => {
+    const url = `${server.url}/v2/models/sums/infer`;
+    const body = JSON.stringify({
+      parameters: { sequence_id: id, sequence_start: start, sequence_end: end },
+      inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [what] }],
+    });
+    const reply = await (await fetchOnce(url, { method: "POST", body })).json();
+    return (reply as { outputs: { data: number[] }[] }).outputs[0]!.data[0]!;
+  };
+  let probe = 4300;
+  const first = ask("hold 1", 4200, true, false);
+  while ((await ask("look", probe++, true, true)) < 1) await sleep(10);
+  const second = ask("add 2", 4200, false, false);
+  expect([await first, await second]).toEqual([1, 3]);
+  expect(await ask("add 3", 4200, false, true)).toBe(6);
 });

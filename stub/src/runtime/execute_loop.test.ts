@@ -206,6 +206,60 @@ describe("batches that come while the model is busy", () => {
     expect(gaveUp).toEqual([]);
   });
 
+  test("those of one sequence are executed one after the other, others meanwhile", async () => {
+    const running = new Map<unknown, () => void>();
+    const began: string[] = [];
+    const { host, gaveUp } = new ModelLoop(
+      async (requests) => {
+        const { id, correlationId } = requests[0]!;
+        began.push(id);
+        await new Promise<void>((resolve) => running.set(correlationId, resolve));
+        return requests.map(() => new InferenceResponse());
+      },
+      3,
+      true,
+    );
+    const arrive = (id: string, correlationId: number) => host.execute([{ id, correlationId }]);
+    const finish = async (correlationId: number) => {
+      running.get(correlationId)!();
+      await settled();
+    };
+    for (const id of ["a1", "a2", "a3", "b1", "c1", "b2", "d1"]) arrive(id, id.charCodeAt(0));
+    expect(began).toEqual(["a1", "b1", "c1"]);
+    await finish("c".charCodeAt(0));
+    expect(began.slice(3)).toEqual(["d1"]);
+    await finish("a".charCodeAt(0));
+    await finish("b".charCodeAt(0));
+    expect(began.slice(4)).toEqual(["a2", "b2"]);
+    await finish("a".charCodeAt(0));
+    expect(began.slice(6)).toEqual(["a3"]);
+    expect(gaveUp).toEqual([]);
+  });
+
+  test("those that share any sequence wait, also behind one that waits", async () => {
+    const began: number[] = [];
+    const resolves: (() => void)[] = [];
+    const { host } = new ModelLoop(
+      async (requests) => {
+        began.push(requests.length);
+        await new Promise<void>((resolve) => resolves.push(resolve));
+        return requests.map(() => new InferenceResponse());
+      },
+      4,
+      true,
+    );
+    const arrive = (...ids: number[]) => host.execute(ids.map((correlationId) => ({ correlationId })));
+    arrive(1);
+    arrive(1, 2); // waits for 1
+    arrive(2, 3, 4); // must not overtake 2
+    expect(began).toEqual([1]);
+    for (const count of [2, 3]) {
+      resolves.shift()!();
+      await settled();
+      expect(began.at(-1)).toBe(count);
+    }
+  });
+
   test("go on after one that fails", async () => {
     let calls = 0;
     const { batches, order, gaveUp } = send(() => {

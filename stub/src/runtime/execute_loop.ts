@@ -5,6 +5,7 @@ import type { Batch } from "../ipc/batch.ts";
 import type { Connection } from "../ipc/connection.ts";
 import type { Answer } from "../ipc/response_record.ts";
 import type { AnswerMaker } from "./answers.ts";
+import { ExecuteQueue } from "./execute_queue.ts";
 import { log } from "./logging.ts";
 import { describeError, ownWords } from "./thrown.ts";
 
@@ -14,38 +15,35 @@ export class ExecuteLoop {
   readonly #connection: Connection;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
-  readonly #concurrency: number;
-  /** Batches that the model executes. Their requests may be open longer. */
-  #executing = 0;
-  #hasWarned = false;
   /** Batches that the server handed over while the model was busy, so that nobody sleeps between two of them. */
-  readonly #waiting: Batch[] = [];
+  readonly #queue: ExecuteQueue;
+  #hasWarned = false;
 
   /**
    * @param giveUp ends the process, because answers could not be sent
-   * @param concurrency how many batches the model executes at once (MAX_IN_FLIGHT_BATCHES)
+   * @param queue how many batches the model executes at once (MAX_IN_FLIGHT_BATCHES), and which
    */
   constructor(
     model: TritonModel,
     connection: Connection,
     answers: AnswerMaker,
     giveUp: (error: unknown) => void,
-    concurrency = Number.POSITIVE_INFINITY,
+    queue = new ExecuteQueue(Number.POSITIVE_INFINITY, false),
   ) {
     this.#model = model;
     this.#connection = connection;
     this.#answers = answers;
     this.#giveUp = giveUp;
-    this.#concurrency = concurrency;
+    this.#queue = queue;
   }
 
   /** Executes a batch. Never throws: each of its requests is answered once, sooner or later, or the process ends. */
   run(batch: Batch): void {
-    if (this.#executing >= this.#concurrency) {
-      this.#waiting.push(batch);
-      return;
-    }
-    if (this.#executing++ === 0) this.#connection.begin();
+    if (this.#queue.begin(batch)) this.#execute(batch);
+  }
+
+  #execute(batch: Batch): void {
+    if (this.#queue.executing === 1) this.#connection.begin();
     try {
       const result: unknown = this.#model.execute(batch.requests);
       if (isThenable(result)) {
@@ -107,9 +105,9 @@ export class ExecuteLoop {
     } catch (error) {
       this.#giveUp(error);
     }
-    if (--this.#executing === 0 && this.#connection.settle()) this.#warnOfWriting();
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.run(next);
+    this.#queue.end(batch);
+    if (this.#queue.executing === 0 && this.#connection.settle()) this.#warnOfWriting();
+    for (let next = this.#queue.next(); next !== undefined; next = this.#queue.next()) this.#execute(next);
   }
 }
 

@@ -3,6 +3,7 @@ import { TritonError } from "../api/errors.ts";
 import { Connection } from "../ipc/connection.ts";
 import type { Step } from "../ipc/control.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
+import { ExecuteQueue } from "./execute_queue.ts";
 import { collectGarbage } from "./garbage.ts";
 import { log, routeConsole } from "./logging.ts";
 import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
@@ -87,7 +88,7 @@ class Stub {
       case "load":
         return await this.#life.load(payload as LoadPayload);
       case "initialize": {
-        const { inputs, outputs, instanceName, concurrency } = payload as InitializePayload;
+        const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
         this.#connection.configure({
@@ -95,7 +96,8 @@ class Stub {
           strictViews: strict,
           onUnsendable: (error) => answers.failure(error),
         });
-        this.#loop = new ExecuteLoop(model, this.#connection, answers, giveUp, concurrency);
+        const queue = new ExecuteQueue(concurrency, modelConfig.sequence_batching !== undefined);
+        this.#loop = new ExecuteLoop(model, this.#connection, answers, giveUp, queue);
         return {};
       }
       case "finalize":

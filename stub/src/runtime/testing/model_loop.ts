@@ -8,6 +8,7 @@ import { MemoryHost } from "../../ipc/memory_host.ts";
 import { MemoryNative } from "../../ipc/memory_native.ts";
 import { AnswerMaker } from "../answers.ts";
 import { ExecuteLoop } from "../execute_loop.ts";
+import { ExecuteQueue } from "../execute_queue.ts";
 
 export class ModelLoop {
   readonly native = new MemoryNative();
@@ -17,7 +18,7 @@ export class ModelLoop {
   readonly gaveUp: unknown[] = [];
 
   /** @param execute may return what a model must not return */
-  constructor(execute: (requests: InferenceRequest[]) => unknown, concurrency?: number) {
+  constructor(execute: (requests: InferenceRequest[]) => unknown, concurrency?: number, ordersSequences = false) {
     const giveUp = (error: unknown) => {
       this.gaveUp.push(error);
     };
@@ -35,6 +36,7 @@ export class ModelLoop {
       strictViews: false,
       onUnsendable: (error) => answers.failure(error),
     });
-    const loop = new ExecuteLoop(model, this.connection, answers, giveUp, concurrency);
+    const queue = new ExecuteQueue(concurrency ?? Number.POSITIVE_INFINITY, ordersSequences);
+    const loop = new ExecuteLoop(model, this.connection, answers, giveUp, queue);
   }
 }
