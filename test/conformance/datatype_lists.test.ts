@@ -102,7 +102,8 @@ describe("ONNX", () => {
   });
 
   test("the writer of small files", () => {
-    expect(Object.keys(elementTypes).sort()).toEqual(names);
+    const withoutDatatype = ["COMPLEX64", "FP8", "UINT4"]; // for tests of how such files are refused
+    expect(Object.keys(elementTypes).sort()).toEqual([...names, ...withoutDatatype].sort());
   });
 });
 
