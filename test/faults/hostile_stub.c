@@ -409,7 +409,6 @@ static void step(const struct tsb_frame* frame) {
       if (strncmp(evil, "nonsense", 8) == 0) reply = "{\"config\":";
       if (strncmp(evil, "other", 5) == 0) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, frame->call, "{}");
       if (strncmp(evil, "stale", 5) == 0) send_frame(frame->method, TSB_FRAME_REPLY, frame->call - 1, "{}");
-      if (strncmp(evil, "twice", 5) == 0) send_frame(frame->method, TSB_FRAME_REPLY, frame->call, reply);
       if (strncmp(evil, "error", 5) == 0) {
         reply = "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"the stub's own words\"}}";
       }

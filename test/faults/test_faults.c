@@ -223,7 +223,6 @@ static void group_steps(void) {
       {"garbage_in_load", "broke the protocol on its control channel", FAST},
       {"nonsense_in_load", "answer is not JSON", FAST},
       {"other_in_load", "broke the protocol on its control channel", FAST},
-      {"twice_in_load", "", FAST},  // the first reply counts; what comes next ends the start somehow
       {"stale_in_load", "broke the protocol on its control channel", FAST},
       {"error_in_load", "the stub's own words", FAST},
       {"exit_in_initialize", "while it was in the model's initialize. It exited with code 7.", FAST},
