@@ -441,33 +441,6 @@ static void test_a_region_of_a_stub_that_has_died(void) {
   tsb_region_close(&region);
 }
 
-// A channel that broke is not read any more.
-static void refuse_region(uint32_t id, int fd, int status) {
-  announce(id, fd);
-  CHECK_INT(tsb_stub_channel_read(&stub->channel), status);
-  announce(77 | TSB_REGION_OF_STUB, fd);
-  CHECK_INT(tsb_stub_channel_read(&stub->channel), status);
-  CHECK(tsb_region_find(&stub->memory.regions, 77 | TSB_REGION_OF_STUB) == NULL);
-  close_stub();
-  open_stub();
-}
-
-static void test_regions_that_are_refused(void) {
-  struct tsb_region region;
-  CHECK_INT(tsb_region_create(&region, 1, 32 * PAGE), 0);
-  refuse_region(10 | TSB_REGION_OF_STUB, region.fd, -E2BIG);  // beyond the stub's limit
-  tsb_region_close(&region);
-  CHECK_INT(tsb_region_create(&region, 1, PAGE), 0);
-  refuse_region(10, region.fd, -EPROTO);                           // an id of the shim
-  refuse_region(REGION | TSB_REGION_OF_STUB, region.fd, -EEXIST);  // one that is there
-  refuse_region(11 | TSB_REGION_OF_STUB, -1, -EPROTO);             // without a descriptor
-  int open_file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  CHECK_INT(ftruncate(open_file, PAGE), 0);
-  refuse_region(11 | TSB_REGION_OF_STUB, open_file, -EPROTO);  // it could be cut short later
-  close(open_file);
-  tsb_region_close(&region);
-}
-
 // Random bytes, and a good record with random changes: no crash, and one response at most.
 static void test_random_records_do_no_harm(void) {
   uint64_t state = 11;
@@ -508,7 +481,6 @@ int main(void) {
   test_parameters_that_lie();
   test_calls_of_the_server_that_fail();
   test_a_region_is_adopted_when_it_is_named();
-  test_regions_that_are_refused();
   test_random_records_do_no_harm();
   test_a_region_of_a_stub_that_has_died();  // the last one: it closes the channel
   fake_request_clear(&request);

@@ -3,10 +3,13 @@
 #include "stub_channel.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "check.h"
+
+enum { PAGE = 4096, THERE = TSB_REGION_OF_STUB | 5 };
 
 static struct tsb_stub_memory memory;
 static struct tsb_stub_channel channel;
@@ -133,10 +136,46 @@ static void test_a_second_reply(void) {
   end();
 }
 
+// A channel that broke is not read any more.
+static void refuse_region(uint32_t id, int fd, int status) {
+  struct tsb_region there;
+  struct tsb_outgoing notice = {
+      .method = TSB_METHOD_REGION, .region = id, .descriptors = &fd, .descriptor_count = fd < 0 ? 0 : 1};
+  begin();
+  memory.max_stub_bytes = 16 * PAGE;
+  CHECK_INT(tsb_region_create(&there, THERE, PAGE), 0);
+  CHECK_INT(tsb_region_add(&memory.regions, &there), 0);
+  CHECK_INT(tsb_channel_send(stub_end, &notice, 1000), 0);
+  CHECK_INT(tsb_stub_channel_read(&channel), status);
+  notice.region = 77 | TSB_REGION_OF_STUB;
+  CHECK_INT(tsb_channel_send(stub_end, &notice, 1000), 0);
+  CHECK_INT(tsb_stub_channel_read(&channel), status);
+  CHECK(tsb_region_find(&memory.regions, 77 | TSB_REGION_OF_STUB) == NULL);
+  tsb_region_close_all(&memory.regions);
+  end();
+}
+
+static void test_regions_that_are_refused(void) {
+  struct tsb_region region;
+  CHECK_INT(tsb_region_create(&region, 1, 32 * PAGE), 0);
+  refuse_region(10 | TSB_REGION_OF_STUB, region.fd, -E2BIG);  // beyond the stub's limit
+  tsb_region_close(&region);
+  CHECK_INT(tsb_region_create(&region, 1, PAGE), 0);
+  refuse_region(10, region.fd, -EPROTO);                // an id of the shim
+  refuse_region(THERE, region.fd, -EEXIST);             // one that is there
+  refuse_region(11 | TSB_REGION_OF_STUB, -1, -EPROTO);  // without a descriptor
+  int open_file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  CHECK_INT(ftruncate(open_file, PAGE), 0);
+  refuse_region(11 | TSB_REGION_OF_STUB, open_file, -EPROTO);  // it could be cut short later
+  close(open_file);
+  tsb_region_close(&region);
+}
+
 int main(void) {
   test_replies_in_any_order();
   test_the_end_of_the_channel();
   test_frames_that_break_the_protocol();
   test_a_second_reply();
+  test_regions_that_are_refused();
   return 0;
 }

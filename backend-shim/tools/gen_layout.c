@@ -83,11 +83,12 @@ static void print_camel(const char* lower) {
   }
 }
 
-static void print_keys(const char* method, const char* part) {
-  const char* separator = "";
+// The keys of a payload, each between two quotes, with `begin` before the first.
+static void print_keys(const char* method, const char* part, const char* begin, char quote) {
+  const char* separator = begin;
   EACH(KEYS, i) {
     if (strcmp(KEYS[i].method, method) != 0 || strcmp(KEYS[i].part, part) != 0) continue;
-    printf("%s\"%s\"", separator, KEYS[i].key);
+    printf("%s%c%s%c", separator, quote, KEYS[i].key, quote);
     separator = ", ";
   }
 }
@@ -108,16 +109,16 @@ static void print_methods(void) {
     print_camel(METHODS[i].lower);
     printf(": {\n    number: %d,\n    stub: %s,\n    call: [", METHODS[i].number,
            is_for(METHODS[i].receiver, "STUB") ? "true" : "false");
-    print_keys(METHODS[i].name, "CALL");
+    print_keys(METHODS[i].name, "CALL", "", '"');
     printf("],\n    reply: [");
-    print_keys(METHODS[i].name, "REPLY");
+    print_keys(METHODS[i].name, "REPLY", "", '"');
     printf("],\n  },\n");
   }
   printf("} as const;\n\n/** Keys of the error that any reply may hold instead, and of what is in it. */\n");
   printf("export const ERROR_KEYS = { reply: [");
-  print_keys("ERROR", "REPLY");
+  print_keys("ERROR", "REPLY", "", '"');
   printf("], part: [");
-  print_keys("ERROR", "PART");
+  print_keys("ERROR", "PART", "", '"');
   printf("] } as const;\n");
 }
 
@@ -165,18 +166,8 @@ static void print_docs(void) {
            : strcmp(METHODS[i].receiver, "STUB") == 0 ? "stub"
                                                       : "shim",
            strcmp(METHODS[i].form, "CALL") == 0 ? "yes" : "no", METHODS[i].text);
-    const char* separator = "";
-    EACH(KEYS, j) {
-      if (strcmp(KEYS[j].method, METHODS[i].name) != 0 || strcmp(KEYS[j].part, "CALL") != 0) continue;
-      printf("%s`%s`", separator, KEYS[j].key);
-      separator = ", ";
-    }
-    separator = "; ";
-    EACH(KEYS, j) {
-      if (strcmp(KEYS[j].method, METHODS[i].name) != 0 || strcmp(KEYS[j].part, "REPLY") != 0) continue;
-      printf("%s`%s`", separator, KEYS[j].key);
-      separator = ", ";
-    }
+    print_keys(METHODS[i].name, "CALL", "", '`');
+    print_keys(METHODS[i].name, "REPLY", "; ", '`');
     printf(" |\n");
   }
 }
