@@ -104,7 +104,9 @@ static int channel__collect(struct channel_receipt* receipt, struct msghdr* head
       }
     }
   }
-  return (head->msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : status;
+  if ((head->msg_flags & MSG_CTRUNC) == 0) return status;
+  // Cut short though there was room for more: this process may open no more files.
+  return receipt->descriptor_count < TSB_CHANNEL_MAX_DESCRIPTORS ? -EMFILE : -EPROTO;
 }
 
 // How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer

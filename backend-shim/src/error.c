@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,19 @@ TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name) {
 #include "tsb_status.def"
 #undef TSB_STATUS
   return TRITONSERVER_ERROR_INTERNAL;
+}
+
+const char* tsb_error_reason(int status) {
+  switch (-status) {
+    case EMFILE:
+      return "the server has as many open files as it may (ulimit -n); an instance takes about ten. Raise that limit "
+             "where the server is started";
+    case ENFILE: return "the machine has as many open files as it may (sysctl fs.file-max). Raise that limit";
+    case EAGAIN:
+      return "there are as many processes and threads as there may be (ulimit -u, or the limit of the container). "
+             "Raise that limit";
+    default: return strerror(-status);
+  }
 }
 
 void tsb_error_log(TRITONSERVER_Error* error, const char* what) {

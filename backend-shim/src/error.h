@@ -14,6 +14,8 @@ TRITONSERVER_Error* tsb_error_new(TRITONSERVER_Error_Code code, const char* form
 TRITONSERVER_Error_Code tsb_error_code(uint32_t status);
 // The same from the name that stands in a control message ("INVALID_ARG").
 TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name);
+// What a negative errno means, as the end of a sentence. Limits of the system are named by what raises them.
+const char* tsb_error_reason(int status);
 // Logs and deletes; for errors on paths where nobody is left to be told.
 void tsb_error_log(TRITONSERVER_Error* error, const char* what);
 

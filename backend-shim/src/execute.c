@@ -47,7 +47,7 @@ static TRITONSERVER_Error* execute__memory_error(const struct tsb_instance* inst
         instance->name, (unsigned long long)bytes, (unsigned long long)instance->model->settings.shm_max_bytes);
   }
   return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Failed to increase the shared memory pool size of '%s': %s.",
-                       instance->name, strerror(-status));
+                       instance->name, tsb_error_reason(status));
 }
 
 struct execute__lending {

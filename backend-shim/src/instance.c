@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "instance.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +31,21 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
                                                                   : "CPU";
   if (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU) instance->visible_devices = strdup(instance->device_id);
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
-  instance->stop_fd = eventfd(0, EFD_CLOEXEC);
-  instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_PACE_MAX_PREFETCH) < 0 ||
-      instance->name == NULL || instance->stop_fd < 0 || instance->timer_fd < 0 ||
-      (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory or descriptors while creating a model instance.");
+      instance->name == NULL || (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
+  }
+  instance->stop_fd = eventfd(0, EFD_CLOEXEC);
+  if (instance->stop_fd >= 0) instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (instance->timer_fd < 0) {
+    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not create the instance '%s': %s.", instance->name,
+                         tsb_error_reason(-errno));
   }
   TSB_RETURN_IF_ERROR(tsb_instance_stub_start(instance, &instance->stub));
   int status = tsb_supervisor_start(instance);
   if (status < 0) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not start the thread that looks after '%s': %s.",
-                         instance->name, strerror(-status));
+                         instance->name, tsb_error_reason(status));
   }
   return NULL;
 }

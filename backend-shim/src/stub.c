@@ -54,6 +54,18 @@ static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, int64_t timeout_ms
   return NULL;
 }
 
+static TRITONSERVER_Error* stub__not_started(const struct tsb_stub_plan* plan, int status) {
+  // Whatever lacks Node's path is about Node; limits and memory are not.
+  if (status == -EMFILE || status == -ENFILE || status == -EAGAIN || status == -ENOMEM) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Could not start a process for '%s': %s.", plan->name,
+                         tsb_error_reason(status));
+  }
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
+                       "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment "
+                       "variable TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
+                       plan->node, plan->name, tsb_error_reason(status));
+}
+
 TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_stub_plan* plan) {
   *result = NULL;
   struct tsb_stub* stub = calloc(1, sizeof *stub);
@@ -65,10 +77,7 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   int status = stub__make(stub, plan);
   if (status < 0) {
     tsb_stub_destroy(stub);
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
-                         "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment "
-                         "variable TRITON_TYPESCRIPT_NODE or with --backend-config=typescript,node-path=PATH.",
-                         plan->node, plan->name, strerror(-status));
+    return stub__not_started(plan, status);
   }
   TRITONSERVER_Error* error = stub__hello(stub, plan->settings->stub_timeout_ms);
   if (error != NULL) {
@@ -100,7 +109,11 @@ static TRITONSERVER_Error* stub__dead(struct tsb_stub* stub, uint32_t method) {
                        stub->process.name, stub__doing(method), how);
 }
 
-static TRITONSERVER_Error* stub__broken(const struct tsb_stub* stub) {
+static TRITONSERVER_Error* stub__broken(const struct tsb_stub* stub, int status) {
+  if (status == -EMFILE) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Could not take what stub process '%s' sent: %s.",
+                         stub->process.name, tsb_error_reason(status));
+  }
   return tsb_error_new(
       TRITONSERVER_ERROR_INTERNAL,
       "Stub process '%s' broke the protocol on its control channel. Is its runtime of the same version "
@@ -130,7 +143,7 @@ static TRITONSERVER_Error* stub__wait(struct tsb_stub* stub, const struct tsb_st
     if (status == -EPIPE || (status == 0 && (happened & TSB_EVENT_DEATH) != 0)) {
       return stub__dead(stub, question->method);
     }
-    if (status < 0) return stub__broken(stub);
+    if (status < 0) return stub__broken(stub, status);
     if ((happened & TSB_EVENT_BACKLOG) != 0) tsb_stub_flush(stub);
     if ((happened & TSB_EVENT_STOP) != 0) {
       return tsb_error_new(TRITONSERVER_ERROR_CANCELLED, "The model instance is being removed.");
@@ -167,7 +180,7 @@ TRITONSERVER_Error* tsb_stub_ask(struct tsb_stub* stub, const struct tsb_stub_qu
   if (status == -EPIPE || status == -ECONNRESET) return stub__dead(stub, question->method);
   if (status < 0) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not send to stub process '%s': %s.", stub->process.name,
-                         strerror(-status));
+                         tsb_error_reason(status));
   }
   TRITONSERVER_Error* error = stub__wait(stub, question, &call);
   tsb_stub_channel_end(&stub->channel, &call);

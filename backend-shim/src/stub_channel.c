@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "error.h"
+#include "log.h"
+
 void tsb_stub_channel_init(struct tsb_stub_channel* channel, struct tsb_stub_memory* memory) {
   channel->socket = -1;
   channel->memory = memory;
@@ -72,7 +75,13 @@ static int stub_channel__read(struct tsb_stub_channel* channel) {
 // also find the region that another one took out of it.
 int tsb_stub_channel_read(struct tsb_stub_channel* channel) {
   pthread_mutex_lock(&channel->lock);
-  if (channel->status == 0) channel->status = stub_channel__read(channel);
+  if (channel->status == 0) {
+    channel->status = stub_channel__read(channel);
+    if (channel->status == -EMFILE) {
+      TSB_LOG(ERROR, "Stub process '%s' is stopped, since what it sent could not be taken: %s.",
+              channel->memory->process->name, tsb_error_reason(-EMFILE));
+    }
+  }
   int status = channel->status;
   pthread_mutex_unlock(&channel->lock);
   return status;

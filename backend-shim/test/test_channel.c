@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,6 +190,22 @@ static void test_descriptors_beside_the_payload_are_counted(void) {
   close_pair();
 }
 
+// A receiver that may open no more files is told so: its peer broke nothing.
+static void test_a_limit_of_open_files(void) {
+  struct tsb_message message;
+  struct rlimit before, low;
+  open_pair();
+  struct tsb_outgoing outgoing = {.method = 7, .descriptors = &pair[0], .descriptor_count = 1};
+  CHECK_INT(tsb_channel_send(pair[0], &outgoing, 1000), 0);
+  CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+  low = before;
+  low.rlim_cur = (rlim_t)pair[1] + 1;
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &low), 0);
+  CHECK_INT(tsb_channel_receive(pair[1], &message, 1000), -EMFILE);
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+  close_pair();
+}
+
 static void* receive_large(void* argument) {
   CHECK_INT(tsb_channel_receive(pair[1], argument, 10000), 1);
   return NULL;
@@ -233,5 +250,6 @@ int main(void) {
   test_descriptors_beside_the_payload_are_counted();
   test_a_frame_larger_than_the_socket_holds();
   test_a_reader_that_stands_still_is_given_up();
+  test_a_limit_of_open_files();
   return 0;
 }
