@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mapping.h"
+#include "path.h"
 
 static char* backend__join(const char* directory, const char* rest) {
   char path[PATH_MAX];
@@ -105,7 +106,7 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
   backend->name = strdup(text);
   backend->is_typescript_based = strcmp(text, "typescript") != 0;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendArtifacts(triton, &type, &text));
-  backend->directory = strdup(text);
+  backend->directory = tsb_path_absolute(text);
   TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
   char* runtime = backend__find_runtime();
   if (runtime == NULL) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "path.h"
 #include "scheduling.h"
 
 static TRITONSERVER_Error* model__out_of_memory(void) {
@@ -97,6 +98,7 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const stru
       .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
       .entry = model->backend->entry,
       .settings = &model->settings,
+      .keeps_links = !tsb_path_is_resolvable(model->directory),
       .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
       .visible_devices = wanted->visible_devices};
   struct tsb_text payload = {0};
@@ -148,7 +150,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   model->name = strdup(text);
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelVersion(model->triton, &model->version));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelRepository(model->triton, &type, &text));
-  model->directory = strdup(text);
+  model->directory = tsb_path_absolute(text);
   if (model->name == NULL || model->directory == NULL) return model__out_of_memory();
   TSB_RETURN_IF_ERROR(model__read_config(model));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelAutoCompleteConfig(model->triton, &auto_complete));

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "environment.h"
+#include "text.h"
 #include "tsb_protocol.h"
 
 #define MIB (INT64_C(1) << 20)
 
-enum setting_kind { SETTING_INTEGER, SETTING_BOOLEAN, SETTING_SECONDS, SETTING_TEXT };
+enum setting_kind { SETTING_INTEGER, SETTING_BOOLEAN, SETTING_SECONDS, SETTING_TEXT, SETTING_NAMES };
 
 // One row for each setting. `minimum` and `maximum` are in the unit of the user's text.
 struct setting {
@@ -35,6 +37,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"map-client-memory", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
     {"node-path", SETTING_TEXT, AT(node_path), 0, 0},
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
+    {"environment", SETTING_NAMES, AT(environment), 0, 0},
 };
 static const struct setting MODEL_SETTINGS[] = {
     {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, TSB_RING_CAPACITY},
@@ -43,6 +46,7 @@ static const struct setting MODEL_SETTINGS[] = {
     {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
     {"MAP_CLIENT_MEMORY", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
     {"NODE_PATH", SETTING_TEXT, AT(node_path), 0, 0},
+    {"ENVIRONMENT", SETTING_NAMES, AT(environment), 0, 0},
 };
 
 void tsb_settings_defaults(struct tsb_settings* settings) {
@@ -70,16 +74,38 @@ static bool settings__boolean(const char* text, bool* value) {
   return *text == '\0';
 }
 
+static TRITONSERVER_Error* settings__out_of_memory(void) {
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while reading settings.");
+}
+
+// A model's names come to those of the backend.
+static TRITONSERVER_Error* settings__add_names(char** field, const struct setting* row, const char* text,
+                                               const char* where) {
+  struct tsb_text both = {0};
+  if (!tsb_environment_is_list(text)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "%s '%s' must be names of environment variables, separated by commas or blanks, with '*' only "
+                         "at the end of a name, but is '%s'.",
+                         where, row->key, text);
+  }
+  tsb_text_printf(&both, "%s,%s", *field == NULL ? "" : *field, text);
+  if (both.failed) return settings__out_of_memory();
+  free(*field);
+  *field = both.bytes;
+  return NULL;
+}
+
 static TRITONSERVER_Error* settings__set(struct tsb_settings* settings, const struct setting* row, const char* text,
                                          const char* where) {
   char* field = (char*)settings + row->offset;
   if (row->kind == SETTING_TEXT) {
     char* copy = strdup(text);
-    if (copy == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while reading settings.");
+    if (copy == NULL) return settings__out_of_memory();
     free(*(char**)field);
     *(char**)field = copy;
     return NULL;
   }
+  if (row->kind == SETTING_NAMES) return settings__add_names((char**)field, row, text, where);
   if (row->kind == SETTING_BOOLEAN) {
     if (!settings__boolean(text, (bool*)field)) {
       return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "%s '%s' must be 'true' or 'false', but is '%s'.", where,
@@ -121,8 +147,12 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
                                             const struct tsb_json* config) {
   const struct tsb_json* parameters = tsb_json_member(config, "parameters");
   *settings = *backend;
+  settings->node_path = settings->environment = NULL;
   if (backend->node_path != NULL && (settings->node_path = strdup(backend->node_path)) == NULL) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while reading settings.");
+    return settings__out_of_memory();
+  }
+  if (backend->environment != NULL && (settings->environment = strdup(backend->environment)) == NULL) {
+    return settings__out_of_memory();
   }
   for (size_t i = 0; i < sizeof MODEL_SETTINGS / sizeof MODEL_SETTINGS[0]; i++) {
     const struct setting* row = &MODEL_SETTINGS[i];
@@ -142,5 +172,6 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
 
 void tsb_settings_free(struct tsb_settings* settings) {
   free(settings->node_path);
-  settings->node_path = NULL;
+  free(settings->environment);
+  settings->node_path = settings->environment = NULL;
 }

@@ -21,6 +21,7 @@ struct tsb_settings {
   bool restart;
   bool allow_node_path;  // may a model name its own Node binary?
   char* node_path;       // NULL: found by backend.c
+  char* environment;     // names that a stub gets besides the usual ones, see environment.h; NULL: none
 };
 
 void tsb_settings_defaults(struct tsb_settings* settings);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stub_process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,23 +16,26 @@
 #include <unistd.h>
 
 #include "barrier.h"
+#include "environment.h"
 #include "tsb_protocol.h"
 
-extern char** environ;
-
-// A copy of the environment with one variable replaced.
-static char** stub_process__environment(const char* visible_devices, char* variable, size_t variable_bytes) {
-  size_t count = 0;
-  while (environ[count] != NULL) count++;
-  char** copy = calloc(count + 2, sizeof *copy);
-  if (copy == NULL) return NULL;
-  snprintf(variable, variable_bytes, "CUDA_VISIBLE_DEVICES=%s", visible_devices);
-  size_t kept = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (strncmp(environ[i], "CUDA_VISIBLE_DEVICES=", 21) != 0) copy[kept++] = environ[i];
+// Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
+static int stub_process__close_others(posix_spawn_file_actions_t* actions) {
+#if __GLIBC_PREREQ(2, 34) && !defined(TSB_CLOSE_ONE_BY_ONE)
+  return -posix_spawn_file_actions_addclosefrom_np(actions, TSB_STUB_CHANNEL + 1);
+#else
+  // Those that are there now; what another thread opens before the spawn, it has to mark itself.
+  DIR* folder = opendir("/proc/self/fd");
+  if (folder == NULL) return -errno;
+  for (struct dirent* entry; (entry = readdir(folder)) != NULL;) {
+    int fd = atoi(entry->d_name);
+    if (fd > TSB_STUB_CHANNEL && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
+      posix_spawn_file_actions_addclose(actions, fd);
+    }
   }
-  copy[kept] = variable;
-  return copy;
+  closedir(folder);
+  return 0;
+#endif
 }
 
 static int stub_process__spawn(struct tsb_stub_process* process, const struct tsb_stub_plan* plan, int channel, int out,
@@ -39,9 +43,8 @@ static int stub_process__spawn(struct tsb_stub_process* process, const struct ts
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t none, all;
-  char heap[64], variable[256];
-  char* arguments[7];
-  char** environment = environ;
+  char heap[64];
+  char* arguments[8];
   int count = 0;
   arguments[count++] = (char*)plan->node;
   arguments[count++] = "--enable-source-maps";
@@ -52,22 +55,19 @@ static int stub_process__spawn(struct tsb_stub_process* process, const struct ts
     snprintf(heap, sizeof heap, "--max-old-space-size=%lld", (long long)plan->settings->heap_limit_mb);
     arguments[count++] = heap;
   }
+  // Where a resolved name leads elsewhere, Node must take every file under the name that it is asked for.
+  if (plan->keeps_links) arguments[count++] = "--preserve-symlinks";
   arguments[count++] = (char*)plan->entry;
   arguments[count] = NULL;
-  if (plan->visible_devices != NULL) {
-    environment = stub_process__environment(plan->visible_devices, variable, sizeof variable);
-    if (environment == NULL) return -ENOMEM;
-  }
+  char** environment = tsb_environment_new(plan->settings->environment, plan->visible_devices);
+  if (environment == NULL) return -ENOMEM;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, err, 2);
   posix_spawn_file_actions_adddup2(&actions, channel, TSB_STUB_CHANNEL);
-#if __GLIBC_PREREQ(2, 34)
-  // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
-  posix_spawn_file_actions_addclosefrom_np(&actions, TSB_STUB_CHANNEL + 1);
-#endif
+  int status = stub_process__close_others(&actions);
   // Its own process group: Ctrl-C reaches the server only, which then stops its stubs in order; and a kill of the
   // group takes the model's own children along. Signals as at login, whatever Triton's thread has blocked.
   sigemptyset(&none);
@@ -76,10 +76,12 @@ static int stub_process__spawn(struct tsb_stub_process* process, const struct ts
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  int status = -posix_spawn(&process->pid, plan->node, &actions, &attributes, arguments, environment);
+  if (status == 0) {
+    status = -posix_spawn(&process->pid, plan->node, &actions, &attributes, arguments, environment);
+  }
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  if (environment != environ) free(environment);
+  free(environment);
   if (status < 0) {
     process->pid = -1;
     return status;
@@ -98,7 +100,10 @@ static int stub_process__launch(struct tsb_stub_process* process, const struct t
   high[0] = fcntl(sockets[1], F_DUPFD_CLOEXEC, 16);
   high[1] = fcntl(out[1], F_DUPFD_CLOEXEC, 16);
   high[2] = fcntl(err[1], F_DUPFD_CLOEXEC, 16);
-  if (high[0] < 0 || high[1] < 0 || high[2] < 0) goto done;
+  if (high[0] < 0 || high[1] < 0 || high[2] < 0) {
+    if (errno == EINVAL) errno = EMFILE;  // the limit is below 16
+    goto done;
+  }
   fcntl(out[0], F_SETFL, O_NONBLOCK);
   fcntl(err[0], F_SETFL, O_NONBLOCK);
   status = stub_process__spawn(process, plan, high[0], high[1], high[2]);

@@ -23,6 +23,7 @@ struct tsb_stub_plan {
   const char* entry;  // path of the stub's main.js
   const struct tsb_settings* settings;
   int maps_fd;                  // see mapping.h
+  bool keeps_links;             // the model's folder has no resolved name, see path.h
   const char* visible_devices;  // CUDA_VISIBLE_DEVICES of the process, NULL: as the server's
 };
 

@@ -138,6 +138,26 @@ static void test_a_model_names_its_node_only_where_that_is_allowed(void) {
   tsb_settings_free(&backend);
 }
 
+static void test_environment_names_of_a_model_come_to_those_of_the_backend(void) {
+  struct tsb_settings backend, settings;
+  tsb_settings_defaults(&backend);
+  CHECK(read_model(&settings, &backend, "OTHER", "x") == NULL);
+  CHECK(settings.environment == NULL);
+  CHECK(read_backend(&backend, "{\"environment\":\"AWS_*\"}") == NULL);
+  CHECK(read_model(&settings, &backend, "ENVIRONMENT", "HF_TOKEN MY_*") == NULL);
+  CHECK_TEXT(backend.environment, ",AWS_*");
+  CHECK_TEXT(settings.environment, ",AWS_*,HF_TOKEN MY_*");
+  tsb_settings_free(&settings);
+  CHECK(read_model(&settings, &backend, "OTHER", "x") == NULL);
+  CHECK_TEXT(settings.environment, ",AWS_*");
+  CHECK(settings.environment != backend.environment);  // a copy of its own
+  tsb_settings_free(&settings);
+  refuse(read_model(&settings, &backend, "ENVIRONMENT", "A=1"), "'ENVIRONMENT' must be names");
+  tsb_settings_free(&settings);
+  refuse(read_backend(&backend, "{\"environment\":\"*_KEY\"}"), "but is '*_KEY'");
+  tsb_settings_free(&backend);
+}
+
 int main(void) {
   test_defaults();
   test_backend_options();
@@ -145,5 +165,6 @@ int main(void) {
   test_backend_options_that_are_wrong();
   test_model_parameters();
   test_a_model_names_its_node_only_where_that_is_allowed();
+  test_environment_names_of_a_model_come_to_those_of_the_backend();
   return 0;
 }

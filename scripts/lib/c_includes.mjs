@@ -70,7 +70,20 @@ export function circles(sources) {
 
 /** Files of the library, in layers: each knows those of its own layer and of those before it. docs/architecture.md tells why. */
 export const LAYERS = [
-  ["triton_api", "error", "dtype", "log", "json", "text", "log_pipe", "settings", "scheduling", "io_table"],
+  [
+    "triton_api",
+    "error",
+    "dtype",
+    "log",
+    "json",
+    "text",
+    "path",
+    "environment",
+    "log_pipe",
+    "settings",
+    "scheduling",
+    "io_table",
+  ],
   ["record", "tensor_record", "parameter_record", "bytes_walk"],
   [
     "stub_process",

@@ -59,7 +59,11 @@ static void host__prepare(struct fake_host* host, struct fake_library library, c
                              .descriptors_before = fake_open_descriptors(),
                              .errors_before = fake_live_errors(),
                              .messages_before = fake_live_messages()};
-  snprintf(config, sizeof config, "{\"cmdline\":{%s}}", plan->options == NULL ? "" : plan->options);
+  const char* options = plan->options == NULL ? "" : plan->options;
+  // What the hostile stub is told.
+  const char* told = strstr(options, "\"environment\"") != NULL ? "" : "\"environment\":\"FAKE_STUB_*\"";
+  snprintf(config, sizeof config, "{\"cmdline\":{%s%s%s}}", told, *told == '\0' || *options == '\0' ? "" : ",",
+           options);
   host->backend.name = plan->backend_name == NULL ? "typescript" : plan->backend_name;
   host->backend.directory = plan->backend_directory == NULL ? "/" : plan->backend_directory;
   host->backend.config = strdup(config);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library itself, loaded as a server loads it, in a host whose calls fail on demand. Its stub is the fake one.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -202,6 +206,90 @@ static void test_calls_that_fail(void) {
   end(&host);
 }
 
+// The environment of the one child, as it was when it was started.
+static size_t read_environment(char* environment, size_t capacity) {
+  int pids[4];
+  char path[64];
+  CHECK_INT(fake_children(pids, 4), 1);
+  snprintf(path, sizeof path, "/proc/%d/environ", pids[0]);
+  FILE* file = fopen(path, "r");
+  CHECK(file != NULL);
+  size_t bytes = fread(environment, 1, capacity, file);
+  fclose(file);
+  return bytes;
+}
+
+// Whether the one child has this file open.
+static bool child_has(const struct stat* file) {
+  int pids[4];
+  CHECK_INT(fake_children(pids, 4), 1);
+  for (int fd = 0; fd < 256; fd++) {
+    char path[64];
+    struct stat info;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pids[0], fd);
+    if (stat(path, &info) == 0 && info.st_dev == file->st_dev && info.st_ino == file->st_ino) return true;
+  }
+  return false;
+}
+
+// Neither a secret nor a descriptor of the server reaches a stub, unless it is asked for.
+static void test_what_a_stub_inherits(void) {
+  struct fake_host host;
+  char environment[65536];
+  struct stat leaked;
+  int fd = memfd_create("of-the-server", 0);  // not close-on-exec, as Triton's sockets
+  int high = fcntl(fd, F_DUPFD, 200);
+  CHECK(high >= 0 && fstat(fd, &leaked) == 0);
+  setenv("SERVER_PASSWORD", "open-sesame", 1);
+  setenv("MODEL_SETTING", "asked-for", 1);
+  start(&host, "\"environment\":\"OTHER\"",
+        CONFIG(0, ",\"parameters\":{\"ENVIRONMENT\":{\"string_value\":\"MODEL_*\"}}"));
+  size_t bytes = read_environment(environment, sizeof environment);
+  CHECK(memmem(environment, bytes, "open-sesame", 11) == NULL);
+  CHECK(memmem(environment, bytes, "MODEL_SETTING=asked-for", 23) != NULL);
+  CHECK(memmem(environment, bytes, "TRITON_TYPESCRIPT_NODE=", 23) != NULL);
+  CHECK(!child_has(&leaked));
+  end(&host);
+  close(fd);
+  close(high);
+  unsetenv("SERVER_PASSWORD");
+  unsetenv("MODEL_SETTING");
+}
+
+static int lowest_free_descriptor(void) {
+  int fd = fcntl(0, F_DUPFD, 0);
+  close(fd);
+  return fd;
+}
+
+// As many descriptors as are needed for one step more each time: whatever lacks one names the limit, and leaks nothing.
+static void test_a_limit_of_open_files(void) {
+  struct rlimit before, low;
+  bool loaded = false;
+  CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+  low = before;
+  for (int more = 1; !loaded; more++) {
+    struct fake_host host;
+    const char* step;
+    struct fake_host_plan plan = {.options = "", .config = CONFIG(0, ""), .repository = "/nowhere"};
+    CHECK(more < 100);
+    low.rlim_cur = (rlim_t)lowest_free_descriptor() + (rlim_t)more;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &low), 0);
+    TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    loaded = error == NULL;
+    if (loaded) {
+      end(&host);
+      CHECK(more > 6);
+      return;
+    }
+    CHECK_CONTAINS(TRITONSERVER_ErrorMessage(error), "(ulimit -n)");
+    TRITONSERVER_ErrorDelete(error);
+    const char* left = fake_host_leftover(&host);
+    if (left != NULL) CHECK_FAIL("with %d descriptors: %s", more, left);
+  }
+}
+
 // One process, which sees its own GPU only, and none left over from the step that read the model's file.
 static void test_instance_on_a_gpu(void) {
   struct fake_host host;
@@ -212,14 +300,8 @@ static void test_instance_on_a_gpu(void) {
   TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
   unsetenv("CUDA_VISIBLE_DEVICES");
   if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
-  int pids[4];
-  CHECK_INT(fake_children(pids, 4), 1);
-  char path[64], environment[65536];
-  snprintf(path, sizeof path, "/proc/%d/environ", pids[0]);
-  FILE* file = fopen(path, "r");
-  CHECK(file != NULL);
-  size_t bytes = fread(environment, 1, sizeof environment, file);
-  fclose(file);
+  char environment[65536];
+  size_t bytes = read_environment(environment, sizeof environment);
   static const char WANTED[] = "\0CUDA_VISIBLE_DEVICES=5";
   CHECK(memmem(environment, bytes, WANTED, sizeof WANTED) != NULL);
   CHECK(memmem(environment, bytes, "CUDA_VISIBLE_DEVICES=0", 22) == NULL);
@@ -254,6 +336,8 @@ int main(void) {
   test_attributes();
   test_batches_and_statistics();
   test_calls_that_fail();
+  test_what_a_stub_inherits();
+  test_a_limit_of_open_files();
   test_instance_on_a_gpu();
   test_models_that_are_refused();
   return 0;
