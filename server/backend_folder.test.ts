@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { makeBackendFolder, planBackends } from "./backend_folder.ts";
@@ -74,5 +74,19 @@ describe("planBackends", () => {
     expect(makeBackendFolder(links)).toBe(folder);
     expect(makeBackendFolder(new Map([["python", "/somewhere"]]))).not.toBe(folder);
     expect(readdirSync(path.join(scratch.folder, "cache/triton-typescript/tmp"))).toEqual([]);
+  });
+
+  it("makes the folder for every user of the cache", () => {
+    const folder = makeBackendFolder(new Map([["mine/model.ts", "/somewhere/model.ts"]]));
+    expect(statSync(folder).mode & 0o777).toBe(0o755);
+    expect(statSync(path.join(folder, "mine")).mode & 0o055).toBe(0o055);
+  });
+
+  it("says what to do about one that another user has closed", () => {
+    const links = new Map([["python", "/somewhere"]]);
+    const folder = makeBackendFolder(links);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, ""); // as unreadable as a folder of mode 0700 is to another user; this may be root
+    expect(() => makeBackendFolder(links)).toThrow(/cannot be read by this user.*set XDG_CACHE_HOME/);
   });
 });

@@ -2,10 +2,10 @@
 // Triton looks for backends in one folder. Ours come from several places, so that folder is made of links. Its name
 // is a digest of the links: the same backends give the same folder, and nothing in it ever changes.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder, temporaryFolder } from "./cache.ts";
-import { codeOf, ServerError } from "./error.ts";
+import { codeOf, messageOf, ServerError } from "./error.ts";
 import type { Installation } from "./installation.ts";
 import { backendLibrary, packageRoot } from "./package_root.ts";
 
@@ -87,6 +87,19 @@ export function backendFolder(installation: Installation, users: readonly string
   return makeBackendFolder(planBackends({ library: backendLibrary, builtIn, installed, users }));
 }
 
+/** A cache may have been filled by another user. */
+function readable(folder: string): string {
+  try {
+    readdirSync(folder);
+    return folder;
+  } catch (error) {
+    throw new ServerError(
+      "CACHE",
+      `The folder ${folder} cannot be read by this user (${messageOf(error)}). Delete it, or set XDG_CACHE_HOME to another folder.`,
+    );
+  }
+}
+
 /** Makes the folder of links in the cache, unless it is there already, and gives its path. */
 export function makeBackendFolder(links: Links): string {
   const digest = createHash("sha256")
@@ -94,13 +107,15 @@ export function makeBackendFolder(links: Links): string {
     .digest("hex")
     .slice(0, 16);
   const folder = path.join(cacheFolder(), "backends", digest);
-  if (existsSync(folder)) return folder;
+  if (existsSync(folder)) return readable(folder);
   const work = temporaryFolder("backends");
   for (const [place, target] of links) {
     const link = path.join(work, place);
     mkdirSync(path.dirname(link), { recursive: true });
     symlinkSync(target, link);
   }
+  // Temporary folders are their owner's alone; what is published is for every user of the cache.
+  chmodSync(work, 0o755);
   mkdirSync(path.dirname(folder), { recursive: true });
   try {
     renameSync(work, folder);

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkCache, embeddedFolder, unsupported } from "./embedded_server.ts";
+import { fileListDigest } from "./file_list.ts";
 import { scratchFolder } from "./testing/scratch.ts";
-import { serverWheel } from "./versions.ts";
 
+const library = "nvidia_pytriton.libs/libssl.so";
 const binary = "pytriton/tritonserver/bin/tritonserver";
 
-function makeCache(folder: string): void {
-  mkdirSync(path.join(folder, path.dirname(binary)), { recursive: true });
-  writeFileSync(path.join(folder, binary), "server", { mode: 0o755 });
-  const files = { [binary]: createHash("sha256").update("server").digest("hex") };
-  writeFileSync(path.join(folder, "stamp.json"), JSON.stringify({ wheel: serverWheel.sha256, files }));
+const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** A server of one program and one library; what is pinned of it. */
+function makeCache(folder: string) {
+  const files = { [binary]: hashOf("server"), [library]: hashOf("library") };
+  for (const [name, text] of Object.entries({ [binary]: "server", [library]: "library" })) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), text, { mode: 0o755 });
+  }
+  writeFileSync(path.join(folder, "stamp.json"), JSON.stringify({ wheel: "of the wheel", files }));
+  return { sha256: "of the wheel", filesSha256: fileListDigest(files) };
 }
 
 describe("checkCache", () => {
@@ -30,29 +37,60 @@ describe("checkCache", () => {
 
   it("knows a whole server and one that is not there", async () => {
     expect(await checkCache(folder)).toEqual({ state: "absent" });
-    makeCache(folder);
-    expect(await checkCache(folder)).toEqual({ state: "sound" });
+    const pins = makeCache(folder);
+    expect(await checkCache(folder, pins)).toEqual({ state: "sound" });
   });
 
   it("finds a file that is missing, changed or no longer executable", async () => {
     const file = path.join(folder, binary);
-    makeCache(folder);
+    const pins = makeCache(folder);
     chmodSync(file, 0o644);
-    expect(await checkCache(folder)).toEqual({ state: "broken", file, what: "changed" });
+    expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "changed" });
     writeFileSync(file, "other!");
     chmodSync(file, 0o755);
-    expect(await checkCache(folder)).toEqual({ state: "broken", file, what: "changed" });
+    expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "changed" });
     rmSync(file);
-    expect(await checkCache(folder)).toEqual({ state: "broken", file, what: "missing" });
+    expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "missing" });
   });
 
-  it("does not trust a folder without a stamp, or with that of another wheel", async () => {
-    makeCache(folder);
+  it("finds a file that is a link now, though its content is the same", async () => {
+    const file = path.join(folder, library);
+    const pins = makeCache(folder);
+    renameSync(file, path.join(scratch.folder, "elsewhere"));
+    symlinkSync(path.join(scratch.folder, "elsewhere"), file);
+    expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "changed" });
+  });
+
+  it.each(["pytriton/tritonserver/lib/libadded.so", "added", "new/folder/deep/libadded.so"])(
+    "finds what was added as %s",
+    async (name) => {
+      const pins = makeCache(folder);
+      const file = path.join(folder, name);
+      mkdirSync(path.dirname(file), { recursive: true });
+      symlinkSync("/lib/x86_64-linux-gnu/libc.so.6", file);
+      expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "unknown" });
+      rmSync(file);
+      expect(await checkCache(folder, pins)).toEqual({ state: "sound" });
+      writeFileSync(file, "");
+      expect(await checkCache(folder, pins)).toEqual({ state: "broken", file, what: "unknown" });
+    },
+  );
+
+  it("does not trust the list that lies beside the files", async () => {
+    const pins = makeCache(folder);
     const stamp = path.join(folder, "stamp.json");
+    const broken = { state: "broken", file: stamp, what: "unreadable" };
+    // Whoever changes a file changes the list, too.
+    writeFileSync(path.join(folder, library), "changed");
+    const files = { [binary]: hashOf("server"), [library]: hashOf("changed") };
+    writeFileSync(stamp, JSON.stringify({ wheel: pins.sha256, files }));
+    expect(await checkCache(folder, pins)).toEqual(broken);
     writeFileSync(stamp, JSON.stringify({ wheel: "other", files: {} }));
-    expect(await checkCache(folder)).toEqual({ state: "broken", file: stamp, what: "unreadable" });
+    expect(await checkCache(folder, pins)).toEqual(broken);
     rmSync(stamp);
-    expect(await checkCache(folder)).toEqual({ state: "broken", file: stamp, what: "unreadable" });
+    expect(await checkCache(folder, pins)).toEqual(broken);
+    mkdirSync(stamp);
+    expect(await checkCache(folder, pins)).toEqual(broken);
   });
 
   it("lies below XDG_CACHE_HOME, but not below a relative one", () => {
@@ -60,6 +98,12 @@ describe("checkCache", () => {
     expect(embeddedFolder()).toBe("/somewhere/triton-typescript/servers/nvidia-pytriton-0.7.0");
     vi.stubEnv("XDG_CACHE_HOME", "relative");
     expect(embeddedFolder()).toMatch(/^\/.*\.cache\/triton-typescript/);
+  });
+
+  it("has no place where the user has no home folder", () => {
+    vi.stubEnv("XDG_CACHE_HOME", "");
+    vi.stubEnv("HOME", "relative");
+    expect(() => embeddedFolder()).toThrow(/no home folder.*Set XDG_CACHE_HOME/);
   });
 });
 

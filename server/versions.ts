@@ -8,6 +8,8 @@ export const serverWheel = {
   fileName: "nvidia_pytriton-0.7.0-py3-none-manylinux_2_35_x86_64.whl",
   sha256: "21f063ff93bb426d0c06b7a55e7eb9efcfe62c0dddd9a908e9877e18710128df",
   bytes: 55369373,
+  /** Of the list of its unpacked files, see file_list.ts. */
+  filesSha256: "36212df42b756f67e0300e6f342002a087abb79ae22698063ed9a37d3ba5da7b",
   platform: "manylinux_2_35_x86_64",
   pythonVersion: "3.11",
   glibc: "2.35",

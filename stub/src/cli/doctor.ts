@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import os from "node:os";
-import { cacheFolder } from "../../../server/cache.ts";
+import { cacheFolder, homeFolder } from "../../../server/cache.ts";
 import { checkCache, embeddedFolder, unsupported } from "../../../server/embedded_server.ts";
 import { checkEndpoints, endpointsOf } from "../../../server/endpoints.ts";
 import { installedServer } from "../../../server/installed_server.ts";
@@ -115,7 +115,8 @@ async function checkServer(): Promise<Finding[]> {
   }
   const reason = unsupported();
   if (reason !== undefined) return [missing("Triton server", "no embedded one", sentenceOf(reason)), checkPip(false)];
-  const folder = embeddedFolder();
+  const folder = placed("Triton server", embeddedFolder);
+  if (typeof folder !== "string") return [folder, checkPip(true)];
   const cache = await checkCache(folder);
   if (cache.state === "sound") return [ok("Triton server", `cached and whole in ${folder}`), checkPip(false)];
   if (cache.state === "absent")
@@ -130,8 +131,18 @@ function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(folder.replace(/\/[^/]*$/, "") || "/");
 }
 
+/** A folder of the cache, or the finding that there is no place for one. */
+function placed(what: string, place: () => string): string | Finding {
+  try {
+    return place();
+  } catch (error) {
+    return missing(what, "no place for it", sentenceOf(error));
+  }
+}
+
 function checkDisk(): Finding {
-  const folder = cacheFolder();
+  const folder = placed("cache folder", cacheFolder);
+  if (typeof folder !== "string") return folder;
   const { bavail, bsize } = statfsSync(nearestFolder(folder));
   const free = Math.round((bavail * bsize) / 1e6);
   const found = `${folder}, ${free} MB free`;
@@ -210,7 +221,7 @@ async function checkPorts(): Promise<Finding[]> {
 }
 
 function checkFonts(): Finding {
-  const has = ["/usr/share/fonts", "/usr/local/share/fonts", `${os.homedir()}/.fonts`].some(
+  const has = ["/usr/share/fonts", "/usr/local/share/fonts", `${homeFolder()}/.fonts`].some(
     (folder) => existsSync(folder) && statSync(folder).isDirectory(),
   );
   return has
