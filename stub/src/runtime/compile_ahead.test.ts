@@ -36,6 +36,7 @@ async function ahead(compileCacheDir = cache()): Promise<void> {
     file: join(root, "model.ts"),
     modelFolders: [root],
     lookupFolders: [root],
+    resolvesLinks: false,
     compileCacheDir,
   });
 }
@@ -89,6 +90,7 @@ describe("compileAhead", () => {
       file: join(root, "model.js"),
       modelFolders: [],
       lookupFolders: [],
+      resolvesLinks: false,
       compileCacheDir: cache(),
     });
     expect(readdirSync(cache())).toEqual([]);

@@ -37,13 +37,18 @@ function helper(): string {
   return fileURLToPath(new URL(`./compile_ahead_main.${extension}`, import.meta.url));
 }
 
+/** How Node takes links here must be how the helper does: the names of files are part of what is cached. */
+function linkOptions(): string[] {
+  return process.execArgv.filter((option) => option === "--preserve-symlinks");
+}
+
 /** Waits for the helper to end, however that goes: a model with a fault is tried once. False when it did not end. */
 async function ended(job: CompileAheadJob): Promise<boolean> {
   const { execFile } = await import("node:child_process");
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [helper(), JSON.stringify(job)],
+      [...linkOptions(), helper(), JSON.stringify(job)],
       { timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
       (error) => resolve(error === null || typeof error.code === "number"),
     );

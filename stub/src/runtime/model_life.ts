@@ -86,6 +86,7 @@ export class ModelLife {
       filename: typescriptBased ? undefined : modelConfig.default_model_filename,
       loader: typescriptBased ? undefined : modelParameter(modelConfig, "LOADER"),
       typeCheck: !typescriptBased && flag(modelConfig, "TYPE_CHECK"),
+      resolvesLinks: typescriptBased,
       apiUrl: this.#apiUrl,
       compileCacheDir: compileCacheFolder(),
     });

@@ -25,6 +25,8 @@ export interface LoadModelOptions {
   readonly loader?: string | undefined;
   /** The parameter TYPE_CHECK. */
   readonly typeCheck?: boolean | undefined;
+  /** Load what links lead to, under its own name, see model_resolver.ts. */
+  readonly resolvesLinks?: boolean | undefined;
   /** The public API's entry file in the install, as a file URL. */
   readonly apiUrl: string;
   /** Where compiled code is kept from one start to the next; never a folder of a model. */
@@ -234,7 +236,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     await checkTypes({ file, apiUrl, lookupFolders });
   }
 
-  const resolution = { apiUrl, file, modelFolders, lookupFolders };
+  const resolution = { apiUrl, file, modelFolders, lookupFolders, resolvesLinks: options.resolvesLinks === true };
   const byNode = loader === undefined || loader === "";
   if (byNode && options.compileCacheDir !== undefined) {
     await compileAhead({ ...resolution, compileCacheDir: options.compileCacheDir });

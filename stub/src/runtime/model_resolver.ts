@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   createRequire,
   type LoadFnOutput,
@@ -11,6 +11,7 @@ import {
 } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { behindLinks, OwnNames, resolvedName } from "./own_names.ts";
 import { stripTypes } from "./strip_types.ts";
 
 /** The name under which a model imports the public API. */
@@ -25,6 +26,8 @@ export interface ResolverOptions {
   readonly modelFolders: readonly string[];
   /** Folders from which a package is looked up, in this order, when it is not found from the importing file itself. */
   readonly lookupFolders: readonly string[];
+  /** Load what links lead to, under its own name: for a backend, whose folder may be nothing but links. */
+  readonly resolvesLinks: boolean;
 }
 
 export interface ModelResolver {
@@ -43,7 +46,7 @@ export interface ModelResolver {
 type NextLoad = (url: string, context?: Partial<LoadHookContext>) => LoadFnOutput;
 type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) => ResolveFnOutput;
 
-const NOT_FOUND_CODES = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
+const NOT_FOUND_CODES = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_PACKAGE_IMPORT_NOT_DEFINED"]);
 
 function isNotFound(error: unknown): boolean {
   return NOT_FOUND_CODES.has((error as NodeJS.ErrnoException).code ?? "");
@@ -65,16 +68,9 @@ function readsAsEsModule(path: string): boolean {
 
 const PACKAGES = "/node_modules/";
 
-function realpath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
 /** Tells the files of packages from the model's own, which may lie inside of a package that brings models along. */
 function packageTest(file: string, modelFolders: readonly string[]): (url: string) => boolean {
+  const realpath = (path: string) => resolvedName(path) ?? path;
   const folders = [...modelFolders, ...modelFolders.map(realpath), dirname(realpath(file))];
   const prefixes = [...new Set(folders)].map((folder) => `${pathToFileURL(folder).href}/`);
   return (url) =>
@@ -96,11 +92,22 @@ class PackageLookup {
     return this.#busy;
   }
 
-  /** Throws `missing` when no folder has it. */
-  find(specifier: string, context: ResolveHookContext, next: NextResolve, missing: unknown): ResolveFnOutput {
+  /**
+   * Throws `missing` when no folder has it.
+   *
+   * @param linked the file that the importing one is a link to: the first place to look
+   */
+  find(
+    specifier: string,
+    context: ResolveHookContext,
+    next: NextResolve,
+    missing: unknown,
+    linked?: string,
+  ): ResolveFnOutput {
+    const files = isBare(specifier) ? this.#files : [];
     this.#busy = true;
     try {
-      for (const file of this.#files) {
+      for (const file of linked === undefined ? files : [fileURLToPath(linked), ...files]) {
         try {
           if (!context.conditions.includes("require")) {
             return next(specifier, { ...context, parentURL: pathToFileURL(file).href });
@@ -132,17 +139,19 @@ class ModelHooks implements ModelResolver {
   readonly #entryUrl: string;
   readonly #inPackage: (url: string) => boolean;
   readonly #lookup: PackageLookup;
+  readonly #names: OwnNames | undefined;
   #hooks: ModuleHooks;
   /** A compiler was registered behind these hooks. */
   #compiled = false;
   /** What makes the URLs of the model's files others than before. */
   #query = "";
 
-  constructor({ apiUrl, file, modelFolders, lookupFolders }: ResolverOptions) {
+  constructor({ apiUrl, file, modelFolders, lookupFolders, resolvesLinks }: ResolverOptions) {
     this.#apiUrl = apiUrl;
     this.#entryUrl = pathToFileURL(file).href;
     this.#inPackage = packageTest(file, modelFolders);
     this.#lookup = new PackageLookup(lookupFolders);
+    this.#names = resolvesLinks ? undefined : new OwnNames(modelFolders.slice(0, 2));
     this.#hooks = this.#register();
   }
 
@@ -175,11 +184,20 @@ class ModelHooks implements ModelResolver {
     const own = specifier === this.#entryUrl || (parent !== undefined && !this.#inPackage(parent));
     if (!own) return next(specifier, context);
     try {
-      return this.#noteFile(next(specifier, context), context);
+      return this.#noteFile(this.#named(specifier, context, next(specifier, context)), context);
     } catch (error) {
-      if (!isNotFound(error) || !isBare(specifier)) throw error;
-      return this.#lookup.find(specifier, context, next, error);
+      if (!isNotFound(error)) throw error;
+      // What is not beside a link may be beside the file that it leads to.
+      const found = this.#lookup.find(specifier, context, next, error, behindLinks(parent));
+      return isBare(specifier) ? found : this.#noteFile(found, context);
     }
+  }
+
+  #named(specifier: string, context: ResolveHookContext, found: ResolveFnOutput): ResolveFnOutput {
+    if (this.#names === undefined || !found.url.startsWith("file:") || found.url.includes(PACKAGES)) return found;
+    const url = this.#names.of(specifier, context, found.url);
+    // Node tells the format by the ending, and by the package.json above.
+    return url === found.url ? found : { ...found, url, format: undefined };
   }
 
   #noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {
@@ -210,6 +228,7 @@ class ModelHooks implements ModelResolver {
  * - a package that the model's own `node_modules` lack is looked up from other folders, which end with the install's;
  * - a `.ts` or `.js` file of the model that is written as an ES module is one, also beside a package.json that says
  *   otherwise or nothing: a model repository often lies inside some other project;
+ * - the model's own files are loaded under the names that they have in its folder, also when they are links;
  * - the types of the model's ES modules are stripped also where Node refuses to, in a package that brings models along.
  *
  * Packages themselves are left alone: what they find or miss in their own `node_modules` is theirs.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { TritonError } from "../api/errors.ts";
 import { findTsconfig } from "./model_file.ts";
 import { API_PACKAGE } from "./model_resolver.ts";
+import { resolvedName } from "./own_names.ts";
 
 /** Diagnostics beyond this number are counted, not shown. */
 const SHOWN_DIAGNOSTICS = 20;
@@ -30,6 +31,11 @@ function findPackage(name: string, folders: readonly string[]): string | undefin
     }
   }
   return undefined;
+}
+
+/** Whether the file itself is a link, not only a folder above it. */
+function isLink(file: string): boolean {
+  return lstatSync(file).isSymbolicLink() || resolvedName(file) === undefined;
 }
 
 /** Writes the project of the check into `scratch` and returns its path. */
@@ -58,6 +64,8 @@ function writeProject(scratch: string, { file, apiUrl, lookupFolders }: TypeChec
       noUnusedParameters: false,
       noEmit: true,
       incremental: false,
+      // A file that is a link may have lost its ending and its neighbours where it leads.
+      ...(isLink(file) ? { preserveSymlinks: true } : {}),
       composite: false,
       rootDir: "/",
       ...(nodeTypes === undefined
