@@ -83,7 +83,9 @@ describe("load", () => {
   test("parameters of the loader", async () => {
     loaded = { ModelClass: Empty };
     await new ModelLife("").load(payload({}, { LOADER: "tsx", TYPE_CHECK: "Yes" }));
-    expect(requests[0]).toMatchObject({ loader: "tsx", typeCheck: true });
+    expect(requests[0]).toMatchObject({ loader: "tsx", typeCheck: true, anyLoader: false, resolvesLinks: false });
+    await new ModelLife("").load(payload({ backendConfig: { "allow-node-path": "True" }, typescriptBased: true }));
+    expect(requests[1]).toMatchObject({ anyLoader: true, resolvesLinks: true });
   });
 
   // The same texts as in backend-shim/test/test_settings.c.

@@ -84,6 +84,7 @@ export class ModelLife {
       repositoryDir: dirname(modelRepository),
       backendDir: backendDirectory,
       filename: typescriptBased ? undefined : modelConfig.default_model_filename,
+      anyLoader: YES.has(payload.backendConfig["allow-node-path"]?.toLowerCase() ?? ""),
       loader: typescriptBased ? undefined : modelParameter(modelConfig, "LOADER"),
       typeCheck: !typescriptBased && flag(modelConfig, "TYPE_CHECK"),
       resolvesLinks: typescriptBased,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { pickModelClass } from "./model_loader.ts";
+import { loadModel, pickModelClass } from "./model_loader.ts";
 
 // Hooks change a whole process and vitest has its own, so every load runs in a process of its own.
 const script = fileURLToPath(new URL("./testing/load_model.ts", import.meta.url));
@@ -44,8 +44,8 @@ function write(files: Record<string, string>): void {
   }
 }
 
-function load(options: Record<string, unknown> = {}): Promise<Report> {
-  const all = {
+function folders(options: Record<string, unknown>) {
+  return {
     versionDir: join(root, "repository/m/1"),
     modelDir: join(root, "repository/m"),
     repositoryDir: join(root, "repository"),
@@ -53,6 +53,10 @@ function load(options: Record<string, unknown> = {}): Promise<Report> {
     apiUrl,
     ...options,
   };
+}
+
+function load(options: Record<string, unknown> = {}): Promise<Report> {
+  const all = folders(options);
   return new Promise((done, failed) => {
     execFile(
       process.execPath,
@@ -258,6 +262,32 @@ describe("more than type stripping", () => {
       "model.ts": "this is no TypeScript at all",
     });
     expect(await load({ loader: "shout/esm" })).toMatchObject({ result: "shouted", noise: "" });
+  });
+
+  const shouting = `export async function load(url, context, next) {
+    const result = await next(url, context);
+    return { ...result, source: String(result.source).replace("quiet", "shouted") };
+  }`;
+
+  test("a LOADER that is a file of the model", async () => {
+    write({ "model.ts": model("return 'quiet'"), "repository/m/hooks/shout.mjs": shouting });
+    expect((await load({ loader: "./hooks/shout.mjs" })).result).toBe("shouted");
+    expect(await load({ loader: "./hooks/absent.mjs" })).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("a LOADER from elsewhere is refused, unless the server allows it", async () => {
+    write({ "model.ts": model("return 'quiet'"), "elsewhere/hooks.mjs": shouting });
+    const file = join(root, "elsewhere/hooks.mjs");
+    const code = `data:text/javascript,${encodeURIComponent(shouting)}`;
+    const named = [file, `file://${file}`, "../../../elsewhere/hooks.mjs", "./../m/hooks.mjs", "..", ".", "/", "./"];
+    const hidden = [code, "node:fs", "a/../../b", "a/%2e%2e/b", "a\\..\\b", "a//b", "#a", "http://a/b.mjs"];
+    const message = expect.stringContaining("allow-node-path=true");
+    // Refused before anything is loaded, so that this process can ask.
+    for (const loader of [...named, ...hidden]) {
+      await expect(loadModel(folders({ loader })), loader).rejects.toMatchObject({ code: "INVALID_ARG", message });
+    }
+    expect((await load({ loader: code, anyLoader: true })).result).toBe("shouted");
+    expect((await load({ loader: file, anyLoader: true })).result).toBe("shouted");
   });
 
   test("a LOADER that is not there", async () => {

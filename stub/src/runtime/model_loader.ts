@@ -23,6 +23,8 @@ export interface LoadModelOptions {
   readonly filename?: string | undefined;
   /** The parameter LOADER: `tsx`, or the module specifier of loader hooks such as `ts-node/esm`. */
   readonly loader?: string | undefined;
+  /** Whether LOADER may name code that lies anywhere. */
+  readonly anyLoader?: boolean | undefined;
   /** The parameter TYPE_CHECK. */
   readonly typeCheck?: boolean | undefined;
   /** Load what links lead to, under its own name, see model_resolver.ts. */
@@ -83,6 +85,21 @@ function resolveFrom(folders: readonly string[], specifier: string): string | un
     }
   }
   return undefined;
+}
+
+/**
+ * Who may change a configuration only, must not choose code by it: LOADER names a package, or a file of the model.
+ *
+ * @throws TritonError INVALID_ARG for a URL or for a path that leads elsewhere
+ */
+function checkLoader(loader: string): void {
+  const parts = loader.replace(/^\.\//, "").split("/");
+  if (parts.every((part) => /^[\w@~+-][\w.~+-]*$/.test(part))) return;
+  throw new TritonError(
+    `The model parameter 'LOADER' must be the name of a package, or './' and the path of a file in the model's folder, ` +
+      `but is '${loader}'. Start the server with --backend-config=typescript,allow-node-path=true to allow code from elsewhere.`,
+    "INVALID_ARG",
+  );
 }
 
 /** Registers the loader hooks that the parameter LOADER names, from the model's own `node_modules`. */
@@ -226,6 +243,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
   const { versionDir, modelDir, repositoryDir, backendDir, apiUrl, loader } = options;
+  if (loader && options.anyLoader !== true) checkLoader(loader);
   const file = findModelFile(versionDir, options.filename);
   const install = packageRoot(fileURLToPath(apiUrl));
   const modelFolders = [...new Set([versionDir, modelDir, repositoryDir, backendDir])];
@@ -251,7 +269,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     process.env.TS_NODE_CWD ??= dirname(file);
     if (tsconfig !== undefined) process.env.TS_NODE_PROJECT ??= tsconfig;
     if (loader === "tsx") await registerTsx(lookupFolders, tsconfig);
-    else await registerLoader(loader, lookupFolders);
+    else await registerLoader(loader, loader.startsWith("./") ? [versionDir, modelDir] : lookupFolders);
     resolver.moveToFront();
     exported = await importCompiled(file, resolver);
   }
