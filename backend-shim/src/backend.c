@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "mapping.h"
@@ -108,6 +109,8 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendArtifacts(triton, &type, &text));
   backend->directory = tsb_path_absolute(text);
   TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
+  // The environment, too, is read as memory. Stubs do it themselves, since a program that is started is readable again.
+  if (backend->settings.protect_memory) prctl(PR_SET_DUMPABLE, 0);
   char* runtime = backend__find_runtime();
   if (runtime == NULL) {
     return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,

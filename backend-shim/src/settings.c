@@ -37,6 +37,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"map-client-memory", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
     {"node-path", SETTING_TEXT, AT(node_path), 0, 0},
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
+    {"protect-memory", SETTING_BOOLEAN, AT(protect_memory), 0, 0},
     {"environment", SETTING_NAMES, AT(environment), 0, 0},
 };
 static const struct setting MODEL_SETTINGS[] = {

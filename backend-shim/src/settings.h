@@ -20,6 +20,7 @@ struct tsb_settings {
   bool map_client_memory;
   bool restart;
   bool allow_node_path;  // may a model name its own Node binary?
+  bool protect_memory;   // hide the memory of the server and of stubs from other processes of the same user
   char* node_path;       // NULL: found by backend.c
   char* environment;     // names that a stub gets besides the usual ones, see environment.h; NULL: none
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "client_regions.h"
@@ -164,6 +165,13 @@ static napi_value JS_unguard(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value JS_hideMemory(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  prctl(PR_SET_DUMPABLE, 0);
+  return NULL;
+}
+
 static napi_value JS_restore(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
@@ -225,10 +233,11 @@ NAPI_MODULE_INIT() {
   static const struct {
     const char* name;
     napi_callback method;
-  } METHODS[] = {{"connect", JS_connect}, {"start", JS_start},   {"hold", JS_hold},         {"region", JS_region},
-                 {"view", JS_view},       {"detach", JS_detach}, {"allocate", JS_allocate}, {"send", JS_send},
-                 {"reply", JS_reply},     {"forget", JS_forget}, {"isLost", JS_isLost},     {"restore", JS_restore},
-                 {"unguard", JS_unguard}};
+  } METHODS[] = {
+      {"connect", JS_connect}, {"start", JS_start},          {"hold", JS_hold},         {"region", JS_region},
+      {"view", JS_view},       {"detach", JS_detach},        {"allocate", JS_allocate}, {"send", JS_send},
+      {"reply", JS_reply},     {"forget", JS_forget},        {"isLost", JS_isLost},     {"restore", JS_restore},
+      {"unguard", JS_unguard}, {"hideMemory", JS_hideMemory}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

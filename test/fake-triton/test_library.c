@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -256,6 +257,22 @@ static void test_what_a_stub_inherits(void) {
   unsetenv("MODEL_SETTING");
 }
 
+static void test_protected_memory(void) {
+  struct fake_host host;
+  prctl(PR_SET_DUMPABLE, 1);
+  start(&host, "", CONFIG(0, ""));
+  CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
+  end(&host);
+  start(&host, "\"protect-memory\":\"true\"", CONFIG(0, ""));
+  CHECK_INT(prctl(PR_GET_DUMPABLE), 0);
+  fill_requests(1);
+  send(&host);
+  for (int i = 0; i < COUNT; i++) expect_right(i);
+  fill_requests(1);
+  end(&host);
+  prctl(PR_SET_DUMPABLE, 1);
+}
+
 static int lowest_free_descriptor(void) {
   int fd = fcntl(0, F_DUPFD, 0);
   close(fd);
@@ -337,6 +354,7 @@ int main(void) {
   test_batches_and_statistics();
   test_calls_that_fail();
   test_what_a_stub_inherits();
+  test_protected_memory();
   test_a_limit_of_open_files();
   test_instance_on_a_gpu();
   test_models_that_are_refused();

@@ -97,6 +97,11 @@ export class Connection {
     this.#memory.clients.unguard();
   }
 
+  /** Other processes of the same user shall not read this one's memory. */
+  hideMemory(): void {
+    this.#native.hideMemory();
+  }
+
   #onExecute(entry: Entry): void {
     let batch: Batch;
     try {

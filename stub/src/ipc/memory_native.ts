@@ -142,6 +142,8 @@ export class MemoryNative implements Native {
     for (const { file, mapping, isLost } of this.#loans.values()) if (!isLost) mapping.set(file);
   }
 
+  hideMemory(): void {}
+
   unguard(): void {
     this.#flags[0] = 1;
   }

@@ -54,6 +54,11 @@ function flag(config: ModelConfig, key: string): boolean {
   throw new TritonError(`The model parameter '${key}' must be 'true' or 'false', but is '${text}'.`, "INVALID_ARG");
 }
 
+/** An option of the backend that is false by default. The server has refused what is neither true nor false. */
+export function backendFlag({ backendConfig }: LoadPayload, key: string): boolean {
+  return YES.has(backendConfig[key]?.toLowerCase() ?? "");
+}
+
 /** An error as the server puts it into its own: the code, and a message that says where it happened. */
 export function stepError(error: unknown, where: string): { error: { code: string; message: string } } {
   const own = ownWords(error);
@@ -84,7 +89,7 @@ export class ModelLife {
       repositoryDir: dirname(modelRepository),
       backendDir: backendDirectory,
       filename: typescriptBased ? undefined : modelConfig.default_model_filename,
-      anyLoader: YES.has(payload.backendConfig["allow-node-path"]?.toLowerCase() ?? ""),
+      anyLoader: backendFlag(payload, "allow-node-path"),
       loader: typescriptBased ? undefined : modelParameter(modelConfig, "LOADER"),
       typeCheck: !typescriptBased && flag(modelConfig, "TYPE_CHECK"),
       resolvesLinks: typescriptBased,

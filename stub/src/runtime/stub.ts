@@ -6,7 +6,7 @@ import { ExecuteLoop } from "./execute_loop.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
 import { collectGarbage } from "./garbage.ts";
 import { log, routeConsole } from "./logging.ts";
-import { type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
+import { backendFlag, type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 import { describeError } from "./thrown.ts";
 
 const exit = process.exit.bind(process);
@@ -86,6 +86,7 @@ class Stub {
   async #run(step: Step, payload: unknown): Promise<object> {
     switch (step) {
       case "load":
+        if (backendFlag(payload as LoadPayload, "protect-memory")) this.#connection.hideMemory();
         return await this.#life.load(payload as LoadPayload);
       case "initialize": {
         const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
