@@ -9,13 +9,12 @@ extern char** environ;
 
 static const char SEPARATORS[] = ", \t\n";
 
-// What Node, its tools and the libraries of models look at. docs/configuration.md shows the list.
+// What Node, its tools and the libraries of models look at. docs/security.md shows the list.
 static const char GIVEN[] =
     "PATH HOME USER LOGNAME SHELL PWD HOSTNAME TERM COLORTERM LANG LANGUAGE LC_* TZ TZDIR TMPDIR TMP TEMP XDG_* "
     "LD_LIBRARY_PATH LD_PRELOAD GLIBC_TUNABLES MALLOC_* NODE_* UV_* TS_NODE_* TSX_* ESBUILD_* NO_COLOR FORCE_COLOR "
-    "DEBUG "
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy SSL_CERT_* OPENSSL_* "
-    "CUDA_* NVIDIA_* NCCL_* OMP_* GOMP_* KMP_* MKL_* OPENBLAS_* ORT_* TF_* HF_* OTEL_* TRITON* "
+    "DEBUG HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy SSL_CERT_* "
+    "OPENSSL_* CUDA_* NVIDIA_* NCCL_* OMP_* GOMP_* KMP_* MKL_* OPENBLAS_* ORT_* TF_* HF_* OTEL_* TRITON* "
     "ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS";
 
 // Parts of names of the families above that are kept back all the same: NODE_AUTH_TOKEN, HF_TOKEN, NVIDIA_API_KEY,

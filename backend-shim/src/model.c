@@ -90,6 +90,15 @@ static TRITONSERVER_Error* model__load_payload(const struct tsb_model* model, bo
   return text->failed ? model__out_of_memory() : NULL;
 }
 
+// Whether the files of this version have resolved names, see path.h.
+static bool model__is_resolvable(const struct tsb_model* model) {
+  struct tsb_text folder = {0};
+  tsb_text_printf(&folder, "%s/%llu", model->directory, (unsigned long long)model->version);
+  bool resolvable = tsb_path_is_resolvable(tsb_text_get(&folder));
+  tsb_text_free(&folder);
+  return resolvable;
+}
+
 // Starts a stub and has it load the model's file. *reply must be freed on success.
 static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const struct tsb_model_stub_plan* wanted,
                                              bool auto_complete, struct tsb_stub** stub, struct tsb_message* reply) {
@@ -98,7 +107,7 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const stru
       .node = model->settings.node_path != NULL ? model->settings.node_path : model->backend->node,
       .entry = model->backend->entry,
       .settings = &model->settings,
-      .keeps_links = !tsb_path_is_resolvable(model->directory),
+      .keeps_links = !model__is_resolvable(model),
       .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
       .visible_devices = wanted->visible_devices};
   struct tsb_text payload = {0};

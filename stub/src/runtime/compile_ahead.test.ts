@@ -36,7 +36,6 @@ async function ahead(compileCacheDir = cache()): Promise<void> {
     file: join(root, "model.ts"),
     modelFolders: [root],
     lookupFolders: [root],
-    resolvesLinks: false,
     compileCacheDir,
   });
 }
@@ -90,7 +89,6 @@ describe("compileAhead", () => {
       file: join(root, "model.js"),
       modelFolders: [],
       lookupFolders: [],
-      resolvesLinks: false,
       compileCacheDir: cache(),
     });
     expect(readdirSync(cache())).toEqual([]);

@@ -27,7 +27,7 @@ export interface LoadModelOptions {
   readonly anyLoader?: boolean | undefined;
   /** The parameter TYPE_CHECK. */
   readonly typeCheck?: boolean | undefined;
-  /** Load what links lead to, under its own name, see model_resolver.ts. */
+  /** Load what links lead to, under its own name: for a backend, whose folder may be nothing but links. */
   readonly resolvesLinks?: boolean | undefined;
   /** The public API's entry file in the install, as a file URL. */
   readonly apiUrl: string;
@@ -254,7 +254,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     await checkTypes({ file, apiUrl, lookupFolders });
   }
 
-  const resolution = { apiUrl, file, modelFolders, lookupFolders, resolvesLinks: options.resolvesLinks === true };
+  const ownFolder = options.resolvesLinks === true ? undefined : modelDir;
+  const resolution = { apiUrl, file, modelFolders, lookupFolders, ownFolder };
   const byNode = loader === undefined || loader === "";
   if (byNode && options.compileCacheDir !== undefined) {
     await compileAhead({ ...resolution, compileCacheDir: options.compileCacheDir });

@@ -17,13 +17,7 @@ test("the model's file is its own, also when the runtime that imports it is a pa
     writeFileSync(runtime, "export const load = (url) => import(url);\n");
     writeFileSync(join(root, "package.json"), '{"type":"commonjs"}');
     writeFileSync(file, "export const value: number = 5;\n");
-    const options = {
-      apiUrl: resolverUrl,
-      file,
-      modelFolders: [join(root, "repository")],
-      lookupFolders: [],
-      resolvesLinks: false,
-    };
+    const options = { apiUrl: resolverUrl, file, modelFolders: [join(root, "repository")], lookupFolders: [] };
     const script = `
       import { installResolver } from ${JSON.stringify(resolverUrl)};
       import { load } from ${JSON.stringify(pathToFileURL(runtime).href)};

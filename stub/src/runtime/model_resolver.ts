@@ -26,8 +26,8 @@ export interface ResolverOptions {
   readonly modelFolders: readonly string[];
   /** Folders from which a package is looked up, in this order, when it is not found from the importing file itself. */
   readonly lookupFolders: readonly string[];
-  /** Load what links lead to, under its own name: for a backend, whose folder may be nothing but links. */
-  readonly resolvesLinks: boolean;
+  /** The folder in which files that are links keep their names. Left out: what they lead to is loaded, as by Node. */
+  readonly ownFolder?: string | undefined;
 }
 
 export interface ModelResolver {
@@ -146,12 +146,12 @@ class ModelHooks implements ModelResolver {
   /** What makes the URLs of the model's files others than before. */
   #query = "";
 
-  constructor({ apiUrl, file, modelFolders, lookupFolders, resolvesLinks }: ResolverOptions) {
+  constructor({ apiUrl, file, modelFolders, lookupFolders, ownFolder }: ResolverOptions) {
     this.#apiUrl = apiUrl;
     this.#entryUrl = pathToFileURL(file).href;
     this.#inPackage = packageTest(file, modelFolders);
     this.#lookup = new PackageLookup(lookupFolders);
-    this.#names = resolvesLinks ? undefined : new OwnNames(modelFolders.slice(0, 2));
+    this.#names = ownFolder === undefined ? undefined : new OwnNames(ownFolder);
     this.#hooks = this.#register();
   }
 

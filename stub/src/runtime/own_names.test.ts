@@ -140,6 +140,18 @@ test("what is not beside a link is looked for beside the file that it leads to",
   expect(report.result ?? report).toEqual(["shared", "a", "aplain", 1]);
 });
 
+test("a file that is reached by its name and by an alias is one module", () => {
+  write({
+    "elsewhere/1/model.ts": model("return a === b", `import { a } from "./a.ts"; import { a as b } from "#a";`),
+    "elsewhere/1/a.ts": "export const a: object = {};",
+    "elsewhere/package.json": `{ "imports": { "#a": "./1/a.ts" } }`,
+    "repository/empty": "",
+  });
+  symlinkSync(join(root, "elsewhere"), join(root, "repository/m"));
+  const report = load();
+  expect(report.result ?? report).toBe(true);
+});
+
 test("packages that are links are taken where they lie, with what they need", () => {
   write({
     "model.ts": model("return a.v", `import a from "a";`),

@@ -4,7 +4,7 @@
 // that the server knows.
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import module, { type ResolveHookContext } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** What a specifier without an ending, or with that of compiled code, may stand for. */
@@ -44,18 +44,17 @@ function target(specifier: string, { parentURL, conditions }: ResolveHookContext
 /** A model's folder is looked through for links when an alias leads to one; no further than so many entries. */
 const MAX_ENTRIES = 10_000;
 
-/** The files below some folders that are links: from what they lead to, to their names. */
-function linksUnder(folders: readonly string[]): Map<string, string> {
+/** The files below a folder that are links: from what they lead to, to their names. */
+function linksUnder(top: string): Map<string, string> {
   const links = new Map<string, string>();
-  const waiting = [...folders];
+  const waiting = [top];
   let entries = 0;
   for (let folder = waiting.shift(); folder !== undefined && entries < MAX_ENTRIES; folder = waiting.shift()) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       entries++;
       if (entry.isDirectory() && entry.name !== "node_modules") waiting.push(path);
-      if (!entry.isSymbolicLink() || !isFile(path)) continue;
-      const resolved = resolvedName(path);
+      const resolved = entry.isSymbolicLink() && isFile(path) ? resolvedName(path) : undefined;
       if (resolved !== undefined && !links.has(resolved)) links.set(resolved, path);
     }
   }
@@ -69,14 +68,14 @@ const commonJs = module as unknown as { _resolveFilename: ResolveFilename };
 
 /** The names that a model's files have for the server. */
 export class OwnNames {
-  readonly #folders: readonly string[];
+  readonly #folder: string;
   #links: Map<string, string> | undefined;
   /** Links that were resolved, by their names; undefined before the first one. */
   #named: Set<string> | undefined;
 
-  /** @param folders the version folder, or that of a backend, and the model's */
-  constructor(folders: readonly string[]) {
-    this.#folders = folders;
+  /** @param folder the model's */
+  constructor(folder: string) {
+    this.#folder = folder;
   }
 
   /** The URL under which a file is loaded that Node resolved to `found`; `found` itself when it has no other name. */
@@ -97,8 +96,7 @@ export class OwnNames {
       const named = new Set<string>();
       const resolveFilename = commonJs._resolveFilename;
       commonJs._resolveFilename = function (request, parent, ...rest) {
-        const known = (parent ?? undefined) === undefined && named.has(request);
-        return known ? request : resolveFilename.call(this, request, parent, ...rest);
+        return !parent && named.has(request) ? request : resolveFilename.call(this, request, parent, ...rest);
       };
       this.#named = named;
     }
@@ -107,8 +105,10 @@ export class OwnNames {
 
   /** The link to a file that was found by an alias, of package.json or tsconfig.json. */
   #linkTo(path: string): string | undefined {
-    if (this.#folders.some((folder) => path.startsWith(`${folder}/`))) return undefined;
-    this.#links ??= linksUnder(this.#folders);
+    if (path.startsWith(`${this.#folder}/`)) return undefined;
+    const inside = relative(resolvedName(this.#folder) ?? this.#folder, path);
+    if (!inside.startsWith("../")) return join(this.#folder, inside);
+    this.#links ??= linksUnder(this.#folder);
     return this.#links.get(path);
   }
 }
