@@ -24,7 +24,10 @@ export type CacheState =
 
 const listName = "stamp.json";
 
-/** The digest of a list of files: over lines as sha256sum writes them, in the order of their names. */
+/**
+ * The digest of a list of files: over lines as sha256sum writes them, in the order of their names. For a new server:
+ * `find . -type f ! -name stamp.json -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+ */
 export function fileListDigest(files: Files): string {
   const lines = Object.keys(files)
     .sort()

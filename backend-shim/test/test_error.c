@@ -2,6 +2,8 @@
 // One row of tsb_status.def, one error code of Triton.
 #include "error.h"
 
+#include <errno.h>
+
 #include "check.h"
 #include "log.h"
 #include "tsb_protocol.h"
@@ -43,8 +45,16 @@ static void test_long_messages_are_cut(void) {
   free(text);
 }
 
+static void test_limits_are_named_by_what_raises_them(void) {
+  CHECK_CONTAINS(tsb_error_reason(-EMFILE), "(ulimit -n)");
+  CHECK_CONTAINS(tsb_error_reason(-ENFILE), "fs.file-max");
+  CHECK_CONTAINS(tsb_error_reason(-EAGAIN), "(ulimit -u");
+  CHECK_TEXT(tsb_error_reason(-ENOENT), strerror(ENOENT));
+}
+
 int main(void) {
   test_every_status_has_its_code();
   test_long_messages_are_cut();
+  test_limits_are_named_by_what_raises_them();
   return 0;
 }
