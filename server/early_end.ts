@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Endpoint, portSentence } from "./endpoints.ts";
 import { ServerError } from "./error.ts";
-import { textOf } from "./server_log.ts";
+import { type LastErrors, plainText } from "./server_log.ts";
 
 /** How the server ended. */
 export interface ServerEnd {
@@ -12,11 +12,15 @@ export interface ServerEnd {
 /** Why a server ended before it was ready, from the last errors of its log. `place` says where that log is. */
 export function explainEarlyEnd(
   end: ServerEnd,
-  errors: readonly string[],
+  errors: LastErrors,
   endpoints: readonly Endpoint[],
   place: string,
 ): ServerError {
-  const texts = errors.map(textOf);
+  if (errors.complaints.length > 0) {
+    const complaint = errors.complaints.join(" ").replace(/[.\s]*$/, ".");
+    return new ServerError("ARGUMENT", `The Triton server refuses an argument: ${complaint}`);
+  }
+  const texts = errors.lines.map(plainText);
   const taken = texts.find((text) => /already in use|Address already in use|Failed to add port to server/i.test(text));
   const endpoint = taken && endpoints.find(({ port }) => taken.includes(`:${port}`));
   if (endpoint) return new ServerError("ARGUMENT", portSentence(endpoint, "EADDRINUSE"));

@@ -42,8 +42,51 @@ describe("LoadFailures", () => {
     expect(failures.reason("o", "1")).toBe('an "old" server');
   });
 
+  it("knows what broken ensembles and models that are not found are called, without what stands at their steps", () => {
+    const failures = read(
+      error("Invalid argument: ensemble typo contains models that are not available or ambiguous: stepp"),
+      error(
+        "Invalid argument: in ensemble my map, ensemble tensor IN is mapping to non-existing input X in model good",
+      ),
+      error("Invalid argument: ensemble small allows maximum batch size 4, but it contains model good which only ..."),
+      error("Invalid argument: circular dependency between ensembles: a -> ... -> b -> a"),
+      error(
+        "Invalid argument: ensemble 'pipe' depends on 'step' which has no loaded version. Model 'step' loading failed with error: version 1 is at UNAVAILABLE state: two\nlines;",
+      ),
+      error(
+        "Invalid argument: ensemble 'deep' depends on 'pipe' which is not valid. Model 'pipe' failed with error: ensemble 'pipe' depends on 'step' which has no loaded version.",
+      ),
+      error("failed to poll model 'stepp': model not found in any model repository."),
+      `2026-11-29T07:20:04Z E 18791 model_lifecycle.cc:642] "failed to load 'iso' version 1: why"`,
+    );
+    expect(Object.fromEntries(failures.models.map((model) => [model, failures.reason(model)]))).toEqual({
+      typo: "ensemble typo contains models that are not available or ambiguous: stepp",
+      "my map": "in ensemble my map, ensemble tensor IN is mapping to non-existing input X in model good",
+      small: "ensemble small allows maximum batch size 4, but it contains model good which only ...",
+      a: "circular dependency between ensembles: a -> ... -> b -> a",
+      pipe: "ensemble 'pipe' depends on 'step' which has no loaded version.",
+      deep: "ensemble 'deep' depends on 'pipe' which is not valid.",
+      stepp: "model not found in any model repository.",
+      iso: undefined,
+    });
+    expect(failures.reason("iso", "1")).toBe("why");
+  });
+
+  it("joins the parser's lines in their order when the log is kept in a file", () => {
+    const failures = new LoadFailures({ apart: true });
+    for (const text of ["1:1: first", "2:2: second"]) failures.take(protobuf(text));
+    failures.take(error("Poll failed for model directory 'a': failed to read text proto from /m/a/config.pbtxt"));
+    failures.take(error("failed to load model 'm': at least one version must be available"));
+    failures.take(error("Poll failed for model directory 'b': failed to read text proto from /m/b/config.pbtxt"));
+    expect([failures.reason("a"), failures.reason("b")]).toEqual([
+      "failed to read text proto from /m/a/config.pbtxt: 1:1: first",
+      "failed to read text proto from /m/b/config.pbtxt: 2:2: second",
+    ]);
+  });
+
   it("forgets a model that was loaded later", () => {
     const failures = read(error("failed to load 'm' version 1: not now"), `I${prefix}"successfully loaded 'm'"`);
     expect(failures.models).toEqual([]);
+    expect(failures.loaded).toEqual(["m"]);
   });
 });

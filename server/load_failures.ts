@@ -1,53 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why models could not be loaded, taken from the server's log: the repository index gives no reason for a model whose
-// configuration cannot be read, leaves out one without a version, and shows one that is being tried again as LOADING.
+// configuration cannot be read or for an ensemble, leaves out a model without a version, and shows one that is being
+// tried again as LOADING.
+import { textIn } from "./log_line.ts";
 
-const mark = /^[IWEF]\d{4} \d\d:\d\d:[\d.]+ \d+ [\w.]+:\d+\] (".*")$/;
 const parseError = /^\[libprotobuf ERROR .*\] Error parsing text-format [\w.]+: (.*)$/;
 
-/** The text of a log line; the server writes it as a JSON string. */
-function messageIn(line: string): string | undefined {
-  const quoted = mark.exec(line)?.[1];
-  if (quoted === undefined) return undefined;
-  try {
-    return JSON.parse(quoted) as string;
-  } catch {
-    return quoted.slice(1, -1); // a server before the escaping of log messages
-  }
+/** What the log says about one model, or one version: its name, the version, the reason. */
+const failures: readonly RegExp[] = [
+  /^Poll failed for model directory '(?<model>.+?)': (?<reason>.*)$/s,
+  /^failed to poll model '(?<model>.+?)': (?<reason>.*)$/s,
+  /^failed to load model '(?<model>.+?)': (?<reason>.*)$/s,
+  /^failed to load '(?<model>.+?)' version (?<version>\d+): (?<reason>.*)$/s,
+  // Of ensembles the reason is all there is, behind the name of its code.
+  /^(?:[A-Z][\w ]*: )?(?<reason>(?:in )?ensemble (?:'(?<model>.+?)' |(?<model2>[^'].*?)(?:,| contains| allows) ).*)$/s,
+  /^(?:[A-Z][\w ]*: )?(?<reason>circular dependency between ensembles: (?<model>.+?) -> .*)$/s,
+];
+
+const parseErrorsKept = 100;
+
+/** What an ensemble says about its step's failure stands at that step. */
+function withoutRepetition(reason: string): string {
+  return reason.replace(/ Model '[^']+' (?:loading )?failed with error: .*$/s, "");
 }
 
 export class LoadFailures {
   /** By model, then by version; the version "" stands for the whole model. */
   #reasons = new Map<string, Map<string, string>>();
-  #parseError = "";
+  readonly #loaded = new Set<string>();
+  /** The parser's lines that no model was found for yet. They have no name. */
+  #parseErrors: string[] = [];
+  readonly #apart: boolean;
+
+  /** `apart`: the log is kept in a file, and the parser's lines come on standard error, before that file is read. */
+  constructor({ apart = false } = {}) {
+    this.#apart = apart;
+  }
 
   /** Takes one line of the server's log. */
   take(line: string): void {
     const broken = parseError.exec(line)?.[1];
     if (broken !== undefined) {
-      this.#parseError = broken;
+      this.#parseErrors = [...this.#parseErrors.slice(-parseErrorsKept), broken];
       return;
     }
-    const message = messageIn(line);
-    if (message === undefined) return;
-    const loaded = /^successfully loaded '(.+)'$/.exec(message)?.[1];
-    if (loaded !== undefined) this.#reasons.delete(loaded);
-    const polled = /^Poll failed for model directory '(.+?)': (.*)$/s.exec(message);
-    if (polled) this.#add(polled[1], "", this.#withParseError(polled[2] ?? ""));
-    const whole = /^failed to load model '(.+?)': (.*)$/s.exec(message);
-    if (whole) this.#add(whole[1], "", whole[2]);
-    const one = /^failed to load '(.+?)' version (\d+): (.*)$/s.exec(message);
-    if (one) this.#add(one[1], one[2] ?? "", one[3]);
+    const text = textIn(line);
+    const loaded = /^successfully loaded '(.+)'$/.exec(text)?.[1];
+    if (loaded !== undefined) {
+      this.#reasons.delete(loaded);
+      this.#loaded.add(loaded);
+      return;
+    }
+    const found = failures.map((pattern) => pattern.exec(text)?.groups).find((groups) => groups !== undefined);
+    if (found === undefined) return;
+    const { model = found["model2"], version = "", reason = "" } = found;
+    this.#add(model, version, withoutRepetition(this.#withParseError(reason)));
   }
 
-  /** The parser's line has no name; it stands directly before the one that names the model. */
+  /** The parser's line stands directly before the one that names the model; apart from it, in the same order. */
   #withParseError(reason: string): string {
-    const broken = this.#parseError;
-    this.#parseError = "";
-    return broken !== "" && reason.startsWith("failed to read text proto") ? `${reason}: ${broken}` : reason;
+    const broken = reason.startsWith("failed to read text proto") ? this.#parseErrors.shift() : undefined;
+    if (!this.#apart) this.#parseErrors = [];
+    return broken === undefined ? reason : `${reason}: ${broken}`;
   }
 
-  #add(model = "", version: string, reason = ""): void {
+  #add(model = "", version: string, reason: string): void {
+    this.#loaded.delete(model);
     const versions = this.#reasons.get(model) ?? new Map<string, string>();
     this.#reasons.set(model, versions.set(version, reason));
   }
@@ -55,6 +73,11 @@ export class LoadFailures {
   /** Names of the models that failed and were not loaded since. */
   get models(): string[] {
     return [...this.#reasons.keys()];
+  }
+
+  /** Names of the models that were loaded and did not fail since. */
+  get loaded(): string[] {
+    return [...this.#loaded];
   }
 
   /** Why a version failed, or the whole model; undefined when the log does not say that it failed. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { LastErrors, LineSplitter, LogFilter, levelOf, textOf } from "./server_log.ts";
+import { LastErrors, LineSplitter, LogFilter, plainText } from "./server_log.ts";
 
 const prefix = "1121 04:10:18.238346 7078 server.cc:241] ";
 
@@ -30,14 +30,31 @@ describe("LogFilter", () => {
     ).toEqual(shown);
   });
 
+  it("leaves out the tables of a log in ISO8601, too", () => {
+    expect(
+      filtered(["2026-11-29T07:20:05Z I 18791 server.cc:604] ", "+----+", "| a  |", "+----+", "", "text"]),
+    ).toEqual(["text"]);
+  });
+
   it("keeps an empty log line that announces no table, and what looks like a table without one", () => {
     const lines = [`I${prefix}`, "a model's own text", "+- not a table", `I${prefix}`];
     expect(filtered(lines)).toEqual(lines);
   });
 
   it("leaves out the help that the server prints after a wrong argument", () => {
-    expect(filtered(["unrecognized option '--x'", "Usage: tritonserver [options]", "  --help"])).toEqual([
-      "unrecognized option '--x'",
+    const help = [
+      "Usage: tritonserver [options]",
+      "  --help",
+      "\tPrint usage",
+      "",
+      "Model Repository:",
+      "  --x <integer>",
+    ];
+    expect(filtered(["unrecognized option '--x'", ...help])).toEqual(["unrecognized option '--x'"]);
+    expect(filtered([...help, 'Bad option: "--x".', "invalid argument for --x", ""])).toEqual([
+      'Bad option: "--x".',
+      "invalid argument for --x",
+      "",
     ]);
   });
 });
@@ -49,7 +66,8 @@ describe("LastErrors", () => {
       errors.take(line);
     errors.take("/x/tritonserver: unrecognized option '--x'");
     errors.take("Usage: tritonserver [options]");
-    expect(errors.lines.map(textOf)).toEqual(["bad model", "unrecognized option '--x'"]);
+    expect(errors.lines.map(plainText)).toEqual(["bad model"]);
+    expect(errors.complaints).toEqual(["unrecognized option '--x'"]);
   });
 });
 
@@ -59,12 +77,5 @@ describe("LineSplitter", () => {
     const bytes = new TextEncoder().encode("eins\nzwölf\nrest");
     const lines = [...splitter.push(bytes.subarray(0, 8)), ...splitter.push(bytes.subarray(8))];
     expect([...lines, ...splitter.end(), ...splitter.end()]).toEqual(["eins", "zwölf", "rest"]);
-  });
-});
-
-describe("levelOf", () => {
-  it("reads the letter that a line begins with", () => {
-    expect(levelOf(`I${prefix}x`)).toBe("info");
-    expect(levelOf("text")).toBe("other");
   });
 });

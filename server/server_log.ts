@@ -2,6 +2,7 @@
 // Reads the server's log line by line: leaves out what says nothing on a machine without a GPU, and keeps the last
 // errors for the case that the server ends too early.
 import { closeSync, openSync, writeSync } from "node:fs";
+import { parseLogLine, textIn } from "./log_line.ts";
 
 /** Takes one stream of a server's log, line by line. */
 export interface LineSink {
@@ -42,25 +43,18 @@ const harmless: readonly RegExp[] = [
   /^Signal \(\d+\) received\.$/,
 ];
 
-/** A log line without text of its own announces a table, which the summary shows better. */
-const announcesTable = /^[IWE]\d{4} \d\d:\d\d:[\d.]+ \d+ [\w.]+:\d+\] $/;
+const startsHelp = /^Usage: tritonserver/;
+/** What the help consists of: options, what they mean, headings, empty lines. */
+const ofHelp = /^(?:\s|$|[A-Z][\w/ ]*:$)/;
 
-const startsUsage = /^Usage: tritonserver/;
+/** Finds the help, many screens long, that the server prints when it refuses an argument; its complaint stands around it. */
+class HelpReader {
+  #inHelp = false;
 
-export type Level = "info" | "warning" | "error" | "other";
-
-export function levelOf(line: string): Level {
-  const match = /^([IWEF])\d{4} \d\d:\d\d:/.exec(line);
-  switch (match?.[1]) {
-    case "I":
-      return "info";
-    case "W":
-      return "warning";
-    case "E":
-    case "F":
-      return "error";
-    default:
-      return "other";
+  /** Whether this line is one of the help. */
+  take(line: string): boolean {
+    this.#inHelp = startsHelp.test(line) || (this.#inHelp && ofHelp.test(line));
+    return this.#inHelp;
   }
 }
 
@@ -68,13 +62,11 @@ export function levelOf(line: string): Level {
 export class LogFilter {
   #held: string | undefined;
   #inTable = false;
-  #inUsage = false;
+  readonly #help = new HelpReader();
 
   /** Takes one line and gives the lines to show now. */
   take(line: string): string[] {
-    // A wrong argument makes the server print its whole help, many screens long, as the last thing it does.
-    this.#inUsage ||= startsUsage.test(line);
-    if (this.#inUsage) return [];
+    if (this.#help.take(line)) return this.flush();
     if (this.#inTable) {
       if (/^[+|]/.test(line)) return [];
       this.#inTable = false;
@@ -85,7 +77,8 @@ export class LogFilter {
       this.#inTable = true;
       return [];
     }
-    if (announcesTable.test(line)) {
+    // A log line without text of its own announces a table, which the summary shows better.
+    if (parseLogLine(line)?.text === "") {
       this.#held = line;
       return before;
     }
@@ -124,13 +117,23 @@ const kept = 40;
 export class LastErrors {
   #lines: string[] = [];
   #before = "";
+  #afterHelp = false;
+  #complaints: string[] = [];
+  readonly #help = new HelpReader();
 
   take(line: string): void {
-    // The sentence about a wrong argument has no mark of its own; it stands before the help.
-    if (startsUsage.test(line) && this.#before !== "") this.#lines.push(this.#before);
+    if (this.#help.take(line)) {
+      // The sentence about a wrong argument has no mark of its own; it stands before the help, or behind it.
+      if (startsHelp.test(line) && this.#before !== "") this.#complaints.push(this.#before);
+      this.#afterHelp = true;
+      return;
+    }
     this.#before = line;
+    if (this.#afterHelp && line !== "") this.#complaints.push(line);
     const telling =
-      levelOf(line) === "error" || /^error:/i.test(line) || /error while loading shared libraries/.test(line);
+      parseLogLine(line)?.level === "error" ||
+      /^error:/i.test(line) ||
+      /error while loading shared libraries/.test(line);
     if (!telling || harmless.some((pattern) => pattern.test(line))) return;
     this.#lines.push(line);
     if (this.#lines.length > kept) this.#lines.shift();
@@ -139,13 +142,16 @@ export class LastErrors {
   get lines(): readonly string[] {
     return this.#lines;
   }
+
+  /** What the server says about an argument that it refuses; empty when it refuses none. */
+  get complaints(): readonly string[] {
+    return this.#complaints.map(plainText);
+  }
 }
 
-/** The text of a log line without time, process and source place. */
-export function textOf(line: string): string {
-  const text = line.replace(/^[IWEF]\d{4} \d\d:\d\d:[\d.]+ \d+ [\w.]+:\d+\] /, "");
-  return text
-    .replace(/^"(.*)"$/, "$1")
+/** The text of a line without what stands before it: time, process, source place, or the name of the program. */
+export function plainText(line: string): string {
+  return textIn(line)
     .replace(/^error: /i, "")
     .replace(/^\S*tritonserver: /, "");
 }

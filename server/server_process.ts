@@ -116,7 +116,7 @@ export class ServerProcess {
       }
       await sleep(pollMs);
     }
-    throw explainEarlyEnd(await this.ended, this.#errors.lines, this.endpoints, this.#logPlace);
+    throw explainEarlyEnd(await this.ended, this.#errors, this.endpoints, this.#logPlace);
   }
 
   async #isOpen(): Promise<boolean> {

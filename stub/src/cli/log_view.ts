@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LogFilter, type LogTarget, levelOf } from "../../../server/server_log.ts";
+import { parseLogLine } from "../../../server/log_line.ts";
+import { LogFilter, type LogTarget } from "../../../server/server_log.ts";
 import { type Paint, painter } from "./terminal.ts";
 
 /** The line in the colour of its level. */
 export function paintLine(line: string, paint: Paint): string {
-  const level = levelOf(line);
+  const level = parseLogLine(line)?.level;
   if (level === "error") return paint("red", line);
   return level === "warning" ? paint("yellow", line) : line;
 }

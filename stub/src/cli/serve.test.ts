@@ -133,7 +133,7 @@ describe("triton-ts serve with a fake server", () => {
   it.each([
     ["port-taken", /Port \d+ on 127\.0\.0\.1 is in use/],
     ["die-early", /ended with code 1 before it was ready; its last error was: creating server: Internal/],
-    ["wrong-option", /its last error was: unrecognized option '--nonsense'/],
+    ["wrong-option", /The Triton server refuses an argument: unrecognized option '--nonsense'\.\n/],
   ])("explains a server that ends before it is ready: %s", async (behaviour, sentence) => {
     const run = start(behaviour);
     expect(await run.ended).toBe(1);
