@@ -2,7 +2,7 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { decodeResponse, KServeClient } from "./kserve.ts";
+import { canBeAddressed, decodeResponse, KServeClient } from "./kserve.ts";
 
 describe("an answer", () => {
   it("must be complete", () => {
@@ -47,6 +47,24 @@ describe("a client", () => {
     expect(await asking.json("/place", { a: 1 })).toMatchObject({ asked: 'POST /place {"a":1}' });
     const connections = () => new Promise((resolve) => fake?.getConnections((_, count) => resolve(count)));
     await expect.poll(connections).toBe(0);
+  });
+
+  it("writes the name of a model as the server reads it, which decodes nothing", async () => {
+    const asking = await client({ "/triton/v2/health/live": 403 });
+    const asked = async (model: string) => JSON.stringify(await asking.modelMetadata(model));
+    expect(await asked("a@b+c#100%")).toContain("GET /v2/models/a@b+c#100% ");
+    expect(await asked("my model?")).toContain("GET /v2/models/my%20model%3F ");
+    expect(["a@b", "grün", "my model", "a?", "a/b", ""].map(canBeAddressed)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    const behind = new KServeClient(`${asking.url}/triton`);
+    expect(await behind.json("/v2")).toMatchObject({ asked: "GET /triton/v2 " });
+    expect(await behind.isLive()).toBe(true); // what is restricted answers, too
   });
 
   it("passes an error of the server on", async () => {

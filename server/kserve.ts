@@ -91,10 +91,14 @@ interface Answer {
 }
 
 /** One question on a connection of its own: a connection that stays open makes the server wait for it when it stops. */
-function ask(url: string, { method = "GET", headers, body, signal }: Question): Promise<Answer> {
-  const { request } = url.toLowerCase().startsWith("https:") ? https : http;
+function ask(base: string, place: string, { method = "GET", headers, body, signal }: Question): Promise<Answer> {
+  const url = new URL(base);
+  const { request } = url.protocol === "https:" ? https : http;
   const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
-  const options = { method, agent: false as const, signal, headers: { ...headers, ...length, Connection: "close" } };
+  // Apart from the URL, which would write the names of models in it in another way.
+  const path = `${url.pathname.replace(/\/$/, "")}${place}`;
+  const own = { ...headers, ...length, Connection: "close" };
+  const options = { method, agent: false as const, signal, path, headers: own };
   return new Promise((resolve, reject) => {
     const sent = request(url, options, (response) => {
       const chunks: Buffer[] = [];
@@ -142,7 +146,7 @@ export class KServeClient {
 
   async #request(path: string, question: Question = {}): Promise<Answer> {
     try {
-      return await ask(`${this.url}${path}`, question);
+      return await ask(this.url, path, question);
     } catch (error) {
       const why = messageOf(error) || "connection refused";
       const grpc = speaksAnotherProtocol(error) ? " Is this the gRPC port? HTTP is on 8000 unless it was moved." : "";
@@ -159,10 +163,11 @@ export class KServeClient {
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
-  /** True when the HTTP endpoint answers; false on any failure. */
+  /** True when the HTTP endpoint answers, be it that this question is restricted; false on any failure. */
   async isLive(): Promise<boolean> {
     try {
-      return (await ask(`${this.url}/v2/health/live`, { signal: AbortSignal.timeout(5000) })).ok;
+      const { ok, status } = await ask(this.url, "/v2/health/live", { signal: AbortSignal.timeout(5000) });
+      return ok || status === 401 || status === 403;
     } catch {
       return false;
     }
@@ -192,12 +197,12 @@ export class KServeClient {
 
   /** Loads a model, or loads it anew; returns when it is ready. */
   async loadModel(model: string): Promise<void> {
-    await this.json(`/v2/repository/models/${encodeURIComponent(model)}/load`, {});
+    await this.json(`/v2/repository/models/${nameInPath(model)}/load`, {});
   }
 
   /** Asks for a model to be unloaded; it is gone when it is no longer ready. */
   async unloadModel(model: string): Promise<void> {
-    await this.json(`/v2/repository/models/${encodeURIComponent(model)}/unload`, {});
+    await this.json(`/v2/repository/models/${nameInPath(model)}/unload`, {});
   }
 
   /** Sends one request with binary tensors and gives all outputs as bytes. */
@@ -224,8 +229,19 @@ export class KServeClient {
   }
 }
 
+/**
+ * Whether an HTTP address can name this model. Triton takes the name as it stands there and decodes nothing, so that one
+ * with a blank, a slash or a question mark cannot be written; gRPC takes every name.
+ */
+export const canBeAddressed = (model: string): boolean => /^[^\s/?\p{Cc}]+$/u.test(model);
+
+/** Node writes each of these characters as one byte. */
+function nameInPath(model: string): string {
+  return canBeAddressed(model) ? Buffer.from(model, "utf8").toString("latin1") : encodeURIComponent(model);
+}
+
 function modelPath(model: string, version?: string): string {
-  const name = `/v2/models/${encodeURIComponent(model)}`;
+  const name = `/v2/models/${nameInPath(model)}`;
   return version === undefined ? name : `${name}/versions/${encodeURIComponent(version)}`;
 }
 
