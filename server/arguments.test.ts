@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
+import { lastValue } from "./argument_values.ts";
 import { type ServerOptions, tritonArguments } from "./arguments.ts";
-import { lastValue } from "./endpoints.ts";
 
 const argumentsFor = (options: ServerOptions, extra: string[] = []) =>
   tritonArguments({ repositories: ["/r"], options, extra, backendDirectory: "/b" });

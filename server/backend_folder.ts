@@ -49,9 +49,10 @@ function linksOfBackend(folder: string, name: string, library: string): Links {
 
 function checkUserFolder(folder: string): void {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    const what = existsSync(folder) ? "is a file" : "does not exist";
     throw new ServerError(
       "ARGUMENT",
-      `The backends folder ${folder} does not exist. Give a folder with one subfolder per backend.`,
+      `The backends folder ${folder} ${what}. Give a folder with one subfolder per backend.`,
     );
   }
   if (readdirSync(folder).some((entry) => modelFiles.includes(entry))) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import net from "node:net";
+import { lastValue } from "./argument_values.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
 
 export type EndpointName = "http" | "grpc" | "metrics";
@@ -15,16 +16,6 @@ export const defaultPorts: Record<EndpointName, number> = { http: 8000, grpc: 80
 export const defaultAddress = "127.0.0.1";
 const names: readonly EndpointName[] = ["http", "grpc", "metrics"];
 
-/** The last value of an option in arguments for tritonserver, written as --name=value or --name value. */
-export function lastValue(args: readonly string[], option: string): string | undefined {
-  let found: string | undefined;
-  args.forEach((argument, at) => {
-    if (argument === option) found = args[at + 1];
-    else if (argument.startsWith(`${option}=`)) found = argument.slice(option.length + 1);
-  });
-  return found;
-}
-
 /** Reads a port number; the name of its option is part of the error. */
 export function parsePort(text: string, option: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
@@ -36,7 +27,7 @@ export function parsePort(text: string, option: string): number {
 
 /** The endpoints that a server started with these tritonserver arguments opens. */
 export function endpointsOf(args: readonly string[]): Endpoint[] {
-  const enabled = names.filter((name) => !/^(false|0)$/i.test(lastValue(args, `--allow-${name}`) ?? "true"));
+  const enabled = names.filter((name) => !/^(false|0|off)$/i.test(lastValue(args, `--allow-${name}`) ?? "true"));
   const endpoints = enabled.map((name) => ({
     name,
     address: lastValue(args, `--${name}-address`) ?? defaultAddress,
@@ -54,10 +45,29 @@ export function endpointsOf(args: readonly string[]): Endpoint[] {
   return endpoints;
 }
 
+/** The address that a client on this machine uses. */
+function reachable({ address }: Endpoint): string {
+  return address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
+}
+
 /** host:port as a client on this machine writes it. */
 export function hostAndPort(endpoint: Endpoint): string {
-  const reachable = endpoint.address === "0.0.0.0" ? "127.0.0.1" : endpoint.address === "::" ? "::1" : endpoint.address;
-  return reachable.includes(":") ? `[${reachable}]:${endpoint.port}` : `${reachable}:${endpoint.port}`;
+  const host = reachable(endpoint);
+  return host.includes(":") ? `[${host}]:${endpoint.port}` : `${host}:${endpoint.port}`;
+}
+
+/** Whether something listens there. */
+export function isListening(endpoint: Endpoint): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect({ host: reachable(endpoint), port: endpoint.port, timeout: 5000 });
+    const settle = (listens: boolean) => {
+      probe.destroy();
+      resolve(listens);
+    };
+    probe.once("connect", () => settle(true));
+    probe.once("error", () => settle(false));
+    probe.once("timeout", () => settle(false));
+  });
 }
 
 /** Tries to listen; gives the error's code when that fails. */

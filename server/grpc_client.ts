@@ -3,7 +3,8 @@
 // and a walk over the fields of the answers are enough, where a gRPC package would bring twenty others along.
 import http2 from "node:http2";
 import { messageOf, ServerError } from "./error.ts";
-import type { IndexEntry, ModelConfigSummary } from "./kserve.ts";
+import type { IndexEntry } from "./kserve.ts";
+import type { ModelSource } from "./model_source.ts";
 
 const service = "inference.GRPCInferenceService";
 const patienceMs = 5000;
@@ -95,7 +96,7 @@ function encodeStrings(...values: string[]): Buffer {
 }
 
 /** One server, by host and port of its gRPC endpoint. */
-export class GrpcClient {
+export class GrpcClient implements ModelSource {
   readonly address: string;
 
   constructor(address: string) {
@@ -117,7 +118,7 @@ export class GrpcClient {
     }));
   }
 
-  async modelConfig(model: string, version = ""): Promise<Pick<ModelConfigSummary, "backend" | "platform">> {
+  async modelConfig(model: string, version = ""): Promise<{ backend: string; platform: string }> {
     const answer = fieldsOf(await call(this.address, "ModelConfig", encodeStrings(model, version)));
     const config = fieldsOf(answer.get(1)?.[0] ?? Buffer.alloc(0));
     return { platform: textOf(config, 2), backend: textOf(config, 17) };

@@ -67,7 +67,7 @@ describe("LoadFailures", () => {
       pipe: "ensemble 'pipe' depends on 'step' which has no loaded version.",
       deep: "ensemble 'deep' depends on 'pipe' which is not valid.",
       stepp: "model not found in any model repository.",
-      iso: undefined,
+      iso: "why", // of its one version
     });
     expect(failures.reason("iso", "1")).toBe("why");
   });

@@ -80,9 +80,9 @@ export class LoadFailures {
     return [...this.#loaded];
   }
 
-  /** Why a version failed, or the whole model; undefined when the log does not say that it failed. */
-  reason(model: string, version = ""): string | undefined {
+  /** Why a version failed, or the model; undefined when the log does not say that it failed. */
+  reason(model: string, version?: string): string | undefined {
     const versions = this.#reasons.get(model);
-    return versions?.get(version) ?? versions?.get("");
+    return versions?.get(version ?? "") ?? versions?.get("") ?? (version ? undefined : versions?.values().next().value);
   }
 }

@@ -2,13 +2,17 @@
 // The one way to start a tritonserver: for the command, the benchmark and the tests.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lastValue } from "./argument_values.ts";
 import { explainEarlyEnd, type ServerEnd } from "./early_end.ts";
-import { type Endpoint, endpointsOf, hostAndPort } from "./endpoints.ts";
+import { type Endpoint, endpointsOf, hostAndPort, isListening } from "./endpoints.ts";
 import { environmentFor } from "./environment.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
+import { GrpcClient } from "./grpc_client.ts";
 import type { Installation } from "./installation.ts";
 import { KServeClient } from "./kserve.ts";
 import { LoadFailures } from "./load_failures.ts";
+import { LogFileReader } from "./log_file_reader.ts";
+import type { ModelSource } from "./model_source.ts";
 import { guarded } from "./orphan_guard.ts";
 import { LastErrors, LineSplitter, type LogTarget } from "./server_log.ts";
 
@@ -40,21 +44,30 @@ export class ServerProcess {
   readonly endpoints: readonly Endpoint[];
   /** Asks the server; undefined when its arguments switch HTTP off. */
   readonly client: KServeClient | undefined;
+  /** Whom to ask about its models, in this order; empty when its arguments switch HTTP and gRPC off. */
+  readonly modelSources: readonly ModelSource[];
   /** Settles when the server has ended and its whole log is read. Rejects when it cannot be started. */
   readonly ended: Promise<ServerEnd>;
-  readonly loadFailures = new LoadFailures();
+  readonly #loadFailures: LoadFailures;
   readonly #errors = new LastErrors();
-  /** Names of the services that the log said were started, such as "HTTPService". */
-  readonly #services = new Set<string>();
+  /** Its own log file, where its arguments name one; it prints next to nothing then. */
+  readonly #logFile: LogFileReader | undefined;
   readonly #child: ChildProcess;
-  readonly #logPlace: string;
+  /** Where its log is, as it stands in messages. */
+  readonly logPlace: string;
 
   /** @throws ServerError for arguments that name no ports, or one twice */
   constructor({ installation, args, env: more, log, orphanSignal = "TERM", ownSession = true }: LaunchOptions) {
     this.endpoints = endpointsOf(args);
     const http = this.endpoints.find(({ name }) => name === "http");
     this.client = http && new KServeClient(`http://${hostAndPort(http)}`);
-    this.#logPlace = log.place;
+    const grpc = this.endpoints.find(({ name }) => name === "grpc");
+    const sources: (ModelSource | undefined)[] = [this.client, grpc && new GrpcClient(hostAndPort(grpc))];
+    this.modelSources = sources.filter((source) => source !== undefined);
+    const logFile = lastValue(args, "--log-file");
+    this.#logFile = logFile ? new LogFileReader(logFile) : undefined;
+    this.logPlace = logFile || log.place;
+    this.#loadFailures = new LoadFailures({ apart: this.#logFile !== undefined });
     const env = { ...environmentFor(installation), ...more };
     const [command = "", ...rest] = guarded([installation.binary, ...args], orphanSignal, env);
     this.#child = spawn(command, rest, { env, stdio: ["ignore", "pipe", "pipe"], detached: ownSession });
@@ -77,10 +90,7 @@ export class ServerProcess {
     const splitter = new LineSplitter();
     const sink = log.open();
     const take = (line: string) => {
-      this.#errors.take(line);
-      this.loadFailures.take(line);
-      const service = /"Started (.+?) at /.exec(line)?.[1];
-      if (service !== undefined) this.#services.add(service);
+      this.#read(line);
       sink.line(line);
     };
     stream?.on("data", (chunk: Uint8Array) => splitter.push(chunk).forEach(take));
@@ -88,6 +98,21 @@ export class ServerProcess {
       splitter.end().forEach(take);
       sink.end();
     });
+  }
+
+  #read(line: string): void {
+    this.#errors.take(line);
+    this.#loadFailures.take(line);
+  }
+
+  #readLogFile(): void {
+    for (const line of this.#logFile?.read() ?? []) this.#read(line);
+  }
+
+  /** What its log says about models, up to now. */
+  get loadFailures(): LoadFailures {
+    this.#readLogFile();
+    return this.#loadFailures;
   }
 
   get pid(): number | undefined {
@@ -111,16 +136,19 @@ export class ServerProcess {
       if (Date.now() > deadline) {
         this.signal("SIGKILL");
         await this.ended;
-        const late = `The Triton server was not ready after ${timeoutMs} ms. Its log is ${this.#logPlace}.`;
+        const late = `The Triton server was not ready after ${timeoutMs} ms. Its log is ${this.logPlace}.`;
         throw new ServerError("START", late);
       }
       await sleep(pollMs);
     }
-    throw explainEarlyEnd(await this.ended, this.#errors, this.endpoints, this.#logPlace);
+    const end = await this.ended;
+    this.#readLogFile();
+    throw explainEarlyEnd(end, this.#errors, this.endpoints, this.logPlace);
   }
 
   async #isOpen(): Promise<boolean> {
-    return this.client ? this.client.isLive() : this.#services.size >= this.endpoints.length;
+    if (this.client) return this.client.isLive();
+    return (await Promise.all(this.endpoints.map(isListening))).every(Boolean);
   }
 
   /** SIGTERM makes the server finish what it has; after SIGKILL, model instances notice and end by themselves. */

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type BinaryTensor, httpAddress, type InferResult, KServeClient } from "../../../server/kserve.ts";
+import { ServerError } from "../../../server/error.ts";
+import {
+  type BinaryTensor,
+  canBeAddressed,
+  httpAddress,
+  type InferResult,
+  KServeClient,
+} from "../../../server/kserve.ts";
 import { type DataType, isDataType } from "../api/datatype.ts";
 import { annotate } from "./annotate.ts";
 import { CliError } from "./error.ts";
@@ -17,6 +24,8 @@ export interface InferOptions extends InputOptions {
 }
 
 const shownElements = 32;
+const notAddressed =
+  "Triton's HTTP takes no model name with a blank, a slash or a question mark in it: rename the model's folder, or use a gRPC client.";
 
 function elementsOf({ name, datatype, bytes }: BinaryTensor): Element[] {
   if (!isDataType(datatype))
@@ -69,6 +78,7 @@ function print(result: InferResult, options: InferOptions, lines: readonly TextL
 
 /** triton-ts infer: sends one request to a model and prints the answer. */
 export async function infer(model: string, options: InferOptions): Promise<void> {
+  if (model === "") throw new CliError("The name of the model is empty. Give one that the server has.");
   if (httpAddress(options.url) === undefined) {
     throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(options.url)}.`);
   }
@@ -77,7 +87,10 @@ export async function infer(model: string, options: InferOptions): Promise<void>
   if (options.save !== undefined && picture === undefined) {
     throw new CliError("--save draws into the picture of --image, and none is given. Add --image FILE.");
   }
-  const metadata = await client.modelMetadata(model, options.modelVersion);
+  const metadata = await client.modelMetadata(model, options.modelVersion).catch((error: unknown) => {
+    const refused = error instanceof ServerError && error.code === "ANSWER" && !canBeAddressed(model);
+    throw refused ? new CliError(`${error.message}. ${notAddressed}`) : error;
+  });
   const result = await client.infer(model, options.modelVersion, makeInputs(metadata, options));
   const lines = readTextLines(result.outputs);
   print(result, options, lines);

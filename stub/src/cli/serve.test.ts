@@ -58,7 +58,7 @@ describe("triton-ts serve with a fake server", () => {
     expect(run.stdout()).toContain("Triton 9.9.9");
     expect(run.stdout()).toMatch(/good +1 +READY +typescript/);
     expect(run.stdout()).toMatch(/bad +1 +FAILED +-\n +SyntaxError in model\.ts/);
-    expect(run.stdout()).toContain(`http://127.0.0.1:${port}`);
+    expect(run.stdout()).toContain(`  Models   ${repository}\n  HTTP     http://127.0.0.1:${port}\n`);
     expect(run.stderr()).not.toContain("pinned system memory");
     run.child.kill("SIGINT");
     expect(await run.ended).toBe(0);
@@ -66,13 +66,15 @@ describe("triton-ts serve with a fake server", () => {
   });
 
   it("shows failures that only the log explains, and waits a while for models that are loading", async () => {
-    const run = start("failing");
+    const run = start("failing", "--model-control-mode", "explicit", "--load-model", "nosuch");
     await run.shows("Ctrl-C stops the server");
     expect(run.stdout()).toMatch(/unreadable +- +FAILED +-\n +failed to read text proto .*: 2:36: no FLOAT\n/);
     expect(run.stdout()).toMatch(/untouched +- +not loaded +-\n +versionless/);
     expect(run.stdout()).toMatch(/versionless +- +FAILED +-\n +at least one version must be available/);
     expect(run.stdout()).toMatch(/retried +1 +FAILED +-\n +it failed before/);
     expect(run.stdout()).toMatch(/slow +1 +READY/);
+    expect(run.stdout()).toMatch(/nosuch +- +FAILED +-\n +Neither the server nor its log says why\./);
+    expect(run.stdout()).toContain("is ready with 2 of 7 models\n");
   });
 
   it("hands the server its folders, its environment and what stands behind --", async () => {
@@ -131,6 +133,17 @@ describe("triton-ts serve with a fake server", () => {
   });
 
   it.each([
+    [["--model-control-mode", "pol"], /'pol' is invalid\. Allowed choices are none, poll, explicit\./],
+    [["--repository-poll-secs", "5"], /has no effect without --model-control-mode poll\./],
+    [["--backends", import.meta.filename], /serve\.test\.ts is a file\. Give a folder/],
+  ])("says what is wrong with %j, before it starts anything", async (options, sentence) => {
+    const run = start("serve", ...options);
+    expect(await run.ended).toBe(1);
+    expect(run.stderr()).toMatch(sentence);
+    expect(existsSync(path.join(scratch.folder, "record.json"))).toBe(false);
+  });
+
+  it.each([
     ["port-taken", /Port \d+ on 127\.0\.0\.1 is in use/],
     ["die-early", /ended with code 1 before it was ready; its last error was: creating server: Internal/],
     ["wrong-option", /The Triton server refuses an argument: unrecognized option '--nonsense'\.\n/],
@@ -170,6 +183,9 @@ describe("chooseRepositories", () => {
       writeFileSync(path.join(scratch.folder, "model_repository", "m", "config.pbtxt"), "");
       expect(() => chooseRepositories(["model_repository/m"], scratch.folder)).toThrow(/is a model, not a repository/);
       expect(() => chooseRepositories(["model_repository/m/config.pbtxt"], scratch.folder)).toThrow(/is a file/);
+      mkdirSync(path.join(scratch.folder, "closed"), { mode: 0 });
+      if (process.getuid?.() === 0) return; // whom no rights stop
+      expect(() => chooseRepositories(["closed"], scratch.folder)).toThrow(/may not read the model repository/);
     } finally {
       scratch.remove();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import path from "node:path";
+import { lastValue, repositoriesOf, startupModels } from "../../../server/argument_values.ts";
 import { type ServerOptions, tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
 import { ensureEmbeddedServer } from "../../../server/embedded_server.ts";
@@ -11,7 +12,8 @@ import { checkBuilt, packageRoot } from "../../../server/package_root.ts";
 import { ServerProcess } from "../../../server/server_process.ts";
 import { CliError } from "./error.ts";
 import { logView } from "./log_view.ts";
-import { modelLines, summaryLines } from "./summary.ts";
+import { firstAnswer, servedModels } from "./model_lines.ts";
+import { summaryLines } from "./summary.ts";
 import { painter } from "./terminal.ts";
 
 /** The options of "triton-ts serve": those of tritonserver and our own. */
@@ -34,6 +36,11 @@ export function chooseRepositories(named: readonly string[], cwd = process.cwd()
     if (!statSync(full).isDirectory()) {
       throw new CliError(`The model repository ${full} is a file. Give a folder with one subfolder per model.`);
     }
+    try {
+      accessSync(full, constants.R_OK | constants.X_OK);
+    } catch {
+      throw new CliError(`This user may not read the model repository ${full}. Give it the rights to (chmod a+rx).`);
+    }
     if (existsSync(path.join(full, "config.pbtxt"))) {
       throw new CliError(`${full} is a model, not a repository. Give the folder around it: ${path.dirname(full)}`);
     }
@@ -43,12 +50,14 @@ export function chooseRepositories(named: readonly string[], cwd = process.cwd()
 
 async function printSummary(
   { kind, binary }: Installation,
-  { client, endpoints, loadFailures }: ServerProcess,
+  { modelSources: sources, endpoints, loadFailures: failures }: ServerProcess,
+  args: readonly string[],
 ): Promise<void> {
-  const version = client ? ` ${(await client.serverMetadata()).version}` : "";
-  const models = client ? await modelLines(client, loadFailures) : [];
-  const title = `Triton${version} (${kind === "embedded" ? "embedded" : binary}) is ready`;
-  process.stdout.write(summaryLines(title, models, endpoints, painter(process.stdout)).join("\n"));
+  const metadata = await firstAnswer(sources, (source) => source.serverMetadata());
+  const server = `Triton${metadata ? ` ${metadata.version}` : ""} (${kind === "embedded" ? "embedded" : binary})`;
+  const repositories = repositoriesOf(args);
+  const models = await servedModels({ sources, failures, repositories, startup: startupModels(args) });
+  process.stdout.write(summaryLines(server, models, repositories, endpoints, painter(process.stdout)).join("\n"));
 }
 
 /** npm hands a Ctrl-C on that the terminal has sent us too: two within this time are one. */
@@ -109,15 +118,23 @@ async function runServer(installation: Installation, args: readonly string[], op
     await server.untilReady().catch((error: unknown) => {
       if (!signals.asked()) throw error;
     });
-    if (!signals.asked()) await printSummary(installation, server).catch(() => undefined);
+    if (!signals.asked()) await printSummary(installation, server, args);
     const end = await server.ended;
     if (signals.forced()) return 130;
     if (signals.asked()) return end.code ?? 1;
-    throw new CliError(`The Triton server ended by itself (${end.signal ?? `code ${end.code}`}). Its log is above.`);
+    const how = end.signal ?? `code ${end.code}`;
+    throw new CliError(`The Triton server ended by itself (${how}). Its log is ${server.logPlace}.`);
   } finally {
     signals.release();
     if (server.running) server.signal("SIGKILL");
   }
+}
+
+/** tritonserver takes some options without a word, and without an effect. */
+function checkCombination(args: readonly string[]): void {
+  const every = lastValue(args, "--repository-poll-secs");
+  if (every === undefined || lastValue(args, "--model-control-mode") === "poll") return;
+  throw new CliError("--repository-poll-secs has no effect without --model-control-mode poll. Add it.");
 }
 
 /** triton-ts serve: serves repositories until it is stopped. Gives the exit code. */
@@ -131,7 +148,9 @@ export async function serve(
   const place = options.server ?? process.env["TRITON_SERVER"];
   const installed = place ? installedServer(place) : undefined;
   // Before anything is fetched: an option that is wrong, or a port that is taken.
-  await checkEndpoints(endpointsOf(tritonArguments({ repositories, options, extra })));
+  const wanted = tritonArguments({ repositories, options, extra });
+  checkCombination(wanted);
+  await checkEndpoints(endpointsOf(wanted));
   const installation = installed ?? (await ensureEmbeddedServer(process.stderr));
   const backendDirectory = backendFolder(installation, [...options.backendDirectory, ...options.backends]);
   const args = tritonArguments({ repositories, options, extra, backendDirectory, installation });

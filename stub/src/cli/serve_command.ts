@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { type ServeOptions, serve } from "./serve.ts";
 
 const collect = (value: string, previous: string[]) => [...previous, value];
@@ -30,12 +30,14 @@ export function serveCommand(extra: readonly string[]): Command {
     .option("--http-address <address>", "address for HTTP (default: 127.0.0.1)")
     .option("--grpc-address <address>", "address for gRPC (default: 127.0.0.1)")
     .option("--metrics-address <address>", "address for metrics (default: 127.0.0.1)")
-    .option("--model-control-mode <mode>", "none, poll or explicit")
+    .addOption(
+      new Option("--model-control-mode <mode>", "how models come and go").choices(["none", "poll", "explicit"]),
+    )
     .option("--repository-poll-secs <seconds>", "how often to look for changed models in mode poll")
     .option("--load-model <model>", "a model to load at start in mode explicit (repeatable)", collect, [])
     .option("--backend-config <config>", "<backend>,<key>=<value> (repeatable)", collect, [])
     .option("--cache-config <config>", "<cache>,<key>=<value> (repeatable)", collect, [])
-    .option("--rate-limit <mode>", "off or execution_count")
+    .addOption(new Option("--rate-limit <mode>", "the server's rate limiter").choices(["off", "execution_count"]))
     .option("--log-verbose <level>", "the server's own verbose log, 0 to 9")
     .option("--exit-timeout-secs <seconds>", "how long a stop waits for requests (default: 30)")
     .option("--strict-readiness <boolean>", "ready only when every model is (default: true)")

@@ -1,99 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, hostAndPort } from "../../../server/endpoints.ts";
-import type { IndexEntry, KServeClient } from "../../../server/kserve.ts";
-import type { LoadFailures } from "../../../server/load_failures.ts";
+import type { ModelLine, ServedModels } from "./model_lines.ts";
 import { columns, type Paint } from "./terminal.ts";
-
-/** One version of one model, as the summary shows it. */
-export interface ModelLine {
-  name: string;
-  version: string;
-  state: string;
-  backend: string;
-  reason: string;
-}
-
-async function backendOf(client: KServeClient, entry: IndexEntry): Promise<string> {
-  if (entry.state !== "READY") return "-";
-  try {
-    const config = await client.modelConfig(entry.name, entry.version);
-    return config.backend || config.platform || "-";
-  } catch {
-    return "-"; // unloaded in between
-  }
-}
-
-const askAgainTimes = 10;
-const askAgainMs = 200;
-
-/** The index, asked again for a bounded while as long as a model is being loaded: in mode poll Triton retries at once. */
-async function settledIndex(client: KServeClient): Promise<IndexEntry[]> {
-  let index = await client.repositoryIndex();
-  for (let at = 0; at < askAgainTimes && index.some(({ state }) => state === "LOADING"); at++) {
-    await sleep(askAgainMs);
-    index = await client.repositoryIndex();
-  }
-  return index;
-}
-
-/** Asks a live server for its models. What the index leaves out on failures comes from the server's log. */
-export async function modelLines(client: KServeClient, failures: LoadFailures): Promise<ModelLine[]> {
-  const index = await settledIndex(client);
-  const lines = await Promise.all(
-    index.map(async (entry) => ({
-      name: entry.name,
-      version: entry.version ?? "-",
-      ...stateOf(entry, failures),
-      backend: await backendOf(client, entry),
-    })),
-  );
-  const known = new Set(index.map(({ name }) => name));
-  for (const name of failures.models.filter((model) => !known.has(model))) {
-    lines.push({ name, version: "-", state: "FAILED", backend: "-", reason: failures.reason(name) ?? "" });
-  }
-  return lines.sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version));
-}
-
-function stateOf(entry: IndexEntry, failures: LoadFailures): { state: string; reason: string } {
-  const { state } = entry;
-  if (entry.reason === "unloaded") return { state: "not loaded", reason: "" };
-  if (state === "UNAVAILABLE") {
-    return { state: "FAILED", reason: entry.reason || (failures.reason(entry.name, entry.version) ?? "") };
-  }
-  const logged = failures.reason(entry.name, entry.version);
-  if (logged !== undefined && (state === undefined || state === "LOADING")) return { state: "FAILED", reason: logged };
-  return { state: state ?? "not loaded", reason: "" };
-}
 
 function paintRow(text: string, line: ModelLine, paint: Paint): string {
   if (line.state === "READY") return text.replace("READY", paint("green", "READY"));
   return line.state === "FAILED" ? text.replace("FAILED", paint("red", "FAILED")) : paint("dim", text);
 }
 
-/** The lines on what is served and where. */
-export function summaryLines(
-  title: string,
-  models: readonly ModelLine[],
-  endpoints: readonly Endpoint[],
-  paint: Paint,
-) {
-  const rows = columns([
+/** " with 8 of 10 models" when some that were to be loaded are not; otherwise nothing. */
+function countText(lines: readonly ModelLine[]): string {
+  const namesOf = (...states: string[]) =>
+    new Set(lines.filter(({ state }) => states.includes(state)).map(({ name }) => name)).size;
+  const [ready, all] = [namesOf("READY"), namesOf("READY", "FAILED")];
+  return ready === all ? "" : ` with ${ready} of ${all} models`;
+}
+
+function table(lines: readonly ModelLine[], paint: Paint): string[] {
+  if (lines.length === 0) return ["  no model is there yet"];
+  const [head = "", ...rows] = columns([
     ["MODEL", "VERSION", "STATE", "BACKEND"],
-    ...models.map(({ name, version, state, backend }) => [name, version, state, backend]),
+    ...lines.map(({ name, version, state, backend }) => [name, version, state, backend]),
   ]);
-  const table = models.flatMap((model, at) => {
-    const reason = model.reason.trim().split("\n").join("\n      ");
-    const row = `  ${paintRow(rows[at + 1] ?? "", model, paint)}`;
+  const body = lines.flatMap((line, at) => {
+    const reason = line.reason.trim().split("\n").join("\n      ");
+    const row = `  ${paintRow(rows[at] ?? "", line, paint)}`;
     return reason === "" ? [row] : [row, `      ${reason}`];
   });
-  const nothing = "  no model is there yet";
+  return [`  ${paint("dim", head)}`, ...body];
+}
+
+function notes({ strangers, asked }: ServedModels): string[] {
+  const notModels =
+    strangers.length === 0
+      ? []
+      : [
+          `  Not a model: ${strangers.join(", ")} (no config.pbtxt and no version folder in it). Triton takes every folder of`,
+          "  a repository for a model and logs an error for such a one; move it out of the repository.",
+        ];
+  const byLog = asked
+    ? []
+    : ["  Neither HTTP nor gRPC tells of models here; the states are those of the server's log."];
+  return [...notModels, ...byLog].flatMap((line, at) => (at === 0 ? ["", line] : [line]));
+}
+
+/** The lines on what is served and where. */
+export function summaryLines(
+  server: string,
+  models: ServedModels,
+  repositories: readonly string[],
+  endpoints: readonly Endpoint[],
+  paint: Paint,
+): string[] {
   return [
     "",
-    paint("bold", title),
+    paint("bold", `${server} is ready${countText(models.lines)}`),
     "",
-    ...(models.length === 0 ? [nothing] : [`  ${paint("dim", rows[0] ?? "")}`, ...table]),
+    ...table(models.lines, paint),
+    ...notes(models),
     "",
+    ...repositories.map((repository) => `  Models   ${paint("cyan", repository)}`),
     ...endpoints.map((endpoint) => `  ${endpointText(endpoint, paint)}`),
     "",
     paint("dim", "  Ctrl-C stops the server."),
