@@ -51,9 +51,9 @@ describe("a client", () => {
 
   it("writes the name of a model as the server reads it, which decodes nothing", async () => {
     const asking = await client({ "/triton/v2/health/live": 403 });
-    const asked = async (model: string) => JSON.stringify(await asking.modelMetadata(model));
-    expect(await asked("a@b+c#100%")).toContain("GET /v2/models/a@b+c#100% ");
-    expect(await asked("my model?")).toContain("GET /v2/models/my%20model%3F ");
+    const asked = async (model: string) => JSON.stringify(await asking.modelConfig(model));
+    expect(await asked("a@b+c#100%")).toContain("GET /v2/models/a@b+c#100%/config ");
+    expect(await asked("my model?")).toContain("GET /v2/models/my%20model%3F/config ");
     expect(["a@b", "grün", "my model", "a?", "a/b", ""].map(canBeAddressed)).toEqual([
       true,
       true,
@@ -75,6 +75,15 @@ describe("a client", () => {
     });
     await expect(asking.unloadModel("a/b")).resolves.toBeUndefined();
     expect([await asking.isModelReady("a"), await asking.isModelReady("a", "2")]).toEqual([true, false]);
+  });
+
+  it("says when something else answers", async () => {
+    fake = http.createServer((request, response) => response.end(request.url === "/v2" ? "<html>" : ""));
+    await new Promise<void>((resolve) => fake?.listen(0, "127.0.0.1", resolve));
+    const asking = new KServeClient(`127.0.0.1:${(fake.address() as AddressInfo).port}`);
+    const message = expect.stringContaining("is not the HTTP endpoint of a Triton server");
+    await expect(asking.serverMetadata()).rejects.toMatchObject({ code: "ANSWER", message });
+    await expect(asking.modelMetadata("m")).rejects.toMatchObject({ code: "ANSWER", message });
   });
 
   it("says when nothing answers", async () => {

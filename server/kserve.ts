@@ -160,7 +160,18 @@ export class KServeClient {
     const answer = await this.#request(path, question);
     const text = answer.body.toString();
     if (!answer.ok) throw new ServerError("ANSWER", serverSentence(answer.status, text));
-    return (text === "" ? undefined : JSON.parse(text)) as T;
+    try {
+      return (text === "" ? undefined : JSON.parse(text)) as T;
+    } catch {
+      throw this.#stranger();
+    }
+  }
+
+  #stranger(): ServerError {
+    return new ServerError(
+      "ANSWER",
+      `What answers at ${this.url} is not the HTTP endpoint of a Triton server. Is this the port of its metrics?`,
+    );
   }
 
   /** True when the HTTP endpoint answers, be it that this question is restricted; false on any failure. */
@@ -182,8 +193,10 @@ export class KServeClient {
     return this.json("/v2/repository/index", {});
   }
 
-  modelMetadata(model: string, version?: string): Promise<ModelMetadata> {
-    return this.json(modelPath(model, version));
+  async modelMetadata(model: string, version?: string): Promise<ModelMetadata> {
+    const metadata = await this.json<Partial<ModelMetadata> | undefined>(modelPath(model, version));
+    if (!Array.isArray(metadata?.inputs)) throw this.#stranger(); // an endpoint of metrics answers everything with nothing
+    return metadata as ModelMetadata;
   }
 
   modelConfig(model: string, version?: string): Promise<ModelConfigSummary> {

@@ -38,6 +38,10 @@ function fakeTriton(requests: Request[]): http.Server {
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       if (request.url === "/v2/models/ocr") return response.end(JSON.stringify(metadata));
+      if (request.url === "/v2/repository/index") {
+        const failed = { name: "bad", version: "1", state: "UNAVAILABLE", reason: "a syntax error" };
+        return response.end(JSON.stringify([failed, { name: "bad", version: "2", state: "READY" }]));
+      }
       if (request.url !== "/v2/models/ocr/infer") {
         response.statusCode = 400;
         return response.end(JSON.stringify({ error: "Request for unknown model: 'nope' is not found" }));
@@ -147,6 +151,12 @@ describe("triton-ts infer with a fake server", () => {
     );
     const unknown = await run("nope", "--url", url, "--image", picture);
     expect(unknown.stderr).toContain("(HTTP 400): Request for unknown model: 'nope' is not found");
+    expect((await run("bad", "--url", url)).stderr).toBe(
+      "error: The server could not load the model bad: a syntax error\n",
+    );
+    expect((await run("a b", "--url", url)).stderr).toContain("Triton's HTTP takes no model name with a blank");
+    expect((await run("", "--url", url)).stderr).toContain("The name of the model is empty.");
+    expect((await run("ocr", "--model-version", "x")).stderr).toContain('needs a number such as 1, not "x".');
     const noFile = await run("ocr", "--url", url, "--image", "/absent.png");
     expect(noFile.stderr).toBe("error: The picture /absent.png does not exist. Check its path.\n");
     const noImage = await run("ocr", "--url", url, "--save", "x.png");

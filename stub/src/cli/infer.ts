@@ -76,20 +76,33 @@ function print(result: InferResult, options: InferOptions, lines: readonly TextL
   process.stdout.write(`${text.join("\n")}\n`);
 }
 
+/** The server says only that it has no such model. */
+async function explained(error: unknown, client: KServeClient, model: string): Promise<unknown> {
+  if (!(error instanceof ServerError) || error.code !== "ANSWER") return error;
+  if (!canBeAddressed(model)) return new CliError(`${error.message}. ${notAddressed}`);
+  const index = await client.repositoryIndex().catch(() => []);
+  const failed = index.find(
+    ({ name, state, reason }) => name === model && state === "UNAVAILABLE" && reason && reason !== "unloaded",
+  );
+  return failed ? new CliError(`The server could not load the model ${model}: ${failed.reason}`) : error;
+}
+
 /** triton-ts infer: sends one request to a model and prints the answer. */
 export async function infer(model: string, options: InferOptions): Promise<void> {
   if (model === "") throw new CliError("The name of the model is empty. Give one that the server has.");
   if (httpAddress(options.url) === undefined) {
     throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(options.url)}.`);
   }
+  if (options.modelVersion !== undefined && !/^\d+$/.test(options.modelVersion)) {
+    throw new CliError(`--model-version needs a number such as 1, not ${JSON.stringify(options.modelVersion)}.`);
+  }
   const client = new KServeClient(options.url);
   const picture = options.image === undefined ? undefined : readUserFile(options.image, "picture");
   if (options.save !== undefined && picture === undefined) {
     throw new CliError("--save draws into the picture of --image, and none is given. Add --image FILE.");
   }
-  const metadata = await client.modelMetadata(model, options.modelVersion).catch((error: unknown) => {
-    const refused = error instanceof ServerError && error.code === "ANSWER" && !canBeAddressed(model);
-    throw refused ? new CliError(`${error.message}. ${notAddressed}`) : error;
+  const metadata = await client.modelMetadata(model, options.modelVersion).catch(async (error: unknown) => {
+    throw await explained(error, client, model);
   });
   const result = await client.infer(model, options.modelVersion, makeInputs(metadata, options));
   const lines = readTextLines(result.outputs);
