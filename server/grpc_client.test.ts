@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { GrpcClient } from "./grpc_client.ts";
 
@@ -49,7 +49,7 @@ describe("a gRPC client", () => {
       stream.on("end", () => {
         asked.push(`${headers[":path"]} ${body.subarray(5).toString()}`);
         if (body.includes("restricted")) {
-          stream.respond({ ":status": 200, "grpc-status": "14", "grpc-message": "This protocol is%20restricted" });
+          stream.respond({ ":status": 200, "grpc-status": "14", "grpc-message": "This protocol is%20restricted 100%" });
           stream.end();
           return;
         }
@@ -82,9 +82,14 @@ describe("a gRPC client", () => {
     const asking = await client();
     await expect(asking.modelConfig("restricted")).rejects.toMatchObject({
       code: "ANSWER",
-      message: "The server answered with an error (gRPC 14): This protocol is restricted",
+      message: "The server answered with an error (gRPC 14): This protocol is%20restricted 100%",
     });
     await new Promise((resolve) => fake?.close(resolve));
     await expect(asking.serverMetadata()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    const silent = net.createServer((socket) => socket.on("error", () => undefined).end());
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const there = new GrpcClient(`127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    await expect(there.serverMetadata()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    silent.close();
   });
 });

@@ -16,6 +16,15 @@ function framed(message: Uint8Array): Buffer {
   return Buffer.concat([head, message]);
 }
 
+/** A message of gRPC's, in which letters beyond ASCII are written as in addresses. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The bytes of one call's answer. Rejects with the status that the server gives. */
 function call(address: string, method: string, message: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -40,12 +49,14 @@ function call(address: string, method: string, message: Uint8Array): Promise<Buf
     });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", (error) => fail(messageOf(error)));
+    stream.on("close", () => fail("it closed the connection")); // too late to matter behind an end
     stream.setTimeout(patienceMs, () => fail(`nothing came within ${patienceMs} ms`));
     stream.on("end", () => {
       session.close();
       const code = status["grpc-status"];
+      if (code === undefined) return fail("what it answers is not gRPC");
       if (code === "0") return resolve(Buffer.concat(chunks).subarray(5));
-      const why = decodeURIComponent(String(status["grpc-message"] ?? "no reason given"));
+      const why = decoded(String(status["grpc-message"] ?? "no reason given"));
       reject(new ServerError("ANSWER", `The server answered with an error (gRPC ${code}): ${why}`));
     });
     stream.end(framed(message));

@@ -111,7 +111,8 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
 /** Starts a server and stays with it until it ends; gives the exit code. */
 async function runServer(installation: Installation, args: readonly string[], options: ServeOptions): Promise<number> {
   await checkEndpoints(endpointsOf(args));
-  const verbose = options.verbose === true || Number(options.logVerbose ?? 0) > 0;
+  const asksForHelp = args.includes("--help"); // tritonserver's own, which is left out of the log in general
+  const verbose = options.verbose === true || Number(options.logVerbose ?? 0) > 0 || asksForHelp;
   const server = new ServerProcess({ installation, args, log: logView(process.stderr, verbose) });
   const signals = superviseSignals(server);
   try {
