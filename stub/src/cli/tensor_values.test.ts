@@ -43,6 +43,7 @@ describe("encodeElements and decodeElements", () => {
     const bytes = new Uint8Array([9, 0, 0, 128, 63]).subarray(1);
     expect(decodeElements(bytes, "FP32")).toEqual([1]);
     expect(decodeElements(new Uint8Array([1, 0, 0, 0, 255]), "BYTES")).toEqual([new Uint8Array([255])]);
+    expect(decodeElements(encodeElements(["\uFEFFa"], "BYTES", "x"), "BYTES")).toEqual(["\uFEFFa"]);
   });
 
   it.each([

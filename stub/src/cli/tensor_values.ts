@@ -118,10 +118,10 @@ export function encodeElements(elements: readonly Element[], datatype: DataType,
   return bytesOf(array);
 }
 
-/** Texts of valid UTF-8, else the raw bytes. */
+/** Texts of valid UTF-8, a byte order mark at their start included; else the raw bytes. */
 function textOrBytes(bytes: Uint8Array): Element {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return bytes;
   }
