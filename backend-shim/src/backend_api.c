@@ -7,12 +7,12 @@ TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
   uint32_t major, minor;
   struct tsb_backend* state;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ApiVersion(&major, &minor));
-  if (major != TSB_TRITON_BACKEND_API_MAJOR || minor < TSB_TRITON_BACKEND_API_MINOR) {
-    return tsb_error_new(
-        TRITONSERVER_ERROR_UNSUPPORTED,
-        "The TypeScript backend needs Triton's backend API %d.%d or a newer minor version, but this server "
-        "has %u.%u. Use Triton 24.10 or newer.",
-        TSB_TRITON_BACKEND_API_MAJOR, TSB_TRITON_BACKEND_API_MINOR, major, minor);
+  // A minor version is no reason to refuse: what a server lacks is known by its functions, one by one.
+  if (major != TSB_TRITON_BACKEND_API_MAJOR) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                         "The TypeScript backend needs version %d of Triton's backend API, but this server has %u.%u. "
+                         "Use a release of Triton that has version %d, from 23.07 on.",
+                         TSB_TRITON_BACKEND_API_MAJOR, major, minor, TSB_TRITON_BACKEND_API_MAJOR);
   }
   TSB_RETURN_IF_ERROR(tsb_backend_new(&state, backend));
   TRITONSERVER_Error* error = TRITONBACKEND_BackendSetState(backend, state);
@@ -32,6 +32,7 @@ TRITONSERVER_Error* TRITONBACKEND_GetBackendAttribute(TRITONBACKEND_Backend* bac
   (void)backend;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(
       attributes, TRITONSERVER_INSTANCEGROUPKIND_CPU, 0, NULL, 0));
+  if (TRITONBACKEND_BackendAttributeSetParallelModelInstanceLoading == NULL) return NULL;  // one after another then
   return TRITONBACKEND_BackendAttributeSetParallelModelInstanceLoading(attributes, true);
 }
 

@@ -132,7 +132,9 @@ static TRITONSERVER_Error* request_record__measure(struct tsb_encoder* encoder, 
   TRITONBACKEND_Request* request = measured->handle;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestId(request, &measured->id));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestFlags(request, &measured->flags));
-  TSB_RETURN_IF_ERROR(TRITONBACKEND_InferenceRequestTimeoutMicroseconds(request, &measured->timeout_us));
+  if (TRITONBACKEND_InferenceRequestTimeoutMicroseconds != NULL) {  // else 0, as if the client had set none
+    TSB_RETURN_IF_ERROR(TRITONBACKEND_InferenceRequestTimeoutMicroseconds(request, &measured->timeout_us));
+  }
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestOutputCount(request, &measured->output_count));
   TRITONSERVER_Error* error = TRITONBACKEND_RequestCorrelationId(request, &measured->correlation_id);
   measured->correlation = "";

@@ -151,8 +151,13 @@ static TRITONSERVER_Error* response_record__parameter(TRITONBACKEND_Response* re
     error = TRITONBACKEND_ResponseSetIntParameter(response, key, parameter->integer);
   } else if (parameter->type == TSB_PARAMETER_BOOL) {
     error = TRITONBACKEND_ResponseSetBoolParameter(response, key, parameter->bits != 0);
-  } else {
+  } else if (TRITONBACKEND_ResponseSetDoubleParameter != NULL) {
     error = TRITONBACKEND_ResponseSetDoubleParameter(response, key, parameter->number);
+  } else {
+    error = tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                          "Response parameter '%s' is a number that is no integer, which this server cannot send: that "
+                          "takes Triton 24.02 or newer. Give it as text, or in an output.",
+                          key);
   }
   free(key);
   free(text);

@@ -6,9 +6,9 @@
  * backend declares what it calls. test/triton_api_check.cc compares every name below with the
  * official headers wherever those are present, and fails the build on any difference.
  *
- * Everything here exists in release 24.10 (backend API 1.19). A function that appeared later is
- * not declared: look it up by name with dlsym() and do without it when it is missing. No needed
- * library provides these symbols, the server process does.
+ * No needed library provides these symbols, the server process does. Release 23.07 is the oldest that the library loads
+ * into: what appeared later is marked with its release, and is NULL in a server that has not got it. Ask before such a
+ * function is called (the numbers of the API's versions do not tell), and say in docs/releases.md what goes without it.
  */
 #ifndef TSB_TRITON_API_H
 #define TSB_TRITON_API_H
@@ -24,6 +24,9 @@
 
 /* The library is built with hidden visibility; the server finds only what carries this mark. */
 #define TSB_TRITON_EXPORT __attribute__((visibility("default")))
+
+/* A function that releases older than this one lack: then its address is NULL. */
+#define TSB_TRITON_SINCE(release) __attribute__((weak))
 
 #endif /* TSB_TRITON_API_H */
 
@@ -225,11 +228,15 @@ TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorDelete(TRITONSERVER_ResponseAl
 /* Traces. */
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceId(TRITONSERVER_InferenceTrace* trace, uint64_t* id);
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceParentId(TRITONSERVER_InferenceTrace* trace, uint64_t* parent_id);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceContext(TRITONSERVER_InferenceTrace* trace, const char** trace_context);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceSetContext(TRITONSERVER_InferenceTrace* trace,
                                                           const char* trace_context);
+TSB_TRITON_SINCE(24.10)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceReportActivity(TRITONSERVER_InferenceTrace* trace, uint64_t timestamp,
                                                               const char* activity_name);
+TSB_TRITON_SINCE(23.08)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceSpawnChildTrace(TRITONSERVER_InferenceTrace* trace,
                                                                TRITONSERVER_InferenceTrace** child_trace);
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceDelete(TRITONSERVER_InferenceTrace* trace);
@@ -247,7 +254,9 @@ TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetCorrelationId(TRITONSERVER_I
                                                                   uint64_t correlation_id);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetCorrelationIdString(TRITONSERVER_InferenceRequest* request,
                                                                         const char* correlation_id);
+TSB_TRITON_SINCE(23.10)
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestCancel(TRITONSERVER_InferenceRequest* request);
+TSB_TRITON_SINCE(23.10)
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestIsCancelled(TRITONSERVER_InferenceRequest* request,
                                                              bool* is_cancelled);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetPriorityUInt64(TRITONSERVER_InferenceRequest* request,
@@ -279,6 +288,7 @@ TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetIntParameter(TRITONSERVER_In
                                                                  const char* key, int64_t value);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetBoolParameter(TRITONSERVER_InferenceRequest* request,
                                                                   const char* key, bool value);
+TSB_TRITON_SINCE(24.02)
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetDoubleParameter(TRITONSERVER_InferenceRequest* request,
                                                                     const char* key, double value);
 
@@ -329,12 +339,16 @@ TRITONSERVER_Error* TRITONSERVER_ServerInferAsync(TRITONSERVER_Server* server, T
 TRITONSERVER_Error* TRITONSERVER_MetricFamilyNew(TRITONSERVER_MetricFamily** family, TRITONSERVER_MetricKind kind,
                                                  const char* name, const char* description);
 TRITONSERVER_Error* TRITONSERVER_MetricFamilyDelete(TRITONSERVER_MetricFamily* family);
+TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricArgsNew(TRITONSERVER_MetricArgs** args);
+TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricArgsSetHistogram(TRITONSERVER_MetricArgs* args, const double* buckets,
                                                         uint64_t buckets_count);
+TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricArgsDelete(TRITONSERVER_MetricArgs* args);
 TRITONSERVER_Error* TRITONSERVER_MetricNew(TRITONSERVER_Metric** metric, TRITONSERVER_MetricFamily* family,
                                            const TRITONSERVER_Parameter** labels, uint64_t label_count);
+TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricNewWithArgs(TRITONSERVER_Metric** metric, TRITONSERVER_MetricFamily* family,
                                                    const TRITONSERVER_Parameter** labels, uint64_t label_count,
                                                    const TRITONSERVER_MetricArgs* args);
@@ -342,6 +356,7 @@ TRITONSERVER_Error* TRITONSERVER_MetricDelete(TRITONSERVER_Metric* metric);
 TRITONSERVER_Error* TRITONSERVER_MetricValue(TRITONSERVER_Metric* metric, double* value);
 TRITONSERVER_Error* TRITONSERVER_MetricIncrement(TRITONSERVER_Metric* metric, double value);
 TRITONSERVER_Error* TRITONSERVER_MetricSet(TRITONSERVER_Metric* metric, double value);
+TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricObserve(TRITONSERVER_Metric* metric, double value);
 TRITONSERVER_Error* TRITONSERVER_GetMetricKind(TRITONSERVER_Metric* metric, TRITONSERVER_MetricKind* kind);
 
@@ -360,6 +375,7 @@ TRITONSERVER_Error* TRITONBACKEND_BackendSetState(TRITONBACKEND_Backend* backend
 TRITONSERVER_Error* TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(
     TRITONBACKEND_BackendAttribute* backend_attributes, TRITONSERVER_InstanceGroupKind kind, uint64_t count,
     const uint64_t* device_ids, uint64_t id_count);
+TSB_TRITON_SINCE(23.08)
 TRITONSERVER_Error* TRITONBACKEND_BackendAttributeSetParallelModelInstanceLoading(
     TRITONBACKEND_BackendAttribute* backend_attributes, bool enabled);
 
@@ -400,22 +416,31 @@ TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReportBatchStatistics(TRITONBACKE
                                                                      uint64_t batch_size, uint64_t exec_start_ns,
                                                                      uint64_t compute_start_ns, uint64_t compute_end_ns,
                                                                      uint64_t exec_end_ns);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsNew(
     TRITONBACKEND_ModelInstanceResponseStatistics** statistics);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsDelete(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetModelInstance(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONBACKEND_ModelInstance* model_instance);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseFactory(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONBACKEND_ResponseFactory* response_factory);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseStart(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t response_start);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetComputeOutputStart(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t compute_output_start);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseEnd(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t response_end);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetError(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONSERVER_Error* error);
+TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReportResponseStatistics(
     TRITONBACKEND_ModelInstanceResponseStatistics* statistics);
 
@@ -440,9 +465,12 @@ TRITONSERVER_Error* TRITONBACKEND_RequestOutputName(TRITONBACKEND_Request* reque
 TRITONSERVER_Error* TRITONBACKEND_RequestOutputBufferProperties(TRITONBACKEND_Request* request, const char* name,
                                                                 size_t* byte_size, TRITONSERVER_MemoryType* memory_type,
                                                                 int64_t* memory_type_id);
+TSB_TRITON_SINCE(23.08)
 TRITONSERVER_Error* TRITONBACKEND_RequestTrace(TRITONBACKEND_Request* request, TRITONSERVER_InferenceTrace** trace);
+TSB_TRITON_SINCE(23.10)
 TRITONSERVER_Error* TRITONBACKEND_RequestIsCancelled(TRITONBACKEND_Request* request, bool* is_cancelled);
 TRITONSERVER_Error* TRITONBACKEND_RequestRelease(TRITONBACKEND_Request* request, uint32_t release_flags);
+TSB_TRITON_SINCE(23.12)
 TRITONSERVER_Error* TRITONBACKEND_InferenceRequestTimeoutMicroseconds(TRITONBACKEND_Request* request,
                                                                       uint64_t* timeout);
 
@@ -478,6 +506,7 @@ TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryNew(TRITONBACKEND_ResponseFacto
                                                      TRITONBACKEND_Request* request);
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryDelete(TRITONBACKEND_ResponseFactory* factory);
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactorySendFlags(TRITONBACKEND_ResponseFactory* factory, uint32_t send_flags);
+TSB_TRITON_SINCE(23.10)
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryIsCancelled(TRITONBACKEND_ResponseFactory* factory,
                                                              bool* is_cancelled);
 TRITONSERVER_Error* TRITONBACKEND_ResponseNew(TRITONBACKEND_Response** response, TRITONBACKEND_Request* request);
@@ -490,6 +519,7 @@ TRITONSERVER_Error* TRITONBACKEND_ResponseSetIntParameter(TRITONBACKEND_Response
                                                           int64_t value);
 TRITONSERVER_Error* TRITONBACKEND_ResponseSetBoolParameter(TRITONBACKEND_Response* response, const char* name,
                                                            bool value);
+TSB_TRITON_SINCE(24.02)
 TRITONSERVER_Error* TRITONBACKEND_ResponseSetDoubleParameter(TRITONBACKEND_Response* response, const char* name,
                                                              double value);
 TRITONSERVER_Error* TRITONBACKEND_ResponseOutput(TRITONBACKEND_Response* response, TRITONBACKEND_Output** output,

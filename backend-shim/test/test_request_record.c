@@ -47,7 +47,7 @@ static void test_golden_bytes(void) {
       // request: record_bytes 288, flags 3
       0x20, 1, 0, 0, 3, 0, 0, 0,
       // correlation id, timeout
-      0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 5, 0, 0, 0, 0, 0, 0, 0,
+      0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, FAKE_TRITON_IS_OLD ? 0 : 5, 0, 0, 0, 0, 0, 0, 0,
       // id at 208, 4 bytes; correlation at 216, 0 bytes; parameters at 224, 2; requested at 216, 1; 2 inputs; reserved
       208, 0, 0, 0, 4, 0, 0, 0, 216, 0, 0, 0, 0, 0, 0, 0, 224, 0, 0, 0, 2, 0, 0, 0, 216, 0, 0, 0, 1, 0, 0, 0,
       2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

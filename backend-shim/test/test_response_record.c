@@ -110,6 +110,10 @@ static void test_golden_bytes(void) {
   memcpy(memory, RECORD, sizeof RECORD);
   memcpy(memory + DATA_AT, DATA, sizeof DATA);
   struct tsb_place where = place(sizeof RECORD);
+  if (FAKE_TRITON_IS_OLD) {
+    answer_is_error(&where, TRITONSERVER_ERROR_UNSUPPORTED, "'score' is a number that is no integer");
+    return;
+  }
   CHECK_INT(send_record(&where, &success), 0);
   CHECK(success);
   CHECK_INT(request.response_count, 1);

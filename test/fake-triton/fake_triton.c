@@ -35,7 +35,7 @@ static TRITONSERVER_Error* failure(const char* what) {
 // --- Backend -------------------------------------------------------------------------------------------------------
 TRITONSERVER_Error* TRITONBACKEND_ApiVersion(uint32_t* major, uint32_t* minor) {
   *major = TSB_TRITON_BACKEND_API_MAJOR;
-  *minor = TSB_TRITON_BACKEND_API_MINOR;
+  *minor = FAKE_TRITON_IS_OLD ? 13 : TSB_TRITON_BACKEND_API_MINOR;
   return NULL;
 }
 
@@ -76,11 +76,13 @@ TRITONSERVER_Error* TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(TRIT
   return NULL;
 }
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_BackendAttributeSetParallelModelInstanceLoading(
     TRITONBACKEND_BackendAttribute* attributes, bool enabled) {
   attributes->parallel_loading = enabled;
   return NULL;
 }
+#endif
 
 // --- Model ---------------------------------------------------------------------------------------------------------
 TRITONSERVER_Error* TRITONBACKEND_ModelBackend(TRITONBACKEND_Model* model, TRITONBACKEND_Backend** backend) {
@@ -223,11 +225,13 @@ TRITONSERVER_Error* TRITONBACKEND_RequestFlags(TRITONBACKEND_Request* request, u
   return NULL;
 }
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_InferenceRequestTimeoutMicroseconds(TRITONBACKEND_Request* request,
                                                                       uint64_t* timeout) {
   *timeout = request->timeout_us;
   return NULL;
 }
+#endif
 
 TRITONSERVER_Error* TRITONBACKEND_RequestParameterCount(TRITONBACKEND_Request* request, uint32_t* count) {
   *count = request->parameter_count;
@@ -429,11 +433,13 @@ TRITONSERVER_Error* TRITONBACKEND_ResponseSetBoolParameter(TRITONBACKEND_Respons
   return add_parameter(response, name, parameter);
 }
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_ResponseSetDoubleParameter(TRITONBACKEND_Response* response, const char* name,
                                                              double value) {
   struct fake_parameter parameter = {.type = TRITONSERVER_PARAMETER_DOUBLE, .value.number = value};
   return add_parameter(response, name, parameter);
 }
+#endif
 
 TRITONSERVER_Error* TRITONBACKEND_ResponseSend(TRITONBACKEND_Response* response, uint32_t flags,
                                                TRITONSERVER_Error* error) {
