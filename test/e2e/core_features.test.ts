@@ -56,25 +56,6 @@ const echo = (name: string, input: string, output: string, more = "max_batch_siz
   },
 });
 
-const ensemble: ModelSpec = {
-  name: "twice_doubled",
-  config: `
-platform: "ensemble"
-input [ { name: "IN", data_type: TYPE_FP32, dims: [ -1 ] } ]
-output [ { name: "RESULT", data_type: TYPE_FP32, dims: [ -1 ] } ]
-ensemble_scheduling {
-  step [
-    { model_name: "numbers", model_version: -1
-      input_map { key: "INPUT" value: "IN" }
-      output_map { key: "DOUBLED" value: "middle" } },
-    { model_name: "numbers", model_version: -1
-      input_map { key: "INPUT" value: "middle" }
-      output_map { key: "DOUBLED" value: "RESULT" } }
-  ]
-}`,
-  files: { "1/.keep": "" },
-};
-
 /** Fails every first of two requests; with a batch and a reshape, because the server looks at the shape of each output. */
 const failsFirst: ModelSpec = {
   name: "cached_errors",
@@ -122,7 +103,7 @@ beforeAll(async () => {
       mirror("pair", "instance_group [ { count: 2, kind: KIND_CPU } ]"),
       "numbers",
       "identity",
-      ensemble,
+      "twice_doubled",
       echo(
         "reshaped",
         "data_type: TYPE_FP32, dims: [ 2, 2 ], reshape { shape: [ 4, 1 ] }",

@@ -2,6 +2,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Datatype,
+  identityInput,
+  identityOutput,
+  identitySamples,
   inferBinary,
   inferJson,
   type Protocol,
@@ -10,7 +13,6 @@ import {
   TritonClient,
   tensor,
   texts,
-  type WireTensor,
 } from "./harness/index.ts";
 
 let server: TestServer;
@@ -27,71 +29,30 @@ output [ { name: "OUTPUT_INT32", data_type: TYPE_INT32, dims: [ 2, -1, 1, 4 ] } 
 
 const protocols: Protocol[] = ["http", "grpc"];
 
-/** Values at the edges of each datatype; FP16 and BF16 are raw. */
-const edges: Record<Exclude<Datatype, "BYTES">, readonly number[] | readonly bigint[]> = {
-  BOOL: [0, 1, 1, 0, 1],
-  INT8: [-128, -1, 0, 1, 127],
-  INT16: [-32768, -1, 0, 1, 32767],
-  INT32: [-(2 ** 31), -1, 0, 1, 2 ** 31 - 1],
-  INT64: [-(2n ** 63n), -1n, 0n, 2n ** 53n + 1n, 2n ** 63n - 1n],
-  UINT8: [0, 1, 254, 255],
-  UINT16: [0, 1, 65534, 65535],
-  UINT32: [0, 1, 2 ** 31, 2 ** 32 - 1],
-  UINT64: [0n, 1n, 2n ** 53n + 1n, 2n ** 64n - 1n],
-  FP16: [0x0000, 0x8000, 0x3c00, 0x7bff, 0x0001, 0x7c00, 0xfc00],
-  BF16: [0x0000, 0x8000, 0x3f80, 0x7f7f, 0x0080, 0x7f80, 0xff80],
-  FP32: [0, -0, 1.5, 3.4028234663852886e38, 1.401298464324817e-45, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  FP64: [0, -0, 1.5, Number.MAX_VALUE, Number.MIN_VALUE, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-};
-
-const odd = [
-  "",
-  "a",
-  "zwölf",
-  "日本語 🚦",
-  "line\nbreak\0nul",
-  "x".repeat(100_000),
-  new Uint8Array([0xff, 0xfe, 0, 0x80]),
-];
-
-const input = (datatype: Datatype, ...rest: [Parameters<typeof tensor>[2], number[]?]) =>
-  tensor(`INPUT_${datatype}`, datatype, ...rest);
-
-/** The same tensor under the output's name. */
-const echoed = (sent: WireTensor) => ({ ...sent, name: sent.name.replace("INPUT", "OUTPUT") });
-
-const inputs: [Datatype, WireTensor][] = [
-  ...Object.entries(edges).map(([datatype, data]): [Datatype, WireTensor] => [
-    datatype as Datatype,
-    input(datatype as Datatype, data),
-  ]),
-  ["BYTES", input("BYTES", odd)],
-];
-
 describe.each(protocols)("over %s", (protocol) => {
-  test.each(inputs)("%s comes back bit by bit", async (_, sent) => {
+  test.each(identitySamples)("%s comes back bit by bit", async (_, sent) => {
     const outputs = [sent.name.replace("INPUT", "OUTPUT")];
     const reply = await client.infer(protocol, "identity", { inputs: [sent], outputs });
-    expect(reply.outputs).toEqual([echoed(sent)]);
+    expect(reply.outputs).toEqual([identityOutput(sent)]);
   });
 
   test("all datatypes travel in one request", async () => {
-    const sent = inputs.map(([, each]) => each);
+    const sent = identitySamples.map(([, each]) => each);
     const reply = await client.infer(protocol, "identity", { inputs: sent });
     expect(new Map(reply.outputs.map((output) => [output.name, output]))).toEqual(
-      new Map(sent.map((each) => [echoed(each).name, echoed(each)])),
+      new Map(sent.map((each) => [identityOutput(each).name, identityOutput(each)])),
     );
   });
 
-  test.each(Object.keys(edges).concat("BYTES") as Datatype[])("%s may have no elements", async (datatype) => {
-    const sent = input(datatype, [], [0]);
+  test.each(identitySamples.map(([datatype]) => datatype))("%s may have no elements", async (datatype) => {
+    const sent = identityInput(datatype, [], [0]);
     const reply = await client.infer(protocol, "identity", { inputs: [sent], outputs: [`OUTPUT_${datatype}`] });
-    expect(reply.outputs).toEqual([echoed(sent)]);
+    expect(reply.outputs).toEqual([identityOutput(sent)]);
   });
 
   test("16 MiB come back", async () => {
     const data = Float32Array.from({ length: 4 << 20 }, (_, i) => i);
-    const sent = input("FP32", data);
+    const sent = identityInput("FP32", data);
     const reply = await client.infer(protocol, "identity", { inputs: [sent], outputs: ["OUTPUT_FP32"] });
     const found = reply.output("OUTPUT_FP32").data as Float32Array;
     expect(Buffer.from(found.buffer).equals(Buffer.from(data.buffer))).toBe(true);
@@ -100,7 +61,7 @@ describe.each(protocols)("over %s", (protocol) => {
   test("100 000 texts come back", async () => {
     const words = Array.from({ length: 100_000 }, (_, i) => "ab ".repeat(i % 20) + i);
     const reply = await client.infer(protocol, "identity", {
-      inputs: [input("BYTES", words)],
+      inputs: [identityInput("BYTES", words)],
       outputs: ["OUTPUT_BYTES"],
     });
     expect(texts(reply.output("OUTPUT_BYTES")).join("|") === words.join("|")).toBe(true);
@@ -108,10 +69,10 @@ describe.each(protocols)("over %s", (protocol) => {
 });
 
 describe("plain HTTP", () => {
-  test.each(inputs)("carries %s in the binary extension", async (_, sent) => {
+  test.each(identitySamples)("carries %s in the binary extension", async (_, sent) => {
     const reply = await inferBinary(server, "identity", [sent]);
     expect(reply.status).toBe(200);
-    expect(reply.outputs).toEqual([echoed(sent)]);
+    expect(reply.outputs).toEqual([identityOutput(sent)]);
   });
 
   const asJson: [Datatype, unknown[]][] = [

@@ -4,6 +4,7 @@ export { childrenOf } from "../../../server/processes.ts";
 export * from "./http.ts";
 export * from "./mirror.ts";
 export * from "./repository.ts";
+export * from "./samples.ts";
 export * from "./server.ts";
 export * from "./tensors.ts";
 export * from "./triton_client.ts";
