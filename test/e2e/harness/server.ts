@@ -6,6 +6,7 @@ import { inject } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
 import type { ServerEnd } from "../../../server/early_end.ts";
+import type { Installation } from "../../../server/installation.ts";
 import { freePorts } from "../../../server/ports.ts";
 import { childrenOf } from "../../../server/processes.ts";
 import type { LogTarget } from "../../../server/server_log.ts";
@@ -13,6 +14,8 @@ import { ServerProcess } from "../../../server/server_process.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
 
 export interface ServerOptions {
+  /** Another server than the one that all tests are for. */
+  installation?: Installation;
   /** Models of a temporary repository, which is removed at the end. */
   models?: readonly (string | ModelSpec)[];
   /** A repository that is there already, in place of `models`. */
@@ -141,7 +144,7 @@ export class TestServer {
 }
 
 function launch(options: ServerOptions, repository: string, ports: readonly number[], log: LogTarget): ServerProcess {
-  const installation = inject("tritonServer");
+  const installation = options.installation ?? inject("tritonServer");
   const [httpPort, grpcPort, metricsPort] = ports.map(String);
   const args = tritonArguments({
     repositories: [repository],
