@@ -164,6 +164,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   TSB_RETURN_IF_ERROR(model__read_config(model));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelAutoCompleteConfig(model->triton, &auto_complete));
   struct tsb_model_stub_plan plan = {.name = model->name, .stop_fd = -1};
+  model->first_stub_placement = tsb_placement_of_this_thread();
   TSB_RETURN_IF_ERROR(model__start_stub(model, &plan, auto_complete, &model->first_stub, &reply));
   TRITONSERVER_Error* error = model__apply_config(model, &reply);
   tsb_message_free(&reply);
@@ -205,11 +206,13 @@ TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const struct ts
   model->first_stub = NULL;
   pthread_mutex_unlock(&model->first_stub_lock);
   if (*stub != NULL) {
-    // The environment of a running process cannot be changed from here, so a GPU instance needs its own; the first stub
-    // ends then, since no other instance may come that would take it.
+    // The environment of a running process cannot be changed from here, nor the processors and the memory of all its
+    // threads, so a GPU instance and one that a host policy pins need their own. The first stub ends then, since no
+    // other instance may come that would take it.
     struct tsb_stub_process* process = &(*stub)->process;
-    if (plan->visible_devices == NULL && !tsb_stub_process_is_dead(process) &&
-        tsb_stub_process_rename(process, plan->name)) {
+    struct tsb_placement placement = tsb_placement_of_this_thread();
+    if (plan->visible_devices == NULL && tsb_placement_same(&placement, &model->first_stub_placement) &&
+        !tsb_stub_process_is_dead(process) && tsb_stub_process_rename(process, plan->name)) {
       return NULL;
     }
     tsb_stub_destroy(*stub);

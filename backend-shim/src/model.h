@@ -5,6 +5,7 @@
 
 #include "backend.h"
 #include "io_table.h"
+#include "placement.h"
 #include "stub.h"
 
 struct tsb_model {
@@ -22,6 +23,7 @@ struct tsb_model {
   struct tsb_io_table inputs, outputs;
   pthread_mutex_t first_stub_lock;
   struct tsb_stub* first_stub;  // loaded the model file and completed the configuration; the first instance takes it
+  struct tsb_placement first_stub_placement;
 };
 
 TRITONSERVER_Error* tsb_model_new(struct tsb_model** model, TRITONBACKEND_Model* triton);
@@ -34,7 +36,8 @@ struct tsb_model_stub_plan {
   int stop_fd;                  // see stub.h
 };
 
-// A stub with the model file loaded. Reuses the first one where that is possible.
+// A stub with the model file loaded. Reuses the first one where that is possible. The process may run where the calling
+// thread may: the server has pinned that of an instance.
 TRITONSERVER_Error* tsb_model_take_stub(struct tsb_model* model, const struct tsb_model_stub_plan* plan,
                                         struct tsb_stub** stub);
 

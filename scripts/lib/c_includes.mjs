@@ -86,6 +86,7 @@ export const LAYERS = [
   ],
   ["record", "tensor_record", "parameter_record", "bytes_walk"],
   [
+    "placement",
     "stub_process",
     "sender",
     "payload",

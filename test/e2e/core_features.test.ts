@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Triton's core does for every backend.
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   look,
@@ -14,6 +15,7 @@ import {
   TritonClient,
   tensor,
   texts,
+  until,
   values,
 } from "./harness/index.ts";
 
@@ -33,6 +35,12 @@ model_warmup [
   { name: "random", batch_size: 1, inputs { key: "INPUT" value { data_type: TYPE_FP32, dims: [ 3 ], random_data: true } } },
   { name: "zeros", batch_size: 1, count: 2, inputs { key: "INPUT" value { data_type: TYPE_FP32, dims: [ 5 ], zero_data: true } } }
 ]`;
+
+/** The processors that a process may run on, as in "0-3". */
+const allowedCores = (pid: number | "self") =>
+  /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]!;
+
+const lastCore = Number(/\d+$/.exec(allowedCores("self"))![0]);
 
 const labels = ["stop", "go", "slow", "yield"];
 
@@ -82,7 +90,11 @@ response_cache { enable: true }`,
 
 beforeAll(async () => {
   server = await startServer({
-    args: ["--cache-config=local,size=4194304", "--rate-limit=execution_count", "--rate-limit-resource=GATE:2"],
+    args: [
+      "--cache-config=local,size=4194304",
+      ...["--rate-limit=execution_count", "--rate-limit-resource=GATE:2"],
+      ...[`--host-policy=pinned,cpu-cores=${lastCore}-${lastCore}`],
+    ],
     models: [
       mirror("warmed", warmup),
       mirror("cached", "response_cache { enable: true }"),
@@ -101,6 +113,7 @@ beforeAll(async () => {
       mirror("gpu", "instance_group [ { kind: KIND_GPU } ]"),
       mirror("default_group", ""),
       mirror("pair", "instance_group [ { count: 2, kind: KIND_CPU } ]"),
+      mirror("pinned", 'instance_group [ { count: 2, kind: KIND_CPU, host_policy: "pinned" } ]'),
       "numbers",
       "identity",
       "twice_doubled",
@@ -311,6 +324,19 @@ describe("instance_group", () => {
         pid: found[0]!.pid,
       },
     ]);
+  });
+
+  test("a host policy pins every process, the one that read the model's file first among them", async () => {
+    const found = await instances("pinned", 4);
+    expect(found).toHaveLength(2);
+    expect(found.map(({ pid }) => allowedCores(pid))).toEqual([String(lastCore), String(lastCore)]);
+    for (const { pid } of found) process.kill(pid, "SIGKILL");
+    await until(
+      () => server.logLines("Stub process 'pinned").filter((line) => line.includes("restarted.")).length === 2,
+      "restarts",
+    );
+    const again = await instances("pinned", 4);
+    expect(again.map(({ pid }) => allowedCores(pid))).toEqual([String(lastCore), String(lastCore)]);
   });
 
   test("KIND_GPU is what the server says about the machine", async () => {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,20 @@ static void host__free(struct fake_host* host) {
   host->backend.config = host->model.config = NULL;
 }
 
+// As the server does it for an instance with a host policy.
+static TRITONSERVER_Error* host__initialize_pinned(struct fake_host* host) {
+  cpu_set_t all, one;
+  int first = 0;
+  sched_getaffinity(0, sizeof all, &all);
+  while (!CPU_ISSET(first, &all)) first++;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  sched_setaffinity(0, sizeof one, &one);
+  TRITONSERVER_Error* error = host->library.instance_initialize(&host->instance);
+  sched_setaffinity(0, sizeof all, &all);
+  return error;
+}
+
 TRITONSERVER_Error* fake_host_load(struct fake_host* host, struct fake_library library,
                                    const struct fake_host_plan* plan, const char** step) {
   host__prepare(host, library, plan);
@@ -95,7 +110,7 @@ TRITONSERVER_Error* fake_host_load(struct fake_host* host, struct fake_library l
   error = library.model_initialize(&host->model);
   if (error != NULL) goto err_model;
   *step = "instance";
-  error = library.instance_initialize(&host->instance);
+  error = plan->pinned ? host__initialize_pinned(host) : library.instance_initialize(&host->instance);
   if (error == NULL) return NULL;
   library.model_finalize(&host->model);
 err_model:

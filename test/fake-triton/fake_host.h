@@ -39,6 +39,7 @@ struct fake_host_plan {
   bool auto_complete;
   TRITONSERVER_InstanceGroupKind kind;  // 0: CPU
   int32_t device_id;
+  bool pinned;  // the instance is initialized by a thread that may run on one processor only
 };
 
 struct fake_host {

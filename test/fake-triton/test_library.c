@@ -2,6 +2,7 @@
 // The library itself, loaded as a server loads it, in a host whose calls fail on demand. Its stub is the fake one.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,6 +330,30 @@ static void test_instance_on_a_gpu(void) {
   end(&host);
 }
 
+// Both the process that read the model's file and the instance's own would do; only the second one is pinned.
+static void test_instance_that_is_pinned(void) {
+  struct fake_host host;
+  cpu_set_t cpus;
+  const char* step;
+  struct fake_host_plan plan = {.config = CONFIG(0, ""), .repository = "/nowhere", .pinned = true};
+  sched_getaffinity(0, sizeof cpus, &cpus);
+  if (CPU_COUNT(&cpus) < 2) {
+    printf("An instance that is pinned is not tested: this machine has one processor.\n");
+    return;
+  }
+  TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
+  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  int pids[4];
+  CHECK_INT(fake_children(pids, 4), 1);
+  sched_getaffinity(pids[0], sizeof cpus, &cpus);
+  CHECK_INT(CPU_COUNT(&cpus), 1);
+  fill_requests(1);
+  send(&host);
+  expect_right(0);
+  fill_requests(1);
+  end(&host);
+}
+
 static void test_models_that_are_refused(void) {
   refuse("\"restart\":\"perhaps\"", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_INVALID_ARG, "'restart' must be");
   refuse("", CONFIG(0, ",\"model_transaction_policy\":{\"decoupled\":true}"), "model", TRITONSERVER_ERROR_UNSUPPORTED,
@@ -357,6 +382,7 @@ int main(void) {
   test_protected_memory();
   test_a_limit_of_open_files();
   test_instance_on_a_gpu();
+  test_instance_that_is_pinned();
   test_models_that_are_refused();
   return 0;
 }
