@@ -131,11 +131,17 @@ describe.each(titled)("$title", ({ release, tritonVersion, installation, reason 
     });
 
     test("an error of a model keeps its code and its sentence", async () => {
-      const codes = { NOT_FOUND: "NOT_FOUND", INVALID_ARG: "INVALID_ARGUMENT", UNAVAILABLE: "UNAVAILABLE" };
+      const codes = {
+        NOT_FOUND: "NOT_FOUND",
+        INVALID_ARG: "INVALID_ARGUMENT",
+        UNAVAILABLE: "UNAVAILABLE",
+        CANCELLED: since("24.01") ? "CANCELLED" : "UNKNOWN",
+      };
       for (const [code, grpc] of Object.entries(codes)) {
         const error = await failure(act("grpc", `return ${code}`));
         expect([error.message, error.status]).toEqual([`asked for ${code}`, `StatusCode.${grpc}`]);
       }
+      expect((await failure(act("http", "return NOT_FOUND"))).status).toBe(since("24.01") ? "404" : "400");
       expect((await failure(act("http", "crash"))).message).toMatch(/RangeError: the number 42 is out of range$/);
       expect(texts((await act("http", "ok")).output("DONE"))).toEqual(["ok of 1"]);
     });
