@@ -4,7 +4,15 @@ import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stubOf } from "./faults/bad_models.ts";
-import { inferJson, type ModelSpec, requestJson, startServer, type TestServer, until } from "./harness/index.ts";
+import {
+  control,
+  inferJson,
+  type ModelSpec,
+  requestJson,
+  startServer,
+  type TestServer,
+  until,
+} from "./harness/index.ts";
 
 /** What the input is found to be, by `case`; `OUT` is what the client gets back. */
 const reader = (name: string, parameters = ""): ModelSpec => ({
@@ -240,9 +248,8 @@ describe("a fresh process", () => {
   // Each of these is about the first write into an input, which a process sees once.
   const fresh = async (model: string) => {
     const before = stubOf(server, model);
-    for (const action of ["unload", "load"]) {
-      const { status } = await requestJson(`${server.url}/v2/repository/models/${model}/${action}`, {});
-      expect(status).toBe(200);
+    for (const action of ["unload", "load"] as const) {
+      expect((await control(server, action, model)).status).toBe(200);
     }
     const isFresh = async () =>
       ![undefined, before].includes(stubOf(server, model)) &&

@@ -9,7 +9,7 @@ import {
   isAlive,
   listing,
   type ModelSpec,
-  requestJson,
+  control as requestControl,
   startServer,
   type TestServer,
   until,
@@ -48,7 +48,7 @@ describe("explicit control", () => {
   let server: TestServer;
 
   const control = (model: string, action: "load" | "unload", body: object = {}) =>
-    requestJson(`${server.url}/v2/repository/models/${model}/${action}`, body);
+    requestControl(server, action, model, body);
 
   beforeAll(async () => {
     server = await startServer({
@@ -139,7 +139,7 @@ test("a reload that fails leaves the old code in service", async () => {
     loadModels: ["first"],
   });
   writeFileSync(path.join(server.repository, "first", "1", "model.ts"), "export default class { execute( }");
-  const reply = await requestJson(`${server.url}/v2/repository/models/first/load`, {});
+  const reply = await requestControl(server, "load", "first");
   expect(reply.status).toBe(400);
   expect(reply.body.error).toMatch(/first\/1\/model\.ts:1:\d+/);
   expect(await wordOf(server, "first")).toBe("<one>");

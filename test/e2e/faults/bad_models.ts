@@ -7,6 +7,7 @@ import {
   inferJson,
   isAlive,
   type ModelSpec,
+  control as requestControl,
   requestJson,
   type TestServer,
   until,
@@ -50,7 +51,7 @@ export function inferCase(server: TestServer, model: string, name: string, more:
 
 /** Loads or unloads a model. Gives the reason when that fails, else an empty string. */
 export async function control(server: TestServer, verb: "load" | "unload", model: string): Promise<string> {
-  const { status, body } = await requestJson(`${server.url}/v2/repository/models/${model}/${verb}`, {});
+  const { status, body } = await requestControl(server, verb, model);
   return status === 200 ? "" : body.error;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Triton's HTTP protocol by hand, for what an official client would not send or show.
+import { setTimeout as sleep } from "node:timers/promises";
 import { fetchOnce, type TestServer } from "./server.ts";
 import { deserialize, fromRawBytes, type NumericArray, rawBytes, serialize, type WireTensor } from "./tensors.ts";
 
@@ -89,6 +90,23 @@ async function readBinary(response: Response): Promise<BinaryReply> {
     },
   );
   return { status: response.status, header, outputs };
+}
+
+const settleMs = 20;
+
+/**
+ * Loads or unloads a model. A load is given a moment to settle: Triton may die of an unload in the first instants of a
+ * model, whatever its backend; docs/troubleshooting.md has the figures.
+ */
+export async function control(
+  server: TestServer,
+  action: "load" | "unload",
+  model: string,
+  body: object = {},
+): Promise<JsonReply> {
+  const reply = await requestJson(`${server.url}/v2/repository/models/${model}/${action}`, body);
+  if (action === "load") await sleep(settleMs);
+  return reply;
 }
 
 /** The statistics of a model, one entry per version. */
