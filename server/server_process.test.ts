@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { tritonArguments } from "./arguments.ts";
 import type { Installation } from "./installation.ts";
 import { freePorts } from "./ports.ts";
+import { childrenOf } from "./processes.ts";
 import { logFile } from "./server_log.ts";
 import { ServerProcess } from "./server_process.ts";
 import { fakeServer, scratchFolder } from "./testing/scratch.ts";
@@ -52,6 +54,24 @@ describe("a server process", () => {
     const stubborn = start("stop-never");
     await stubborn.untilReady();
     expect(await stubborn.stop(50)).toEqual({ code: null, signal: "SIGKILL" });
+  });
+
+  it("counts as stopped in order when it has unloaded everything and does not end", async () => {
+    const running = start("unload-never");
+    await running.untilReady();
+    expect(await running.stop(60_000)).toEqual({ code: 0, signal: null });
+  });
+
+  it("is waited for while a model's process is there", async () => {
+    const running = start("unload-slowly");
+    await running.untilReady();
+    const stopped = running.stop(60_000);
+    while (childrenOf(running.pid!).length === 0) await sleep(20);
+    await sleep(3000);
+    const [child] = childrenOf(running.pid!);
+    expect(running.running).toBe(true);
+    process.kill(child!, "SIGKILL");
+    expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
   it("says why it ended before it was ready, and where its log is", async () => {

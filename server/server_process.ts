@@ -14,6 +14,7 @@ import { LoadFailures } from "./load_failures.ts";
 import { LogFileReader } from "./log_file_reader.ts";
 import type { ModelSource } from "./model_source.ts";
 import { guarded } from "./orphan_guard.ts";
+import { childrenOf } from "./processes.ts";
 import { LastErrors, LineSplitter, type LogTarget } from "./server_log.ts";
 
 export interface LaunchOptions {
@@ -39,6 +40,13 @@ export interface Patience {
   pollMs?: number;
 }
 
+/** What the server logs when no request is left: from here on it only unloads. */
+const unloads = /All models are stopped, unloading models/;
+
+/** Twice the second after which the server looks again whether it has unloaded everything. */
+const unloadedMs = 2000;
+const unloadPollMs = 100;
+
 /** A tritonserver that runs, or ran. We stop it in order. */
 export class ServerProcess {
   readonly endpoints: readonly Endpoint[];
@@ -55,6 +63,10 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   /** Where its log is, as it stands in messages. */
   readonly logPlace: string;
+  #unloading = false;
+  /** Since when it has had nothing left to unload, as far as one sees from outside. */
+  #unloadedAt: number | undefined;
+  #overdue = false;
 
   /** @throws ServerError for arguments that name no ports, or one twice */
   constructor({ installation, args, env: more, log, orphanSignal = "TERM", ownSession = true }: LaunchOptions) {
@@ -76,7 +88,9 @@ export class ServerProcess {
     const end = () => this.signal(`SIG${orphanSignal}`);
     process.once("exit", end);
     this.ended = new Promise((resolve, reject) => {
-      this.#child.once("close", (code, signal) => resolve({ code, signal }));
+      this.#child.once("close", (code, signal) =>
+        resolve(this.#overdue ? { code: 0, signal: null } : { code, signal }),
+      );
       this.#child.once("error", (error) => {
         const why = codeOf(error) === "ENOEXEC" ? "it is made for another kind of machine" : messageOf(error);
         reject(new ServerError("START", `The Triton server ${installation.binary} cannot be started: ${why}.`));
@@ -103,6 +117,7 @@ export class ServerProcess {
   #read(line: string): void {
     this.#errors.take(line);
     this.#loadFailures.take(line);
+    this.#unloading ||= unloads.test(line);
   }
 
   #readLogFile(): void {
@@ -156,9 +171,33 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
+  /**
+   * Has the server finish what it has, unload, and end. After a failed reload Triton counts a model twice and waits its
+   * whole exit timeout for it; so it is ended when it has said that no request is left, and the processes of all models
+   * have ended. That counts as an end in order.
+   */
+  terminate(): void {
+    this.signal("SIGTERM");
+    const timer = setInterval(() => this.#endIfUnloaded(), unloadPollMs);
+    const forget = () => clearInterval(timer);
+    this.ended.then(forget, forget);
+  }
+
+  #endIfUnloaded(): void {
+    this.#readLogFile();
+    if (!this.#unloading || !this.running || childrenOf(this.pid!).length > 0) {
+      this.#unloadedAt = undefined;
+      return;
+    }
+    this.#unloadedAt ??= Date.now();
+    if (Date.now() - this.#unloadedAt < unloadedMs) return;
+    this.#overdue = true;
+    this.signal("SIGKILL");
+  }
+
   /** Stops the server in order, or at once when that takes longer than `patienceMs`, and waits for its end. */
   async stop(patienceMs: number): Promise<ServerEnd> {
-    this.signal("SIGTERM");
+    this.terminate();
     const timer = setTimeout(() => this.signal("SIGKILL"), patienceMs);
     return this.ended.finally(() => clearTimeout(timer));
   }

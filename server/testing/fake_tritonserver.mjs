@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake tritonserver: it answers the few requests that the start-up summary of the command line needs. How
 // it behaves is told by the environment variable FAKE_BEHAVIOUR.
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import http from "node:http";
 
@@ -78,7 +79,9 @@ if (behaviour === "port-taken") {
   process.on("SIGTERM", () => {
     server.getConnections((_error, count) => {
       log("I", `fake: stopping with ${count} open connections`);
-      if (behaviour !== "stop-never") process.exit(0);
+      if (behaviour.startsWith("unload-")) log("I", "All models are stopped, unloading models");
+      if (behaviour === "unload-slowly") spawn("sleep", ["600"], { stdio: "ignore" });
+      if (!/-(never|slowly)$/.test(behaviour)) process.exit(0);
     });
   });
   if (behaviour === "die-later") setTimeout(() => process.kill(process.pid, "SIGKILL"), 1500);

@@ -143,7 +143,9 @@ test("a reload that fails leaves the old code in service", async () => {
   expect(reply.status).toBe(400);
   expect(reply.body.error).toMatch(/first\/1\/model\.ts:1:\d+/);
   expect(await wordOf(server, "first")).toBe("<one>");
-  await server.kill();
+  expect(await server.terminate()).toEqual({ code: 0, signal: null });
+  expect(server.log()).toContain("finalized one");
+  expect(server.log()).not.toContain("Exit timeout expired");
 });
 
 describe("poll control", () => {

@@ -89,7 +89,7 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
     if (firstAt === undefined) {
       firstAt = now;
       process.stderr.write("Stopping; once more ends the server at once ...\n");
-      server.signal("SIGTERM");
+      server.terminate();
     } else if (now - firstAt > sameSignalMs) {
       forced = true;
       server.signal("SIGKILL");

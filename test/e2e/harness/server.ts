@@ -130,6 +130,14 @@ export class TestServer {
     return end;
   }
 
+  /** Ends the server as "triton-ts serve" does at Ctrl-C, and waits for its end. */
+  async terminate(): Promise<ServerEnd> {
+    this.#process.terminate();
+    const end = await this.ended;
+    this.#forget();
+    return end;
+  }
+
   /** Ends the server at once if it still runs. */
   async kill(): Promise<void> {
     if (this.isRunning) this.#process.signal("SIGKILL");
