@@ -23,7 +23,15 @@ static int channel__wait(int socket, short events, int timeout_ms) {
   }
 }
 
-static int channel__send_all(int socket, const void* data, uint64_t bytes, int timeout_ms) {
+// Waits for room until the deadline; 0: for ever.
+static int channel__wait_for_room(int socket, uint64_t deadline_ns) {
+  if (deadline_ns == 0) return channel__wait(socket, POLLOUT, -1);
+  uint64_t now = tsb_now_ns();
+  if (now >= deadline_ns) return -ETIMEDOUT;
+  return channel__wait(socket, POLLOUT, (int)((deadline_ns - now) / 1000000) + 1);
+}
+
+static int channel__send_all(int socket, const void* data, uint64_t bytes, uint64_t deadline_ns) {
   const char* at = data;
   while (bytes > 0) {
     ssize_t sent = send(socket, at, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -31,7 +39,7 @@ static int channel__send_all(int socket, const void* data, uint64_t bytes, int t
       at += sent;
       bytes -= (uint64_t)sent;
     } else if (errno == EAGAIN) {
-      int status = channel__wait(socket, POLLOUT, timeout_ms);
+      int status = channel__wait_for_room(socket, deadline_ns);
       if (status < 0) return status;
     } else if (errno != EINTR) {
       return -errno;
@@ -67,16 +75,18 @@ int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeou
     rights->cmsg_len = CMSG_LEN(sizeof(int) * descriptor_count);
     memcpy(CMSG_DATA(rights), outgoing->descriptors, sizeof(int) * descriptor_count);
   }
+  // Of the whole frame: a peer that makes room for a byte now and then cannot hold its writer.
+  uint64_t deadline_ns = timeout_ms < 0 ? 0 : tsb_now_ns() + (uint64_t)timeout_ms * UINT64_C(1000000);
   ssize_t sent;
   while ((sent = sendmsg(socket, &head, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return -errno;
-    int status = channel__wait(socket, POLLOUT, timeout_ms);
+    int status = channel__wait_for_room(socket, deadline_ns);
     if (status < 0) return status;
   }
   // The descriptors went with the first byte; the rest of a torn head goes without them.
-  int status = channel__send_all(socket, (char*)&frame + sent, sizeof frame - (uint64_t)sent, timeout_ms);
-  return status < 0 ? status : channel__send_all(socket, outgoing->payload, outgoing->payload_bytes, timeout_ms);
+  int status = channel__send_all(socket, (char*)&frame + sent, sizeof frame - (uint64_t)sent, deadline_ns);
+  return status < 0 ? status : channel__send_all(socket, outgoing->payload, outgoing->payload_bytes, deadline_ns);
 }
 
 // A frame on its way in.

@@ -26,8 +26,8 @@ struct tsb_outgoing {
   uint32_t descriptor_count;
 };
 
-// Sends a whole frame, waiting up to timeout_ms for room (-1: for ever). 0 or -errno (-EPIPE: the peer is gone). One
-// thread at a time, or frames would be mixed.
+// Sends a whole frame, waiting up to timeout_ms in all for room (-1: for ever). 0 or -errno (-EPIPE: the peer is gone).
+// One thread at a time, or frames would be mixed.
 int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeout_ms);
 // Receives a whole frame. 1: *message is filled, free it with tsb_message_free; 0: the peer closed the channel;
 // -ETIMEDOUT: nothing came in timeout_ms; -EPROTO: what came is no frame.

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int region__map(struct tsb_region* region) {
@@ -35,6 +37,7 @@ err:
 
 int tsb_region_adopt(struct tsb_region* region, uint32_t id, int fd, uint64_t max_bytes) {
   struct stat info;
+  struct statfs system;
   int status;
   *region = (struct tsb_region){.id = id, .fd = fd};
   // A file that its maker can still cut short would raise SIGBUS in whoever reads the missing part.
@@ -43,8 +46,13 @@ int tsb_region_adopt(struct tsb_region* region, uint32_t id, int fd, uint64_t ma
     status = -EPROTO;
     goto err;
   }
-  if (fstat(fd, &info) != 0) {
+  // Huge pages can run out after they were mapped, which raises SIGBUS, too.
+  if (fstat(fd, &info) != 0 || fstatfs(fd, &system) != 0) {
     status = -errno;
+    goto err;
+  }
+  if (system.f_type != TMPFS_MAGIC) {
+    status = -EPROTO;
     goto err;
   }
   if (info.st_size <= 0 || (uint64_t)info.st_size > max_bytes) {

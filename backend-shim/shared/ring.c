@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,6 +14,23 @@ enum { LOOKS_PER_CLOCK_READ = 32 };
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd) {
   *ring =
       (struct tsb_ring){.shared = shared, .entries = entries, .mask = TSB_RING_CAPACITY - 1, .wake_fds = {wake_fd, -1}};
+}
+
+int tsb_ring_open_watch(int wake_fd) {
+  int watch_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (watch_fd < 0) return -errno;
+  // Nobody reads the eventfd: each write to it is one event, whatever its count is by now.
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+  if (epoll_ctl(watch_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0) return watch_fd;
+  int status = -errno;
+  close(watch_fd);
+  return status;
+}
+
+void tsb_ring_clear_watch(int watch_fd) {
+  struct epoll_event event;
+  int count = epoll_wait(watch_fd, &event, 1, 0);
+  (void)count;  // 0: woken by somebody else
 }
 
 int tsb_ring_consumed(const struct tsb_ring* ring, uint64_t* head) {

@@ -12,15 +12,24 @@ struct tsb_ring {
   struct tsb_ring_shared* shared;
   struct tsb_entry* entries;
   uint32_t mask;
-  int wake_fds[2];    // eventfds of the consumer, written by the producer; the second is -1 unless two threads take
-                      // turns as the consumer (the shim's side)
+  // Eventfds that the producer writes; the second is -1 unless two threads take turns as the consumer (the shim's
+  // side). The one to the stub is the shim's alone, see tsb_ring_open_watch.
+  int wake_fds[2];
   uint64_t position;  // producer: entries written (published or not); consumer: entries taken
   // consumer: how often it has slept; producer: the value of consumer_sleeps that it wrote an eventfd for
   uint64_t sleeps;
   struct tsb_pace_patience brief, yielding;  // consumer: of its two ways to wait awake
 };
 
+// A consumer needs no wake_fd.
 void tsb_ring_init(struct tsb_ring* ring, struct tsb_ring_shared* shared, struct tsb_entry* entries, int wake_fd);
+
+// A watch: what a consumer polls in the place of an eventfd that stays with the producer. A write to an eventfd blocks
+// when whoever shares it has made it blocking and full, and no flag of the call prevents that; a watch gives no access
+// to it. Returns a descriptor for the consumer, or -errno.
+int tsb_ring_open_watch(int wake_fd);
+// Consumer: takes what its watch has to say. Never blocks.
+void tsb_ring_clear_watch(int watch_fd);
 
 // Producer. Entries are written first and published together, so that a batch costs one wake-up at most.
 // -ENOSPC: full now; -EPROTO: the consumer's head is impossible.

@@ -16,6 +16,8 @@ enum { DEATH_PATIENCE_MS = 1000 };
 static int stub__make_eventfds(struct tsb_stub* stub) {
   stub->wake_stub_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stub->wake_stub_fd < 0) return -errno;
+  stub->watch_fd = tsb_ring_open_watch(stub->wake_stub_fd);
+  if (stub->watch_fd < 0) return stub->watch_fd;
   for (int i = 0; i < TSB_WAKER_COUNT; i++) {
     stub->wake_shim_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (stub->wake_shim_fds[i] < 0) return -errno;
@@ -41,8 +43,8 @@ static int stub__make(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
 }
 
 static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, int64_t timeout_ms) {
-  int descriptors[] = {stub->memory.regions.regions[0].fd, stub->wake_stub_fd,
-                       stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], stub->wake_shim_fds[TSB_WAKER_EXECUTE]};
+  int descriptors[] = {stub->memory.regions.regions[0].fd, stub->watch_fd, stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
+                       stub->wake_shim_fds[TSB_WAKER_EXECUTE]};
   struct tsb_stub_question question = {.method = TSB_METHOD_HELLO,
                                        .descriptors = descriptors,
                                        .descriptor_count = 4,
@@ -70,8 +72,10 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   *result = NULL;
   struct tsb_stub* stub = calloc(1, sizeof *stub);
   if (stub == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while starting a stub process.");
-  *stub = (struct tsb_stub){
-      .process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1}, .wake_stub_fd = -1, .wake_shim_fds = {-1, -1}};
+  *stub = (struct tsb_stub){.process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1},
+                            .wake_stub_fd = -1,
+                            .watch_fd = -1,
+                            .wake_shim_fds = {-1, -1}};
   tsb_stub_channel_init(&stub->channel, &stub->memory);
   tsb_outbox_init(&stub->to_stub);
   int status = stub__make(stub, plan);
@@ -224,6 +228,7 @@ void tsb_stub_destroy(struct tsb_stub* stub) {
   tsb_stub_process_destroy(&stub->process);
   tsb_stub_channel_destroy(&stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);
+  if (stub->watch_fd >= 0) close(stub->watch_fd);
   for (int i = 0; i < TSB_WAKER_COUNT; i++) {
     if (stub->wake_shim_fds[i] >= 0) close(stub->wake_shim_fds[i]);
   }

@@ -15,7 +15,8 @@ struct tsb_stub {
   struct tsb_stub_process process;
   struct tsb_stub_memory memory;
   struct tsb_stub_channel channel;
-  int wake_stub_fd;  // eventfds, see ring.h
+  int wake_stub_fd;  // eventfds, see ring.h; this one never leaves the server
+  int watch_fd;      // what the stub gets in its place
   int wake_shim_fds[TSB_WAKER_COUNT];
   struct tsb_outbox to_stub;
   struct tsb_ring to_shim;  // used by the one thread that reads answers

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "barrier.h"
 #include "error.h"
 #include "log.h"
 
@@ -58,7 +59,11 @@ static int stub_channel__dispatch(struct tsb_stub_channel* channel, struct tsb_m
   return HANDLERS[method](channel, message);
 }
 
+// What is there is read at once, however slowly it comes: a stub that has it come so slowly is none of ours.
+enum { MAX_READ_MS = 5000 };
+
 static int stub_channel__read(struct tsb_stub_channel* channel) {
+  uint64_t end_ns = tsb_now_ns() + MAX_READ_MS * UINT64_C(1000000);
   for (;;) {
     struct tsb_message message;
     int status = tsb_channel_receive(channel->socket, &message, 0);
@@ -68,6 +73,7 @@ static int stub_channel__read(struct tsb_stub_channel* channel) {
     status = stub_channel__dispatch(channel, &message);
     tsb_message_free(&message);
     if (status < 0) return status;
+    if (tsb_now_ns() > end_ns) return -EPROTO;
   }
 }
 

@@ -17,7 +17,11 @@
 
 #include "barrier.h"
 #include "environment.h"
+#include "log.h"
 #include "tsb_protocol.h"
+
+// SIGKILL ends a process at once, unless it hangs in a driver.
+enum { END_PATIENCE_MS = 10000 };
 
 // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
 static int stub_process__close_others(posix_spawn_file_actions_t* actions) {
@@ -180,12 +184,25 @@ void tsb_stub_process_describe_end(const struct tsb_stub_process* process, char*
   }
 }
 
-void tsb_stub_process_destroy(struct tsb_stub_process* process) {
-  if (process->pid > 0) {
-    siginfo_t info;
-    tsb_stub_process_kill(process);
+// Takes a dead process off the list of children. One that does not end, or whose end another process holds back (a
+// tracer does, even one that the process has started itself), stays there; nobody waits for it.
+static void stub_process__reap(struct tsb_stub_process* process) {
+  siginfo_t info = {0};
+  if (process->pidfd < 0) {  // there were no descriptors left for one: it has just been started
     while (waitid(P_PID, (id_t)process->pid, &info, WEXITED) != 0 && errno == EINTR) {
     }
+    return;
+  }
+  bool ended = tsb_stub_process_wait(process, END_PATIENCE_MS);
+  if (ended && (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid != 0)) return;
+  TSB_LOG(WARN, "Stub process '%s' (%d) was killed, but it cannot be reaped; it is left behind.", process->name,
+          (int)process->pid);
+}
+
+void tsb_stub_process_destroy(struct tsb_stub_process* process) {
+  if (process->pid > 0) {
+    tsb_stub_process_kill(process);
+    stub_process__reap(process);
   }
   // What a dead process wrote is still in the pipes.
   tsb_stub_process_log(process);

@@ -28,6 +28,8 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   uint64_t count;
   ssize_t got = read(instance->timer_fd, &count, sizeof count);
   (void)got;  // EAGAIN: stopped in the meantime
+  // First, as what follows may have to wait for a stub that does not read its channel.
+  tsb_time_limit_check(instance, stub);
   pthread_mutex_lock(&instance->lock);
   bool was_idle = instance->batches.open_count == 0;
   uint64_t claims = instance->batches.claims;
@@ -41,7 +43,6 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
     instance->ticking = false;
   }
   pthread_mutex_unlock(&instance->lock);
-  tsb_time_limit_check(instance, stub);
 }
 
 // Runs until the stub is dead (true) or the instance is to be removed (false).

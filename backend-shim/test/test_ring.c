@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,8 +257,34 @@ static void test_clearing_never_blocks(void) {
   close(wake_fd);
 }
 
+// What a consumer has of the shim's eventfd: each wake-up is seen once, and nothing that it does with the descriptor
+// makes the producer's next write block.
+static void test_a_watch_gives_no_access_to_the_eventfd(void) {
+  int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), watch_fd = tsb_ring_open_watch(wake_fd);
+  struct pollfd watch = {.fd = watch_fd, .events = POLLIN};
+  uint64_t one = 1, full = UINT64_MAX - 1;
+  CHECK(watch_fd >= 0);
+  CHECK_INT(poll(&watch, 1, 0), 0);
+  for (int i = 0; i < 3; i++) {
+    CHECK_INT(write(wake_fd, &one, sizeof one), sizeof one);
+    CHECK_INT(poll(&watch, 1, 0), 1);
+    tsb_ring_clear_watch(watch_fd);
+    CHECK_INT(poll(&watch, 1, 0), 0);
+  }
+  CHECK_INT(fcntl(watch_fd, F_SETFL, 0), 0);
+  CHECK_INT(write(watch_fd, &full, sizeof full), -1);
+  CHECK_INT(epoll_ctl(watch_fd, EPOLL_CTL_DEL, watch_fd, NULL), -1);
+  CHECK((fcntl(wake_fd, F_GETFL) & O_NONBLOCK) != 0);
+  tsb_ring_clear_watch(watch_fd);  // nothing is there
+  CHECK_INT(write(wake_fd, &one, sizeof one), sizeof one);
+  CHECK_INT(poll(&watch, 1, 0), 1);
+  close(watch_fd);
+  close(wake_fd);
+}
+
 int main(void) {
   test_clearing_never_blocks();
+  test_a_watch_gives_no_access_to_the_eventfd();
   test_entries_come_in_order_and_only_when_published();
   test_a_full_ring_says_so_until_it_is_released();
   test_positions_wrap();

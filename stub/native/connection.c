@@ -78,7 +78,7 @@ int tsb_connection_connect(struct tsb_connection* connection, int channel, uint6
     return -EPROTO;
   }
   connection->hello_call = message.frame.call;
-  connection->wake_stub_fd = message.descriptors[1];
+  connection->watch_fd = message.descriptors[1];
   connection->wake_shim_fds[0] = message.descriptors[2];
   connection->wake_shim_fds[1] = message.descriptors[3];
   status = tsb_region_adopt(&region, 0, message.descriptors[0], UINT64_MAX);
@@ -96,8 +96,7 @@ int tsb_connection_connect(struct tsb_connection* connection, int channel, uint6
     connection__refuse(connection, why);
     return status;
   }
-  tsb_ring_init(&connection->to_stub, &connection->control->to_stub, connection->control->to_stub_entries,
-                connection->wake_stub_fd);
+  tsb_ring_init(&connection->to_stub, &connection->control->to_stub, connection->control->to_stub_entries, -1);
   tsb_ring_init(&connection->to_shim, &connection->control->to_shim, connection->control->to_shim_entries,
                 connection->wake_shim_fds[0]);
   connection->to_shim.wake_fds[1] = connection->wake_shim_fds[1];

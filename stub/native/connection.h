@@ -18,7 +18,7 @@ struct tsb_pending_block {
 struct tsb_connection {
   int channel;
   uint32_t hello_call;
-  int wake_stub_fd;
+  int watch_fd;  // see ring.h
   int wake_shim_fds[2];
   struct tsb_control* control;
   struct tsb_region_table regions;

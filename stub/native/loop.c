@@ -108,18 +108,10 @@ static bool loop__wait_awake(struct tsb_addon* addon) {
   return (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns)) || tsb_ring_wait_briefly(ring);
 }
 
-void tsb_loop_wake(struct tsb_addon* addon) {
-  uint64_t one = 1;
-  ssize_t written = write(addon->connection.wake_stub_fd, &one, sizeof one);
-  (void)written;  // only fails when the counter is full, and then the loop comes back all the same
-}
+void tsb_loop_wake(struct tsb_addon* addon) { uv_async_send(&addon->again); }
 
-static void loop__on_wake(uv_poll_t* handle, int status, int events) {
-  struct tsb_addon* addon = handle->data;
+static void loop__look(struct tsb_addon* addon) {
   struct tsb_ring* ring = &addon->connection.to_stub;
-  (void)events;
-  if (status < 0) return;
-  tsb_ring_clear_wake(addon->connection.wake_stub_fd);
   tsb_ring_awake(ring);
   uint64_t end = tsb_now_ns() + CALLBACK_NS;
   for (;;) {
@@ -134,6 +126,16 @@ static void loop__on_wake(uv_poll_t* handle, int status, int events) {
   if (tsb_ring_prepare_sleep(ring, 0)) return;
   tsb_loop_wake(addon);
 }
+
+static void loop__on_wake(uv_poll_t* handle, int status, int events) {
+  struct tsb_addon* addon = handle->data;
+  (void)events;
+  if (status < 0) return;
+  tsb_ring_clear_watch(addon->connection.watch_fd);
+  loop__look(addon);
+}
+
+static void loop__on_again(uv_async_t* handle) { loop__look(handle->data); }
 
 // Keeps a frame until JavaScript may be called; takes the message.
 static int loop__queue(struct tsb_addon* addon, struct tsb_message* message) {
@@ -183,17 +185,19 @@ static void loop__on_channel(uv_poll_t* handle, int status, int events) {
 int tsb_loop_start(struct tsb_addon* addon) {
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(addon->env, &loop) != napi_ok) return UV_EINVAL;
-  int status = uv_poll_init(loop, &addon->wake_poll, addon->connection.wake_stub_fd);
+  int status = uv_poll_init(loop, &addon->wake_poll, addon->connection.watch_fd);
   if (status == 0) status = uv_poll_init(loop, &addon->channel_poll, addon->connection.channel);
+  if (status == 0) status = uv_async_init(loop, &addon->again, loop__on_again);
   if (status == 0) status = tsb_idle_trim_init(&addon->idle_trim, loop, loop__on_idle, addon);
   if (status < 0) return status;
-  addon->wake_poll.data = addon->channel_poll.data = addon;
+  addon->wake_poll.data = addon->channel_poll.data = addon->again.data = addon;
+  uv_unref((uv_handle_t*)&addon->again);  // the other two keep the loop alive, see tsb_loop_hold
   status = uv_poll_start(&addon->wake_poll, UV_READABLE, loop__on_wake);
   if (status == 0) status = uv_poll_start(&addon->channel_poll, UV_READABLE, loop__on_channel);
   if (status < 0) return status;
   addon->started = true;
   tsb_idle_trim_note_work(&addon->idle_trim);  // loading a model leaves garbage, too
-  // From here on the shim must write to the eventfd; what it wrote into the ring before is looked at now.
+  // From here on the shim must wake this process; what it wrote into the ring before is looked at now.
   if (!tsb_ring_prepare_sleep(&addon->connection.to_stub, 0)) {
     tsb_loop_wake(addon);
   }

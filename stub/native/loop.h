@@ -31,6 +31,7 @@ struct tsb_addon {
   bool started;
   uv_poll_t wake_poll;
   uv_poll_t channel_poll;
+  uv_async_t again;  // see tsb_loop_wake
   struct tsb_idle_trim idle_trim;
   struct tsb_loop_pace pace;
   uint32_t busy;        // written by JavaScript: 1 while the model executes a batch

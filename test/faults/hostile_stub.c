@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -284,7 +286,41 @@ static void evil_rings(void) {
   if (strncmp(evil, "tail", 4) == 0 || is("full_ring_of_nonsense")) hang();
 }
 
+// Makes every descriptor that the server may write to block it, once it is told that this process sleeps, and never
+// comes back.
+static void block_the_server(void) {
+  int descriptors[] = {CHANNEL, connection_.watch_fd, connection_.wake_shim_fds[0], connection_.wake_shim_fds[1]};
+  uint64_t full = UINT64_MAX - 1, count;
+  for (int i = 0; i < 4; i++) {
+    fcntl(descriptors[i], F_SETFL, fcntl(descriptors[i], F_GETFL) & ~O_NONBLOCK);
+    if (i == 0) continue;
+    struct pollfd item = {.fd = descriptors[i], .events = POLLIN};
+    ssize_t done = poll(&item, 1, 0) > 0 ? read(descriptors[i], &count, sizeof count) : 0;
+    done = write(descriptors[i], &full, sizeof full);
+    (void)done;  // refused where this is no eventfd
+  }
+  hang();
+}
+
+// A tracer of its own keeps a dead process from being reaped. It ends with its control channel.
+static void die_traced(void) {
+  int ready[2];
+  char byte;
+  if (pipe(ready) != 0) _exit(111);
+  prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+  pid_t traced = getpid();
+  if (fork() == 0) {
+    setsid();
+    if (ptrace(PTRACE_SEIZE, traced, NULL, NULL) != 0) fprintf(stderr, "This process may not be traced.\n");
+    if (write(ready[1], "x", 1) != 1) _exit(112);
+    hang();
+  }
+  if (read(ready[0], &byte, 1) != 1) _exit(113);
+  _exit(7);
+}
+
 static void evil_process(void) {
+  if (is("dies_traced")) die_traced();
   if (is("exit_in_batch")) _exit(7);
   if (is("kill_in_batch")) raise(SIGKILL);
   if (is("abort_in_batch")) abort();
@@ -383,6 +419,7 @@ static void execute(const struct tsb_entry* entry) {
   } else {
     answer_batch(entry);
   }
+  if (is("blocks_the_server") && tsb_ring_prepare_sleep(&connection_.to_stub, 0)) block_the_server();
   // Where batches overlap for ever there is never one that is the last.
   if (!is("writes_without_a_rest")) tsb_client_regions_restore();
   if (is("exit_after_answers")) _exit(7);
@@ -442,12 +479,11 @@ static bool channel_has_something(void) {
 
 static void serve(void) {
   for (;;) {
-    struct pollfd items[] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = connection_.wake_stub_fd, .events = POLLIN}};
+    struct pollfd items[] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = connection_.watch_fd, .events = POLLIN}};
     struct tsb_entry entry;
-    uint64_t count;
     if (tsb_ring_prepare_sleep(&connection_.to_stub, 0)) poll(items, 2, 1000);
     tsb_ring_awake(&connection_.to_stub);
-    if (read(connection_.wake_stub_fd, &count, sizeof count) < 0) count = 0;
+    tsb_ring_clear_watch(connection_.watch_fd);
     while (channel_has_something()) read_channel();
     while (tsb_ring_take(&connection_.to_stub, &entry) > 0) {
       while (channel_has_something()) read_channel();  // what announces the entry's regions was sent before it

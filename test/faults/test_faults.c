@@ -200,7 +200,7 @@ static void test_fault_of_start(const struct fault* fault) {
 static void group_start(void) {
   static const struct fault FAULTS[] = {
       {"exit_before_hello", "while it was starting. It exited with code 0.", FAST},
-      {"other_version", "speaks protocol version 3, but this runtime speaks version 2", FAST},
+      {"other_version", "speaks protocol version 4, but this runtime speaks version 3", FAST},
       {"version_not_published", "speaks protocol version 0", FAST},
       {"wrong_fingerprint", "built from different layouts", FAST},
       {"exit_after_hello", "while it was starting. It exited with code 7.", FAST},
@@ -361,12 +361,32 @@ static void group_process(void) {
       {"exit_after_answers", "is not healthy. It exited with code 7.", PATIENT},
       {"child_left_behind", "is not healthy. It exited with code 7.", PATIENT},
       {"flood_of_output", NULL, PATIENT},
+      {"dies_traced", "is not healthy.", PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
 }
 
+// No write of the library may wait for the stub: the one that wakes it is on the way of every request.
+static void test_a_stub_that_blocks_writes(void) {
+  struct world world;
+  char error[1024];
+  start_world(&world, "blocks_the_server", PATIENT, "\"EXECUTE_TIMEOUT_SECONDS\":{\"string_value\":\"1\"}");
+  expect_loaded(&world);
+  send_batches(&world, 1);
+  CHECK_INT(expect_one_answer_each(1, false, error, sizeof error), REQUESTS);
+  clear_requests(1);
+  usleep(50000);  // it does its worst after its answer
+  send_batches(&world, 1);
+  CHECK_INT(expect_one_answer_each(1, false, error, sizeof error), 0);
+  CHECK_CONTAINS(error, "did not answer within 1 seconds (EXECUTE_TIMEOUT_SECONDS)");
+  clear_requests(1);
+  expect_recovery(&world);
+  end_world(&world);
+}
+
 // A stub that does not answer is given up when the model has a limit.
 static void group_time(void) {
+  test_a_stub_that_blocks_writes();
   static const char* const EVILS[] = {"hang_in_batch", "stop_in_batch"};
   for (int i = 0; i < 2; i++) {
     struct world world;

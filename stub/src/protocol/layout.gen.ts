@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x6be9363cff110deen;
+export const FINGERPRINT = 0x63124cd8ce513a0bn;
 
 export const PROTOCOL_MAGIC = 826430292;
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
 export const MAX_DIMS = 32;
