@@ -9,6 +9,7 @@
 #include "bytes_walk.h"
 #include "dtype.h"
 #include "parameter_record.h"
+#include "response_wish.h"
 #include "tensor_record.h"
 
 enum { SMALL_RECORD_BYTES = 2048 };
@@ -87,8 +88,8 @@ static TRITONSERVER_Error* response_record__copy_error(const struct tsb_io* io, 
 
 static TRITONSERVER_Error* response_record__output(const struct tsb_model* model,
                                                    const struct tsb_response_source* source,
-                                                   TRITONBACKEND_Response* response, const struct tsb_tensor* tensor,
-                                                   const int64_t* dims) {
+                                                   struct tsb_response_wish* wish, TRITONBACKEND_Response* response,
+                                                   const struct tsb_tensor* tensor, const int64_t* dims) {
   const struct tsb_io* io = &model->outputs.items[tensor->name];
   int64_t elements = tsb_tensor_record_elements(dims, tensor->dims_count);
   int64_t element_bytes = tsb_dtype_bytes(tensor->datatype);
@@ -97,6 +98,7 @@ static TRITONSERVER_Error* response_record__output(const struct tsb_model* model
       !response_record__shape_fits(model, io, dims, tensor->dims_count)) {
     return response_record__mismatch(io, tensor);
   }
+  TSB_RETURN_IF_ERROR(tsb_response_wish_check(wish, io, tensor, dims));
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return response_record__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return response_record__mismatch(io, tensor);
@@ -124,8 +126,8 @@ static TRITONSERVER_Error* response_record__output(const struct tsb_model* model
 }
 
 static int response_record__outputs(const struct tsb_model* model, const struct tsb_response_source* source,
-                                    TRITONBACKEND_Response* response, const struct response_record* given,
-                                    TRITONSERVER_Error** error) {
+                                    struct tsb_response_wish* wish, TRITONBACKEND_Response* response,
+                                    const struct response_record* given, TRITONSERVER_Error** error) {
   uint64_t at = sizeof given->head;
   if (given->head.output_count > model->outputs.count) return -EPROTO;
   for (uint32_t i = 0; i < given->head.output_count; i++) {
@@ -133,7 +135,7 @@ static int response_record__outputs(const struct tsb_model* model, const struct 
     int64_t dims[TSB_MAX_DIMS];
     if (tsb_tensor_record_read(&given->record, &at, &tensor, dims) < 0) return -EPROTO;
     if (tensor.name >= model->outputs.count) return -EPROTO;
-    if (*error == NULL) *error = response_record__output(model, source, response, &tensor, dims);
+    if (*error == NULL) *error = response_record__output(model, source, wish, response, &tensor, dims);
   }
   return 0;
 }
@@ -214,7 +216,10 @@ static int response_record__send(struct tsb_model* model, const struct tsb_respo
   if (given->head.status != 0) {
     error = response_record__error(given);
   } else {
-    status = response_record__outputs(model, source, response, given, &error);
+    struct tsb_response_wish wish;
+    error = tsb_response_wish_read(model, request, &wish);
+    status = response_record__outputs(model, source, &wish, response, given, &error);
+    tsb_response_wish_free(&wish);
     if (status == 0) status = response_record__parameters(response, given, &error);
   }
   if (status < 0) {

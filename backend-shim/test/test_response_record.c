@@ -24,7 +24,7 @@ static struct tsb_stub* stub;
 static uint8_t* memory;  // of region 5, which the stub made
 static struct tsb_loans loans;
 static int stub_channel;
-static TRITONBACKEND_Request request;
+static TRITONBACKEND_Request request = {.outputs = {fixed_name, any_name, text_name}, .output_count = 3};
 
 static void open_stub(void) {
   int sockets[2];
@@ -306,10 +306,69 @@ static void test_empty_tensors(void) {
   CHECK_INT(fake_output(&request, "ANY")->bytes, 0);
 }
 
+// Two outputs, one behind the other.
+static struct tsb_place two_outputs(uint32_t first, uint32_t second) {
+  struct record* record = start_record(first, 1, (int64_t[]){3}, 12);
+  struct tsb_tensor* other = (struct tsb_tensor*)(record->dims + 1);
+  record->head.output_count = 2;
+  *other = record->tensor;
+  other->name = second;
+  other->datatype = outputs[second].datatype;
+  *(int64_t*)(other + 1) = 3;
+  memcpy(memory + DATA_AT, (uint8_t[12]){0}, 12);
+  return place(sizeof(struct record));
+}
+
+// What a client did not ask for, or gets twice, makes answers that it cannot decode.
+static void test_outputs_that_nobody_wants(void) {
+  bool success;
+  struct tsb_place where = two_outputs(0, 2);
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  CHECK_INT(request.response->output_count, 2);
+  where = two_outputs(0, 0);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "answered output 'FIXED' twice in one response");
+  request.output_count = 2;  // without TEXT
+  where = two_outputs(0, 2);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "output 'TEXT', which the request did not ask for");
+  request.output_count = 0;
+  good_record();
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "output 'FIXED', which the request did not ask for");
+  request.output_count = 3;
+}
+
+// More outputs than there is room for without asking for memory.
+static void test_many_outputs(void) {
+  enum { COUNT = 200 };
+  static struct tsb_io many[COUNT];
+  static char name[] = "NOT_ASKED_FOR";
+  struct tsb_place where = place(sizeof(struct record));
+  bool success;
+  for (int i = 0; i < COUNT; i++) {
+    many[i] = (struct tsb_io){.name = name, .datatype = TRITONSERVER_TYPE_FP32, .dims_count = 1, .dims = {-1}};
+  }
+  many[COUNT - 1].name = fixed_name;
+  model.outputs = (struct tsb_io_table){many, COUNT};
+  good_record()->tensor.name = COUNT - 1;
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  good_record()->tensor.name = COUNT - 2;
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "which the request did not ask for");
+  model.outputs = (struct tsb_io_table){outputs, 3};
+}
+
 static void test_the_batch_dimension_counts(void) {
   struct tsb_place where = place(sizeof(struct record));
   bool success;
   model.max_batch_size = 4;
+  request.inputs[0] = (TRITONBACKEND_Input){.name = "IN", .shape = {2, 7}, .dims_count = 2};
+  request.input_count = 1;
+  start_record(0, 2, (int64_t[]){1, 3}, 12);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "another first dimension than that of the request, which is 2");
+  start_record(0, 2, (int64_t[]){2, 3}, 24);
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  request.input_count = 0;  // nothing to compare with
   start_record(0, 2, (int64_t[]){2, 3}, 24);
   CHECK_INT(send_record(&where, &success), 0);
   CHECK(success);
@@ -479,6 +538,8 @@ int main(void) {
   test_outputs_that_do_not_fit();
   test_bytes_tensors();
   test_empty_tensors();
+  test_outputs_that_nobody_wants();
+  test_many_outputs();
   test_the_batch_dimension_counts();
   test_inputs_that_are_answered();
   test_errors_of_the_model();

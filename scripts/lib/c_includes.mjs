@@ -101,6 +101,7 @@ export const LAYERS = [
   ],
   ["backend", "model", "request_record", "batch", "instance_state"],
   [
+    "response_wish",
     "response_record",
     "answers",
     "time_limit",

@@ -283,12 +283,12 @@ TRITONSERVER_Error* TRITONBACKEND_RequestRelease(TRITONBACKEND_Request* request,
 TRITONSERVER_Error* TRITONBACKEND_InputProperties(TRITONBACKEND_Input* input, const char** name,
                                                   TRITONSERVER_DataType* datatype, const int64_t** shape,
                                                   uint32_t* dims_count, uint64_t* byte_size, uint32_t* buffer_count) {
-  *name = input->name;
-  *datatype = input->datatype;
-  *shape = input->shape;
-  *dims_count = input->dims_count;
-  *byte_size = input->bytes;
-  *buffer_count = input->buffer_count;
+  if (name != NULL) *name = input->name;
+  if (datatype != NULL) *datatype = input->datatype;
+  if (shape != NULL) *shape = input->shape;
+  if (dims_count != NULL) *dims_count = input->dims_count;
+  if (byte_size != NULL) *byte_size = input->bytes;
+  if (buffer_count != NULL) *buffer_count = input->buffer_count;
   return NULL;
 }
 

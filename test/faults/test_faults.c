@@ -274,7 +274,26 @@ static void test_a_lie_about_time(const char* evil) {
   end_world(&world);
 }
 
+// An answer that is possible, but not for its request, fails that one alone, and the process goes on.
+static void test_an_answer_that_nobody_asked_for(void) {
+  struct world world;
+  char error[1024];
+  start_world(&world, "", PATIENT, "");
+  expect_loaded(&world);
+  requests[0][1].output_count = 0;
+  send_batches(&world, BATCHES);
+  CHECK_INT(expect_one_answer_each(BATCHES, false, error, sizeof error), BATCHES * REQUESTS - 1);
+  CHECK(requests[0][1].response->error != NULL);
+  CHECK_CONTAINS(error, "output 'OUT', which the request did not ask for");
+  clear_requests(BATCHES);
+  requests[0][1].output_count = 1;
+  expect_recovery(&world);
+  CHECK_INT(starts(), 1);
+  end_world(&world);
+}
+
 static void group_answers(void) {
+  test_an_answer_that_nobody_asked_for();
   static const struct fault FAULTS[] = {
       {"not_final", BROKEN, PATIENT},       {"unknown_kind", BROKEN, PATIENT},
       {"execute_kind", BROKEN, PATIENT},    {"unknown_table", BROKEN, PATIENT},
