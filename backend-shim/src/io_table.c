@@ -13,7 +13,8 @@ static int io_table__read_item(struct tsb_io* io, const struct tsb_json* item) {
   io->datatype = tsb_dtype_from_config(tsb_json_string(tsb_json_member(item, "data_type"), ""));
   const struct tsb_json* reshape = tsb_json_member(item, "reshape");
   const struct tsb_json* dims = tsb_json_member(item, "dims");
-  if (reshape != NULL && reshape->type == TSB_JSON_OBJECT) dims = tsb_json_member(reshape, "shape");
+  io->has_reshape = reshape != NULL && reshape->type == TSB_JSON_OBJECT;
+  if (io->has_reshape) dims = tsb_json_member(reshape, "shape");
   if (dims == NULL) return 0;
   for (const struct tsb_json* dim = dims->first; dim != NULL; dim = dim->next) {
     if (io->dims_count + 1 >= TSB_MAX_DIMS) return -EINVAL;  // one is left for the batch

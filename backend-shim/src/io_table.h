@@ -12,6 +12,7 @@ struct tsb_io {
   uint32_t datatype;
   uint32_t dims_count;         // without the batch dimension; as the model sees them (reshape applied)
   int64_t dims[TSB_MAX_DIMS];  // -1: any
+  bool has_reshape;
 };
 
 struct tsb_io_table {

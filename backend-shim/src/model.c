@@ -128,12 +128,13 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const stru
   return error;
 }
 
-// Gives the configuration that autoCompleteConfig made to the server, if it made one.
-static TRITONSERVER_Error* model__apply_config(struct tsb_model* model, const struct tsb_message* reply) {
+// What the model's class says. Gives the configuration that autoCompleteConfig made to the server, if it made one.
+static TRITONSERVER_Error* model__apply_reply(struct tsb_model* model, const struct tsb_message* reply) {
   struct tsb_json_document document;
   if (!tsb_json_parse(&document, reply->payload, reply->frame.payload_bytes)) return NULL;
   const struct tsb_json* config = tsb_payload_member(document.root, TSB_KEY_LOAD_REPLY_config);
   TRITONSERVER_Error* error = NULL;
+  model->has_open_shapes = tsb_json_bool(tsb_payload_member(document.root, TSB_KEY_LOAD_REPLY_openShapes), false);
   if (config != NULL && config->type == TSB_JSON_OBJECT) {
     TRITONSERVER_Message* message;
     error = TRITONSERVER_MessageNewFromSerializedJson(&message, config->raw, config->raw_length);
@@ -166,7 +167,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   struct tsb_model_stub_plan plan = {.name = model->name, .stop_fd = -1};
   model->first_stub_placement = tsb_placement_of_this_thread();
   TSB_RETURN_IF_ERROR(model__start_stub(model, &plan, auto_complete, &model->first_stub, &reply));
-  TRITONSERVER_Error* error = model__apply_config(model, &reply);
+  TRITONSERVER_Error* error = model__apply_reply(model, &reply);
   tsb_message_free(&reply);
   return error;
 }

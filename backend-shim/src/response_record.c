@@ -20,10 +20,11 @@ struct response_record {
   struct tsb_response head;
 };
 
-// The rank must be right above all: with a `reshape`, the server takes it for granted.
+// With a `reshape`, the server takes the rank for granted, so it must be right whatever the model's class says.
 static bool response_record__shape_fits(const struct tsb_model* model, const struct tsb_io* io, const int64_t* dims,
                                         uint32_t count) {
   uint32_t batch = model->max_batch_size > 0 ? 1 : 0;
+  if (model->has_open_shapes && !io->has_reshape) return count >= batch;
   if (count != io->dims_count + batch) return false;
   for (uint32_t i = 0; i < io->dims_count; i++) {
     if (io->dims[i] >= 0 && dims[i + batch] != io->dims[i]) return false;

@@ -29,6 +29,7 @@ static void test_reading(void) {
   CHECK_INT(table.items[0].dims[0], -1);
   CHECK_INT(table.items[0].dims[1], 16);
   CHECK_INT(table.items[1].dims_count, 0);  // the model sees the reshaped tensor
+  CHECK(table.items[1].has_reshape && !table.items[0].has_reshape);
   CHECK_INT(tsb_io_table_index(&table, "A"), 0);
   CHECK_INT(tsb_io_table_index(&table, "B\""), 1);
   CHECK_INT(tsb_io_table_index(&table, "START"), TSB_NAME_INLINE);

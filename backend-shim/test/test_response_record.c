@@ -357,6 +357,31 @@ static void test_many_outputs(void) {
   model.outputs = (struct tsb_io_table){outputs, 3};
 }
 
+// A class that leaves the shapes of its outputs open answers with any, but for what the server takes for granted.
+static void test_open_shapes(void) {
+  struct tsb_place where = place(sizeof(struct record));
+  bool success;
+  model.has_open_shapes = true;
+  start_record(0, 3, (int64_t[]){2, 1, 2}, 16);
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  CHECK_INT(fake_output(&request, "FIXED")->dims_count, 3);
+  start_record(0, 0, (int64_t[]){0}, 4);
+  CHECK_INT(send_record(&where, &success), 0);
+  CHECK(success);
+  start_record(0, 2, (int64_t[]){2, 3}, 20);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "do not fit together");
+  outputs[0].has_reshape = true;
+  start_record(0, 2, (int64_t[]){1, 3}, 12);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "do not fit together");
+  outputs[0].has_reshape = false;
+  model.max_batch_size = 4;
+  start_record(0, 0, (int64_t[]){0}, 4);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "do not fit together");
+  model.max_batch_size = 0;
+  model.has_open_shapes = false;
+}
+
 static void test_the_batch_dimension_counts(void) {
   struct tsb_place where = place(sizeof(struct record));
   bool success;
@@ -540,6 +565,7 @@ int main(void) {
   test_empty_tensors();
   test_outputs_that_nobody_wants();
   test_many_outputs();
+  test_open_shapes();
   test_the_batch_dimension_counts();
   test_inputs_that_are_answered();
   test_errors_of_the_model();

@@ -156,7 +156,7 @@ function checkTensor(
     (batches ? ` (with the batch dimension, as max_batch_size is ${config.max_batch_size})` : "") +
     `, but the model file has ${shapeText(info.shape)}`;
   if (kind === "output" && shape.every((side) => side === -1) && (!batches || info.shape[0] === -1)) {
-    console.warn(`${difference}. Answers are to have as many dimensions as the configuration says.`);
+    console.warn(`${difference}. Answers have the shape that the network gives.`);
     return;
   }
   const advice = info.shape.length === 0 ? ", a single value: that is dims: [1] and max_batch_size: 0." : ".";

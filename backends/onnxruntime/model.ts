@@ -8,6 +8,7 @@
 //  - The model's version folder needs no TypeScript file. It holds whatever the backend reads; `args.modelDir` is
 //    its path, `args.modelConfig.default_model_filename` the file that the model's owner may have named.
 //  - `args.backendDirectory` is this folder, `args.backendConfig` the options of `--backend-config=<name>,key=value`.
+//  - `static outputShapes = "open"` says that `dims` of outputs are no rule: what the network gives is answered.
 //  - `static autoCompleteConfig` can fill in a model's inputs and outputs, so that its config.pbtxt may stay short.
 //  - Imports are looked up from this folder, so packages of the backend are installed beside it or above it.
 // Sibling files are imported as in any program.
@@ -20,6 +21,7 @@ import {
   type InferenceResponse,
   type InitializeArgs,
   type ModelConfig,
+  type OutputShapes,
   TritonError,
   type TritonModel,
 } from "triton-typescript";
@@ -41,6 +43,9 @@ let kept: Opened | undefined;
 
 /** One instance of a model in an ONNX file. */
 export default class OnnxModel implements TritonModel {
+  /** Files declare shapes of outputs that hold for one size of input, or for none; NVIDIA's backend does not ask either. */
+  static readonly outputShapes: OutputShapes = "open";
+
   #name = "";
   #batches = false;
   #opened: Opened | undefined;

@@ -46,6 +46,16 @@ function singleValueFile(): Uint8Array {
   );
 }
 
+/** A column of X's numbers, declared as two rows of two whatever X is. */
+function misdeclaredFile(): Uint8Array {
+  return onnxFile(
+    [{ op: "Reshape", inputs: ["X", "S"], outputs: ["Y"] }],
+    [{ name: "X", type: "FP32", shape: [1, "w"] }],
+    [{ name: "Y", type: "FP32", shape: [2, 2] }],
+    [{ name: "S", type: "INT64", shape: [3], data: BigInt64Array.of(-1n, 1n, 1n) }],
+  );
+}
+
 function stringsFile(): Uint8Array {
   const words: FileTensor = { name: "IN", type: "BYTES", shape: ["n", 2] };
   return onnxFile([{ op: "Identity", inputs: ["IN"], outputs: ["OUT"] }], [words], [{ ...words, name: "OUT" }]);
@@ -57,6 +67,7 @@ beforeAll(async () => {
   const models = [
     { name: "bare", config: bare, file: addFile() },
     { name: "accelerated", config: `backend: "onnxruntime"\n${accelerators}`, file: addFile() },
+    { name: "misdeclared", config: bare, file: misdeclaredFile() },
     { name: "broken", config: bare, file: Buffer.from("no network") },
     { name: "passes_on", config: `${bare}\ninstance_group { count: 1 kind: KIND_CPU }`, file: passOnFile() },
     { name: "single", config: bare, file: singleValueFile() },
@@ -124,6 +135,17 @@ test("tensors without a dimension travel with one", async () => {
   const inputs = [tensor("X", "FP32", [1, 2, 3], [3]), tensor("K", "FP32", [10], [1])];
   const { output } = await client.infer("grpc", "single", { inputs });
   expect([output("SUM").shape, values(output("SUM"))]).toEqual([[1], [60]]);
+});
+
+test("an output has the shape that the network gives, whatever the file declares", async () => {
+  const inputs = [tensor("X", "FP32", [1, 2, 3], [1, 3])];
+  for (const protocol of ["http", "grpc"] as const) {
+    const { output } = await client.infer(protocol, "misdeclared", { inputs });
+    expect([output("Y").shape, values(output("Y"))]).toEqual([
+      [3, 1, 1],
+      [1, 2, 3],
+    ]);
+  }
 });
 
 test("strings come back as they were sent, or are refused", async () => {

@@ -33,6 +33,7 @@ export type {
   AutoCompleteArgs,
   ExecuteResult,
   InitializeArgs,
+  OutputShapes,
   TritonModel,
   TritonModelClass,
 } from "./triton_model.ts";

@@ -62,9 +62,20 @@ export interface TritonModel {
   finalize?(): void | Promise<void>;
 }
 
+/** What a class says about the shapes of its outputs, see `TritonModelClass.outputShapes`. */
+export type OutputShapes = "configured" | "open";
+
 /** What the runtime expects of a model's class. */
 export interface TritonModelClass {
   new (): TritonModel;
+
+  /**
+   * `"configured"` (also when it is left out): an output that does not fit the `dims` of its configuration is an error of
+   * that request. `"open"`: the model alone knows the shapes of its outputs, and `dims` only tell clients what to
+   * expect; what is checked is that the first dimension is the request's if the model batches, and the rank of an output
+   * with a `reshape`, which the server takes for granted.
+   */
+  readonly outputShapes?: OutputShapes;
 
   /**
    * Completes the model's configuration before the model is loaded. It may change the given configuration, or return one.

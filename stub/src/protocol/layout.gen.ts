@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x63124cd8ce513a0bn;
+export const FINGERPRINT = 0xae669c5c187d9b76n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 3;
@@ -171,7 +171,7 @@ export const METHODS = {
     number: 3,
     stub: true,
     call: ["autoComplete", "typescriptBased", "modelName", "modelVersion", "modelRepository", "backendDirectory", "backendConfig", "modelConfig"],
-    reply: ["config"],
+    reply: ["config", "openShapes"],
   },
   initialize: {
     number: 4,

@@ -128,6 +128,26 @@ describe("outputs", () => {
     expect(answer(respond(floats([9, 7])), {}, batched).error).toBeUndefined();
   });
 
+  test("any shape where the class leaves it open, but the batch size and the rank that a reshape takes for granted", () => {
+    const reshaped = { ...config.output[1], reshape: { shape: [2, -1] } };
+    const ask = (tensor: Tensor, max_batch_size: number, asked?: Asked) =>
+      new AnswerMaker(
+        "m_0",
+        { max_batch_size, output: [config.output[0], reshaped] } as ModelConfig,
+        ["OUT", "TEXT"],
+        true,
+      ).answer(request(asked), 0, [respond(tensor)]).error?.message;
+    for (const shape of [[], [2, 2], [1, 1, 1]]) expect(ask(floats(shape), 0)).toBeUndefined();
+    const asked = { inputShape: [3, 5] };
+    expect(ask(floats([3, 1, 2]), 4, asked)).toBeUndefined();
+    expect(ask(floats([2, 1]), 4, asked)).toContain("asks for [3, ...], the batch size first");
+    expect(ask(floats([]), 4, asked)).toContain("has shape []");
+    expect(ask(new Tensor("TEXT", ["a", "b"], [2]), 0, { wants: [1] })).toContain("asks for [2, -1]");
+    const spoilt = floats([2]);
+    (spoilt.shape as number[])[0] = 3;
+    expect(ask(spoilt, 0)).toContain("has shape [3]");
+  });
+
   test.each([1.5, -2, Number.NaN, 3, "2"])("a shape that was spoilt with %s", (side) => {
     const tensor = floats([2]);
     (tensor.shape as unknown[])[0] = side;

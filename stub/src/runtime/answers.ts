@@ -15,6 +15,8 @@ interface OutputRule {
   readonly datatype: string;
   /** As the model must give it, without the batch dimension; -1 is any size. */
   readonly dims: readonly number[];
+  /** Any shape is right, but for the batch dimension. The server takes the rank of a reshaped output for granted. */
+  readonly isOpen: boolean;
 }
 
 const NO_INDICES: readonly number[] = [];
@@ -26,10 +28,12 @@ export class AnswerMaker {
   readonly #rules = new Map<string, OutputRule>();
   readonly #droppedNames = new Set<string>();
 
+  /** @param openShapes whether outputs may have other shapes than those of the configuration */
   constructor(
     instance: string,
     config: Partial<Pick<ModelConfig, "max_batch_size" | "output">>,
     outputNames: readonly string[],
+    openShapes = false,
   ) {
     this.#instance = instance;
     this.#batching = (config.max_batch_size ?? 0) > 0;
@@ -37,7 +41,8 @@ export class AnswerMaker {
       const output = config.output?.find((candidate) => candidate.name === name);
       const datatype = output?.data_type?.replace(/^TYPE_/, "") ?? "";
       const dims = (output?.reshape?.shape ?? output?.dims ?? []).map(Number);
-      this.#rules.set(name, { index, name, datatype: datatype === "STRING" ? "BYTES" : datatype, dims });
+      const isOpen = openShapes && output?.reshape === undefined;
+      this.#rules.set(name, { index, name, datatype: datatype === "STRING" ? "BYTES" : datatype, dims, isOpen });
     });
   }
 
@@ -133,19 +138,26 @@ export class AnswerMaker {
     }
     const { shape } = output;
     const first = this.#batching ? 1 : 0;
-    let fits = shape.length === rule.dims.length + first && elementsOf(shape) === output.elementCount;
-    for (let i = 0; fits && i < rule.dims.length; i++) {
-      fits = rule.dims[i]! < 0 || rule.dims[i] === shape[i + first];
-    }
+    let fits = elementsOf(shape) === output.elementCount;
+    if (fits) fits = rule.isOpen ? shape.length >= first : fitsDims(rule.dims, shape, first);
     if (fits && this.#batching) fits = request.inputCount === 0 || request.inputShape(0)[0] === shape[0];
     if (fits) return;
-    const expected = rule.dims.map(String);
+    const expected = rule.isOpen ? ["..."] : rule.dims.map(String);
     if (this.#batching) expected.unshift(String(request.inputCount === 0 ? "batch" : request.inputShape(0)[0]));
     throw new TritonError(
       `Output '${rule.name}' of model '${this.#instance}' has shape [${shape.join(", ")}], ` +
         `but its configuration asks for [${expected.join(", ")}]${this.#batching ? ", the batch size first" : ""}.`,
     );
   }
+}
+
+/** Whether a shape behind its first `first` dimensions is what the configuration says. */
+function fitsDims(dims: readonly number[], shape: readonly number[], first: number): boolean {
+  if (shape.length !== dims.length + first) return false;
+  for (let i = 0; i < dims.length; i++) {
+    if (dims[i]! >= 0 && dims[i] !== shape[i + first]) return false;
+  }
+  return true;
 }
 
 /** The product of the dimensions; NaN for a shape that was spoilt after its tensor was made. */

@@ -62,7 +62,7 @@ class Empty {
 describe("load", () => {
   test("a model without autoCompleteConfig leaves the configuration alone", async () => {
     loaded = { ModelClass: Empty };
-    expect(await new ModelLife("file:///api.js").load(payload())).toEqual({ config: null });
+    expect(await new ModelLife("file:///api.js").load(payload())).toEqual({ config: null, openShapes: false });
     expect(requests[0]).toMatchObject({
       versionDir: path.join(folder, "m/2"),
       modelDir: path.join(folder, "m"),
@@ -132,7 +132,12 @@ describe("load", () => {
         throw new Error("called");
       },
     };
-    expect(await new ModelLife("").load(payload({ autoComplete: false }))).toEqual({ config: null });
+    expect(await new ModelLife("").load(payload({ autoComplete: false }))).toEqual({ config: null, openShapes: false });
+  });
+
+  test("the class says whether the shapes of outputs are open", async () => {
+    loaded = { ModelClass: Object.assign(class extends Empty {}, { outputShapes: "open" as const }) };
+    expect(await new ModelLife("").load(payload())).toEqual({ config: null, openShapes: true });
   });
 
   test("autoCompleteConfig that returns something else", async () => {

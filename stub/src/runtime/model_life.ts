@@ -79,7 +79,7 @@ export class ModelLife {
   }
 
   /** Loads the model's file and completes the configuration. Returns the answer for the server. */
-  async load(payload: LoadPayload): Promise<{ config: ModelConfig | null }> {
+  async load(payload: LoadPayload): Promise<{ config: ModelConfig | null; openShapes: boolean }> {
     this.#loadArgs = payload;
     const { modelConfig, typescriptBased, modelRepository, backendDirectory } = payload;
     const modelDir = this.#modelDir(payload);
@@ -96,8 +96,9 @@ export class ModelLife {
       apiUrl: this.#apiUrl,
       compileCacheDir: compileCacheFolder(),
     });
-    if (!payload.autoComplete || this.#loaded.autoCompleteConfig === undefined) return { config: null };
-    return { config: await this.#autoComplete(payload, modelDir) };
+    const completes = payload.autoComplete && this.#loaded.autoCompleteConfig !== undefined;
+    const config = completes ? await this.#autoComplete(payload, modelDir) : null;
+    return { config, openShapes: this.#hasOpenShapes() };
   }
 
   async #autoComplete(payload: LoadPayload, modelDir: string): Promise<ModelConfig> {
@@ -117,6 +118,10 @@ export class ModelLife {
       `The autoCompleteConfig of model '${modelName}' must return the configuration that it was given, or nothing, ` +
         `but returned ${typeof returned}.`,
     );
+  }
+
+  #hasOpenShapes(): boolean {
+    return this.#loaded!.ModelClass.outputShapes === "open";
   }
 
   #modelDir(payload: LoadPayload): string {
@@ -144,7 +149,7 @@ export class ModelLife {
     this.#model = model;
     return {
       model,
-      answers: new AnswerMaker(instanceName, modelConfig, payload.outputs),
+      answers: new AnswerMaker(instanceName, modelConfig, payload.outputs, this.#hasOpenShapes()),
       strict: flag(modelConfig, "STRICT_VIEWS"),
     };
   }

@@ -502,4 +502,15 @@ describe("the class", () => {
     }
     expect(() => pick({ default: Wrong })).toThrow("must be a static method, but is a number");
   });
+
+  test("outputShapes must be one of two words", () => {
+    class Open extends Good {
+      static outputShapes = "open";
+    }
+    class Wrong extends Good {
+      static outputShapes = true;
+    }
+    expect(pick({ default: Open })).toBe(Open);
+    expect(() => pick({ default: Wrong })).toThrow("must be 'configured' or 'open', but is a boolean");
+  });
 });

@@ -229,6 +229,13 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
       "INVALID_ARG",
     );
   }
+  if (found.outputShapes !== undefined && found.outputShapes !== "configured" && found.outputShapes !== "open") {
+    throw new TritonError(
+      `'outputShapes' of the class '${found.name || name}' of the model file '${file}' must be 'configured' or 'open', ` +
+        `but is ${describe(found.outputShapes)}.`,
+      "INVALID_ARG",
+    );
+  }
   return found;
 }
 
