@@ -59,6 +59,8 @@ static int arena__take(struct tsb_arena* arena, struct tsb_arena_region* region,
     block->region = region->id;
     block->offset = extent->offset;
     block->base = tsb_region_find(arena->table, region->id)->base + extent->offset;
+    uint64_t touched = region->touched_bytes > extent->offset ? region->touched_bytes - extent->offset : 0;
+    block->dirty_bytes = touched < bytes ? touched : bytes;
     extent->offset += bytes;
     extent->bytes -= bytes;
     if (extent->bytes == 0) arena__remove(region, i);
@@ -122,8 +124,7 @@ static struct tsb_arena_region* arena__region(struct tsb_arena* arena, uint32_t 
 // unused region goes back to the system.
 static void arena__cool(struct tsb_arena* arena, struct tsb_arena_region* region) {
   if (region->used_bytes != 0 || region->touched_bytes <= arena->warm_bytes) return;
-  tsb_region_discard(tsb_region_find(arena->table, region->id), 0, region->bytes);
-  region->touched_bytes = 0;
+  if (tsb_region_discard(tsb_region_find(arena->table, region->id), 0, region->bytes) == 0) region->touched_bytes = 0;
 }
 
 int tsb_arena_free(struct tsb_arena* arena, uint32_t id, uint64_t offset, uint64_t bytes) {

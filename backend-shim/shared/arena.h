@@ -15,7 +15,8 @@ struct tsb_arena_region {
   uint32_t id;
   uint64_t bytes;
   uint64_t used_bytes;
-  uint64_t touched_bytes;           // end of the highest block since the last discard: at most this much is resident
+  // End of the highest block since the last discard: at most this much is resident, and all behind it is zero.
+  uint64_t touched_bytes;
   struct tsb_extent* free_extents;  // ascending, never adjacent
   uint32_t free_count;
   uint32_t free_capacity;
@@ -40,6 +41,7 @@ struct tsb_block {
   uint32_t region;
   uint64_t offset;
   uint8_t* base;
+  uint64_t dirty_bytes;  // at its beginning: they may hold what an earlier block has left, the others are zero
 };
 
 // first_id also says whose regions these are (TSB_REGION_OF_STUB).

@@ -75,9 +75,9 @@ void tsb_region_close(struct tsb_region* region) {
   region->fd = -1;
 }
 
-void tsb_region_discard(const struct tsb_region* region, uint64_t offset, uint64_t bytes) {
-  // Failure costs memory, not correctness: the next user writes before it reads.
-  (void)fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
+int tsb_region_discard(const struct tsb_region* region, uint64_t offset, uint64_t bytes) {
+  int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  return fallocate(region->fd, mode, (off_t)offset, (off_t)bytes) == 0 ? 0 : -errno;
 }
 
 struct tsb_region* tsb_region_find(struct tsb_region_table* table, uint32_t id) {

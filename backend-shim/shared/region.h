@@ -23,7 +23,7 @@ int tsb_region_create(struct tsb_region* region, uint32_t id, uint64_t bytes);
 int tsb_region_adopt(struct tsb_region* region, uint32_t id, int fd, uint64_t max_bytes);
 void tsb_region_close(struct tsb_region* region);
 // Gives the memory of [offset, offset + bytes) back to the system; it reads as zero afterwards.
-void tsb_region_discard(const struct tsb_region* region, uint64_t offset, uint64_t bytes);
+int tsb_region_discard(const struct tsb_region* region, uint64_t offset, uint64_t bytes);
 
 // All regions of one stub, by id. A table is used under its owner's lock.
 struct tsb_region_table {

@@ -128,6 +128,28 @@ static void test_unused_memory_beyond_the_warm_limit_is_given_back(void) {
   close_arena(&fixture);
 }
 
+// Who hands a block out to be filled must know what of it is not zero.
+static void test_what_was_used_before_is_dirty(void) {
+  struct fixture fixture;
+  struct tsb_block block, other;
+  open_arena(&fixture, 64 * KIB, PAGE, 1024 * KIB);
+  CHECK_INT(tsb_arena_alloc(&fixture.arena, 1000, &block), 0);
+  CHECK_INT(block.dirty_bytes, 0);
+  CHECK_INT(tsb_arena_alloc(&fixture.arena, 64, &other), 0);
+  CHECK_INT(other.dirty_bytes, 0);
+  CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset, 1000), 0);
+  CHECK_INT(tsb_arena_alloc(&fixture.arena, 500, &block), 0);
+  CHECK_INT(block.dirty_bytes, 512);  // all of it
+  CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset, 500), 0);
+  CHECK_INT(tsb_arena_free(&fixture.arena, other.region, other.offset, 64), 0);
+  CHECK_INT(tsb_arena_alloc(&fixture.arena, 32 * KIB, &block), 0);
+  CHECK_INT(block.dirty_bytes, 1024 + 64);  // as far as anybody was before
+  CHECK_INT(tsb_arena_free(&fixture.arena, block.region, block.offset, 32 * KIB), 0);
+  CHECK_INT(tsb_arena_alloc(&fixture.arena, 32 * KIB, &block), 0);
+  CHECK_INT(block.dirty_bytes, 0);  // beyond the warm limit it went back to the system
+  close_arena(&fixture);
+}
+
 struct live {
   struct tsb_block block;
   uint64_t bytes;
@@ -194,6 +216,7 @@ int main(void) {
   test_number_of_regions_is_bounded();
   test_announce_that_fails_is_reported();
   test_unused_memory_beyond_the_warm_limit_is_given_back();
+  test_what_was_used_before_is_dirty();
   test_random_use_keeps_blocks_apart();
   return 0;
 }

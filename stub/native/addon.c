@@ -179,15 +179,34 @@ static napi_value JS_restore(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static const char MEMORY_ERROR[] = "Failed to increase the shared memory pool size";
+
+static int addon__allocate(struct tsb_addon* addon, uint64_t bytes, struct tsb_block* block) {
+  int status = tsb_connection_alloc(&addon->connection, bytes, block);
+  if (status < 0) return status;
+  addon->cell[0] = block->region;
+  addon->cell[1] = (double)block->offset;
+  return 0;
+}
+
 static napi_value JS_allocate(napi_env env, napi_callback_info info) {
   METHOD(1);
   uint64_t bytes;
   struct tsb_block block;
   if (!addon__u64(env, arguments[0], &bytes)) return addon__throw(env, "allocate needs a number of bytes.");
-  int status = tsb_connection_alloc(&addon->connection, bytes, &block);
-  if (status < 0) return addon__throw_errno(env, "Failed to increase the shared memory pool size", status);
-  addon->cell[0] = block.region;
-  addon->cell[1] = (double)block.offset;
+  int status = addon__allocate(addon, bytes, &block);
+  return status < 0 ? addon__throw_errno(env, MEMORY_ERROR, status) : NULL;
+}
+
+// Its rest is zero: nobody has written there.
+static napi_value JS_allocateCleared(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  uint64_t bytes;
+  struct tsb_block block;
+  if (!addon__u64(env, arguments[0], &bytes)) return addon__throw(env, "allocateCleared needs a number of bytes.");
+  int status = addon__allocate(addon, bytes, &block);
+  if (status < 0) return addon__throw_errno(env, MEMORY_ERROR, status);
+  memset(block.base, 0, block.dirty_bytes);
   return NULL;
 }
 
@@ -233,11 +252,21 @@ NAPI_MODULE_INIT() {
   static const struct {
     const char* name;
     napi_callback method;
-  } METHODS[] = {
-      {"connect", JS_connect}, {"start", JS_start},          {"hold", JS_hold},         {"region", JS_region},
-      {"view", JS_view},       {"detach", JS_detach},        {"allocate", JS_allocate}, {"send", JS_send},
-      {"reply", JS_reply},     {"forget", JS_forget},        {"isLost", JS_isLost},     {"restore", JS_restore},
-      {"unguard", JS_unguard}, {"hideMemory", JS_hideMemory}};
+  } METHODS[] = {{"connect", JS_connect},
+                 {"start", JS_start},
+                 {"hold", JS_hold},
+                 {"region", JS_region},
+                 {"view", JS_view},
+                 {"detach", JS_detach},
+                 {"allocate", JS_allocate},
+                 {"allocateCleared", JS_allocateCleared},
+                 {"send", JS_send},
+                 {"reply", JS_reply},
+                 {"forget", JS_forget},
+                 {"isLost", JS_isLost},
+                 {"restore", JS_restore},
+                 {"unguard", JS_unguard},
+                 {"hideMemory", JS_hideMemory}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

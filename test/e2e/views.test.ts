@@ -36,6 +36,31 @@ export default class Keeper {
   },
 });
 
+/** Answers with as many numbers as it gets, and fills in the first one only. */
+const filler = (name: string, parameters = ""): ModelSpec => ({
+  name,
+  config: `
+backend: "typescript"
+input [ { name: "IN", data_type: TYPE_INT32, dims: [ -1 ] } ]
+output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] } ]
+${parameters}`,
+  files: {
+    "1/model.ts": `
+import { InferenceResponse, type InferenceRequest } from "triton-typescript";
+export default class Filler {
+  execute(requests: InferenceRequest[]) {
+    return requests.map((request) => {
+      const { data, shape } = request.input("IN", "INT32");
+      const output = request.allocateOutput("OUT", "INT32", shape);
+      if (data[0] === 1) output.data.set(data);
+      output.data[0] = data[0]!;
+      return new InferenceResponse([output]);
+    });
+  }
+}`,
+  },
+});
+
 let server: TestServer;
 
 beforeAll(async () => {
@@ -43,6 +68,8 @@ beforeAll(async () => {
     models: [
       keeper("relaxed"),
       keeper("strict", 'parameters { key: "STRICT_VIEWS" value { string_value: "true" } }'),
+      filler("fills"),
+      filler("fills_strict", 'parameters { key: "STRICT_VIEWS" value { string_value: "true" } }'),
       {
         name: "thief",
         config: `
@@ -87,6 +114,16 @@ describe("STRICT_VIEWS", () => {
     expect(await send("relaxed", [4, 5])).toEqual({ LENGTH: [3], CLONE: [1, 2, 3] });
   });
 });
+
+test.each(["fills", "fills_strict"])(
+  "an output that a model does not fill holds nothing of others: %s",
+  async (model) => {
+    for (let i = 0; i < 3; i++) {
+      expect(await send(model, [1, 22, 33, 44])).toEqual({ OUT: [1, 22, 33, 44] });
+      expect(await send(model, [2, 55, 66, 77])).toEqual({ OUT: [2, 0, 0, 0] });
+    }
+  },
+);
 
 test("a model cannot take the shared memory away", async () => {
   for (let i = 0; i < 3; i++) expect(await send("thief", [1, 2, 3])).toEqual({ OUT: ["TypeError"] });

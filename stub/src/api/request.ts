@@ -174,7 +174,7 @@ export class InferenceRequest {
 
   /**
    * Makes an output whose data lies in memory shared with the server already: fill `tensor.data` in place, and answer
-   * with the tensor. What the memory held before is not cleared.
+   * with the tensor. What you do not fill is zero.
    *
    * @throws TritonError INTERNAL when the name is empty, a dimension is not a whole number of at least 0, or the
    *   datatype is BYTES, whose size the shape does not tell; UNAVAILABLE when the memory limit is reached

@@ -136,6 +136,16 @@ describe("strict views", () => {
   });
 });
 
+test("an output is zero where the model does not fill it", () => {
+  const { batch } = there.receive([{}]);
+  const first = batch.requests[0]!.allocateOutput("X", "FP32", [4]);
+  first.data.fill(7);
+  there.answer(batch, [failure("no")]);
+  const second = there.receive([{}]).batch.requests[0]!.allocateOutput("X", "FP32", [4]);
+  expect(second.data.byteOffset).toBe(first.data.byteOffset); // the same memory
+  expect(second.data).toEqual(new Float32Array(4));
+});
+
 test("an output that does not fit", () => {
   there.native.outbound.limit = 100;
   expect(() => read([{}]).requests[0]!.allocateOutput("X", "FP64", [1000])).toThrow(

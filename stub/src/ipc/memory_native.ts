@@ -120,6 +120,11 @@ export class MemoryNative implements Native {
     this.#found[1] = block.offset;
   }
 
+  allocateCleared(bytes: number): void {
+    this.allocate(bytes);
+    new Uint8Array(this.region(this.#found[0]!), this.#found[1]!, bytes).fill(0);
+  }
+
   send(entries: number, blocks: number): void {
     for (const [buffer, place] of this.#views) if (buffer.byteLength > 0) this.#writeBack(buffer, place);
     for (let i = 0; i < entries; i++) this.server?.onEntry(this.#outgoing.read(i));

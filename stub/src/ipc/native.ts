@@ -35,6 +35,8 @@ export interface Native {
   detach(buffer: ArrayBuffer): void;
   /** Allocates in the stub's own regions; the result stands in `cell`. Throws code ENOMEM at the limit. */
   allocate(bytes: number): void;
+  /** The same, and what an earlier block has left there is zeros. */
+  allocateCleared(bytes: number): void;
   /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
   send(entries: number, blocks: number): void;
   /**

@@ -85,7 +85,7 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     if (!this.isOpen) throw new TritonError(`Output '${name}' was allocated after its request was answered.`);
     const dtype = dtypeOfName(datatype);
     const bytes = elementCount * dtype.bytes;
-    const block = this.#arrival.memory.allocate(bytes, `output '${name}'`);
+    const block = this.#arrival.memory.allocateCleared(bytes, `output '${name}'`);
     this.#allocated ??= [];
     this.#allocated.push(block);
     const place: AllocatedPlace = { region: block.region, offset: block.offset, byteLength: bytes, request: this };

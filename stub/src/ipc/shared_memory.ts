@@ -87,8 +87,13 @@ export class SharedMemory {
 
   /** A block of at least `bytes` in the stub's own regions; undefined at the memory limit. */
   tryAllocate(bytes: number): Place | undefined {
+    return this.#tryAllocate(bytes, false);
+  }
+
+  #tryAllocate(bytes: number, clear: boolean): Place | undefined {
     try {
-      this.#native.allocate(bytes);
+      if (clear) this.#native.allocateCleared(bytes);
+      else this.#native.allocate(bytes);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOMEM") throw error;
       return undefined;
@@ -98,7 +103,16 @@ export class SharedMemory {
 
   /** The same for `what`; throws the error that the client gets. */
   allocate(bytes: number, what: string): Place {
-    const block = this.tryAllocate(bytes);
+    return this.#allocate(bytes, what, false);
+  }
+
+  /** The same for what a model fills, or does not: nothing of an earlier request is left there. */
+  allocateCleared(bytes: number, what: string): Place {
+    return this.#allocate(bytes, what, true);
+  }
+
+  #allocate(bytes: number, what: string, clear: boolean): Place {
+    const block = this.#tryAllocate(bytes, clear);
     if (block !== undefined) return block;
     throw new TritonError(
       `Failed to increase the shared memory pool size: ${what} needs ${bytes} bytes, which do not fit into the limit. ` +
