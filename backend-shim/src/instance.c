@@ -31,6 +31,7 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
                                                                   : "CPU";
   if (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU) instance->visible_devices = strdup(instance->device_id);
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
+  instance->encoder.correlation_input = instance->model->correlation_input;
   if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_PACE_MAX_PREFETCH) < 0 ||
       instance->name == NULL || (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");

@@ -56,6 +56,10 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   model->one_instance = tsb_scheduling_has_one_instance(config);
   model->caches = tsb_json_bool(tsb_json_member(tsb_json_member(config, "response_cache"), "enable"), false);
   model->may_prefetch = tsb_scheduling_may_prefetch(config);
+  const char* correlation_input = tsb_scheduling_correlation_input(config);
+  free(model->correlation_input);
+  model->correlation_input = correlation_input != NULL ? strdup(correlation_input) : NULL;
+  if (error == NULL && correlation_input != NULL && model->correlation_input == NULL) error = model__out_of_memory();
   tsb_io_table_free(&model->inputs);
   tsb_io_table_free(&model->outputs);
   int status = tsb_io_table_read(&model->inputs, config, "input");
@@ -196,6 +200,7 @@ void tsb_model_delete(struct tsb_model* model) {
   free(model->name);
   free(model->directory);
   free(model->config_json);
+  free(model->correlation_input);
   free(model);
 }
 

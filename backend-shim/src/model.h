@@ -16,10 +16,11 @@ struct tsb_model {
   char* directory;    // of the model; its version folder is below
   char* config_json;  // complete
   int64_t max_batch_size;
-  bool one_instance;     // the configuration asks for a single one
-  bool may_prefetch;     // nothing is lost when the instance takes a batch before it has answered the one before
-  bool caches;           // the server keeps its responses (response_cache)
-  bool has_open_shapes;  // its class says that outputs may have other shapes than those of the configuration
+  bool one_instance;        // the configuration asks for a single one
+  bool may_prefetch;        // nothing is lost when the instance takes a batch before it has answered the one before
+  bool caches;              // the server keeps its responses (response_cache)
+  bool has_open_shapes;     // its class says that outputs may have other shapes than those of the configuration
+  char* correlation_input;  // the control input that carries the id of a sequence, see correlation.h; NULL: none
   struct tsb_settings settings;
   struct tsb_io_table inputs, outputs;
   pthread_mutex_t first_stub_lock;

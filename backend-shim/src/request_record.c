@@ -84,15 +84,30 @@ static TRITONSERVER_Error* request_record__check_buffers(struct tsb_encoder_inpu
                        input->name, (unsigned long long)input->bytes, (unsigned long long)total);
 }
 
-static TRITONSERVER_Error* request_record__add_input(struct tsb_encoder* encoder, TRITONBACKEND_Request* request,
-                                                     uint32_t index, uint64_t* record_bytes, uint64_t* data_bytes) {
+// The data of an input, or what is sent in its place.
+static TRITONSERVER_Error* request_record__check_data(const struct tsb_encoder* encoder,
+                                                      const struct tsb_encoder_request* measured,
+                                                      struct tsb_encoder_input* input) {
+  input->element_bytes = 0;
+  if (encoder->correlation_input != NULL && strcmp(encoder->correlation_input, input->name) == 0) {
+    TSB_RETURN_IF_ERROR(tsb_correlation_check(&measured->correlation, input->name, input->datatype, input->element,
+                                              &input->element_bytes));
+  }
+  if (input->element_bytes == 0) return request_record__check_buffers(input);
+  input->bytes = input->element_bytes;
+  input->buffer_count = 0;
+  return NULL;
+}
+
+static TRITONSERVER_Error* request_record__add_input(struct tsb_encoder* encoder, struct tsb_encoder_request* measured,
+                                                     uint32_t index, uint64_t* data_bytes) {
   TRITONSERVER_DataType datatype;
   if (!request_record__reserve((void**)&encoder->inputs, &encoder->input_capacity, encoder->input_count + 1,
                                sizeof *encoder->inputs)) {
     return request_record__out_of_memory();
   }
   struct tsb_encoder_input* input = &encoder->inputs[encoder->input_count];
-  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputByIndex(request, index, &input->handle));
+  TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputByIndex(measured->handle, index, &input->handle));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_InputProperties(input->handle, &input->name, &datatype, &input->shape,
                                                     &input->dims_count, &input->bytes, &input->buffer_count));
   if (input->dims_count > TSB_MAX_DIMS) {
@@ -102,9 +117,9 @@ static TRITONSERVER_Error* request_record__add_input(struct tsb_encoder* encoder
   input->datatype = datatype;
   input->lent = (struct tsb_place){0};
   input->index = tsb_io_table_index(encoder->input_table, input->name);
-  TSB_RETURN_IF_ERROR(request_record__check_buffers(input));
-  *record_bytes += tsb_tensor_record_bytes(input->dims_count);
-  if (input->index == TSB_NAME_INLINE) *record_bytes += tsb_record_align(strlen(input->name), 8);
+  TSB_RETURN_IF_ERROR(request_record__check_data(encoder, measured, input));
+  measured->record_bytes += tsb_tensor_record_bytes(input->dims_count);
+  if (input->index == TSB_NAME_INLINE) measured->record_bytes += tsb_record_align(strlen(input->name), 8);
   *data_bytes += tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
   encoder->input_count++;
   return NULL;
@@ -136,20 +151,21 @@ static TRITONSERVER_Error* request_record__measure(struct tsb_encoder* encoder, 
     TSB_RETURN_IF_ERROR(TRITONBACKEND_InferenceRequestTimeoutMicroseconds(request, &measured->timeout_us));
   }
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestOutputCount(request, &measured->output_count));
-  TRITONSERVER_Error* error = TRITONBACKEND_RequestCorrelationId(request, &measured->correlation_id);
-  measured->correlation = "";
+  struct tsb_correlation* id = &measured->correlation;
+  TRITONSERVER_Error* error = TRITONBACKEND_RequestCorrelationId(request, &id->number);
+  id->text = "";
   if (error != NULL) {  // it is a string
     TRITONSERVER_ErrorDelete(error);
-    measured->correlation_id = 0;
-    TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestCorrelationIdString(request, &measured->correlation));
+    id->number = 0;
+    TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestCorrelationIdString(request, &id->text));
   }
   measured->record_bytes = sizeof(struct tsb_request) + tsb_record_align(strlen(measured->id), 8) +
-                           tsb_record_align(strlen(measured->correlation), 8) +
+                           tsb_record_align(strlen(id->text), 8) +
                            tsb_record_align(measured->output_count * sizeof(uint32_t), 8);
   TSB_RETURN_IF_ERROR(request_record__measure_parameters(measured));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputCount(request, &measured->input_count));
   for (uint32_t i = 0; i < measured->input_count; i++) {
-    TSB_RETURN_IF_ERROR(request_record__add_input(encoder, request, i, &measured->record_bytes, data_bytes));
+    TSB_RETURN_IF_ERROR(request_record__add_input(encoder, measured, i, data_bytes));
   }
   if (measured->record_bytes > UINT32_MAX) {
     return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "The request's parameters and names are larger than 4 GiB.");
@@ -196,6 +212,10 @@ uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder) {
 
 static void request_record__copy_data(const struct tsb_encoder_input* input, uint8_t* target) {
   if (input->bytes == 0) return;
+  if (input->element_bytes > 0) {
+    memcpy(target, input->element, input->element_bytes);
+    return;
+  }
   if (input->buffer_count == 1) {
     memcpy(target, input->buffer, input->bytes);
     return;
@@ -298,15 +318,15 @@ uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* 
     struct tsb_record_writer writer = {.bytes = record, .used = sizeof *head};
     *head = (struct tsb_request){.record_bytes = (uint32_t)measured->record_bytes,
                                  .flags = measured->flags,
-                                 .correlation_id = measured->correlation_id,
+                                 .correlation_id = measured->correlation.number,
                                  .timeout_us = measured->timeout_us,
                                  .parameter_count = measured->parameter_count,
                                  .input_count = measured->input_count};
     data = request_record__write_inputs(inputs, measured->input_count, &writer, block, data);
     head->id_bytes = (uint32_t)strlen(measured->id);
     head->id_offset = tsb_record_put(&writer, measured->id, head->id_bytes);
-    head->correlation_bytes = (uint32_t)strlen(measured->correlation);
-    head->correlation_offset = tsb_record_put(&writer, measured->correlation, head->correlation_bytes);
+    head->correlation_bytes = (uint32_t)strlen(measured->correlation.text);
+    head->correlation_offset = tsb_record_put(&writer, measured->correlation.text, head->correlation_bytes);
     request_record__write_outputs(encoder, measured, head, &writer);
     head->parameters_offset = (uint32_t)writer.used;
     request_record__write_parameters(measured, &writer);

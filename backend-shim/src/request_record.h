@@ -5,6 +5,7 @@
 #define TSB_REQUEST_RECORD_H
 
 #include "arena.h"
+#include "correlation.h"
 #include "error.h"
 #include "io_table.h"
 
@@ -18,14 +19,15 @@ struct tsb_encoder_input {
   uint32_t datatype;
   uint32_t dims_count;
   uint32_t buffer_count;
-  struct tsb_place lent;  // where the stub finds it by itself; 0 bytes: it is copied
+  struct tsb_place lent;   // where the stub finds it by itself; 0 bytes: it is copied
+  uint32_t element_bytes;  // of `element`, which is sent instead of what the server gives; 0: it is not
+  uint8_t element[TSB_CORRELATION_BYTES];
 };
 
 struct tsb_encoder_request {
   TRITONBACKEND_Request* handle;
   const char* id;
-  const char* correlation;  // "" when it is a number
-  uint64_t correlation_id;
+  struct tsb_correlation correlation;
   uint64_t timeout_us;
   uint32_t flags;
   uint32_t first_input;
@@ -39,6 +41,7 @@ struct tsb_encoder_request {
 struct tsb_encoder {
   const struct tsb_io_table* input_table;
   const struct tsb_io_table* output_table;
+  const char* correlation_input;  // the control input with the id of the sequence; NULL, as at first: there is none
   struct tsb_encoder_input* inputs;
   uint32_t input_count, input_capacity;
   struct tsb_encoder_request* requests;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduling.h"
 
+#include <string.h>
+
 bool tsb_scheduling_has_one_instance(const struct tsb_json* config) {
   const struct tsb_json* groups = tsb_json_member(config, "instance_group");
   if (tsb_json_length(groups) != 1) return false;
@@ -16,4 +18,18 @@ bool tsb_scheduling_may_prefetch(const struct tsb_json* config) {
   const struct tsb_json* group = tsb_json_member(config, "instance_group")->first;
   const struct tsb_json* limiter = tsb_json_member(group, "rate_limiter");
   return tsb_json_length(tsb_json_member(limiter, "resources")) == 0;
+}
+
+const char* tsb_scheduling_correlation_input(const struct tsb_json* config) {
+  const struct tsb_json* inputs = tsb_json_member(tsb_json_member(config, "sequence_batching"), "control_input");
+  for (const struct tsb_json* input = tsb_json_length(inputs) > 0 ? inputs->first : NULL; input != NULL;
+       input = input->next) {
+    const struct tsb_json* controls = tsb_json_member(input, "control");
+    for (const struct tsb_json* control = tsb_json_length(controls) > 0 ? controls->first : NULL; control != NULL;
+         control = control->next) {
+      if (strcmp(tsb_json_string(tsb_json_member(control, "kind"), ""), "CONTROL_SEQUENCE_CORRID") != 0) continue;
+      return tsb_json_string(tsb_json_member(input, "name"), NULL);
+    }
+  }
+  return NULL;
 }

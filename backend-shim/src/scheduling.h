@@ -10,4 +10,7 @@ bool tsb_scheduling_has_one_instance(const struct tsb_json* config);
 // where another instance could have it, nor where the server counts by Execute who uses a resource.
 bool tsb_scheduling_may_prefetch(const struct tsb_json* config);
 
+// The name of the control input that carries the id of a sequence, as it stands in `config`; NULL: there is none.
+const char* tsb_scheduling_correlation_input(const struct tsb_json* config);
+
 #endif

@@ -238,11 +238,41 @@ static void test_requests_that_are_refused_leave_no_trace(void) {
   tsb_encoder_free(&encoder);
 }
 
+// What the server gives for the id of a sequence is read only if it is one.
+static void test_the_control_input_of_a_sequence(void) {
+  static const uint8_t garbage[132] = {99};
+  static TRITONBACKEND_Request request = {.correlation_id = 99, .input_count = 2};
+  struct tsb_encoder encoder;
+  tsb_encoder_init(&encoder, &input_table, &output_table);
+  encoder.correlation_input = "CORRID";
+  tsb_encoder_begin(&encoder);
+  request.inputs[0] = tensor("CORRID", TRITONSERVER_TYPE_BYTES, 1, garbage, sizeof garbage);
+  request.inputs[1] = tensor("OTHER", TRITONSERVER_TYPE_UINT8, 3, "abc", 3);
+  CHECK(tsb_encoder_add(&encoder, &request) == NULL);
+  uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
+  tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true);
+  const struct tsb_tensor* input =
+      (const struct tsb_tensor*)(block + sizeof(struct tsb_batch) + sizeof(struct tsb_request));
+  CHECK_INT(input->place.bytes, 6);
+  CHECK_INT(memcmp(block + input->place.offset,
+                   "\2\0\0\0"
+                   "99",
+                   6),
+            0);
+  CHECK_INT(memcmp(block + input->place.offset + TSB_DATA_ALIGNMENT, "abc", 3), 0);
+  free(block);
+  request.correlation_text = "a";
+  request.inputs[0] = tensor("CORRID", TRITONSERVER_TYPE_UINT64, 1, garbage, 8);
+  refuse(&encoder, &request, TRITONSERVER_ERROR_INVALID_ARG, "is a text, but the control input 'CORRID'");
+  tsb_encoder_free(&encoder);
+}
+
 int main(void) {
   test_golden_bytes();
   test_strings_numbers_and_text_correlation();
   test_many_requests_and_buffers();
   test_lent_inputs_are_not_copied();
   test_requests_that_are_refused_leave_no_trace();
+  test_the_control_input_of_a_sequence();
   return 0;
 }

@@ -82,6 +82,7 @@ export const LAYERS = [
     "log_pipe",
     "settings",
     "scheduling",
+    "correlation",
     "io_table",
   ],
   ["record", "tensor_record", "parameter_record", "bytes_walk"],

@@ -66,6 +66,7 @@ beforeAll(async () => {
     models: [
       mirror("direct", sequence("direct { }")),
       mirror("direct_text", sequence("direct { }", "TYPE_STRING")),
+      mirror("direct_int32", sequence("direct { }", "TYPE_INT32")),
       mirror("direct_two", sequence("direct { }", "TYPE_UINT64", "instance_group [ { count: 2, kind: KIND_CPU } ]")),
       mirror("oldest", sequence("oldest { max_candidate_sequences: 4 }")),
       { name: "sums", config: SUMS_CONFIG, files: { "1/model.ts": SUMS } },
@@ -145,6 +146,24 @@ describe("a correlation id", () => {
     const seen = await step("direct_text", id, { start: true, end: true }, { protocol });
     expect(seen.correlationId).toBe(id);
     expect(seen.inputs["CORRID"]).toEqual({ datatype: "BYTES", shape: [1, 1], data: [id] });
+  });
+
+  test.each([99, 129])("that is a number is a text where the model wants one: %d", async (id) => {
+    const seen = await step("direct_text", id, { start: true, end: true });
+    expect(seen.correlationId).toBe(id);
+    expect(seen.inputs["CORRID"]).toEqual({ datatype: "BYTES", shape: [1, 1], data: [String(id)] });
+  });
+
+  test("that the control input cannot carry is refused", async () => {
+    await expect(step("direct", "abc", { start: true, end: true })).rejects.toThrow(
+      /sequence id 'abc' is a text, but the control input 'CORRID' that carries it is UINT64/,
+    );
+    await expect(step("direct_int32", 2 ** 32 + 5, { start: true, end: true })).rejects.toThrow(
+      /sequence id 4294967301 does not fit into INT32/,
+    );
+    expect((await step("direct_int32", 2 ** 31 - 1, { start: true, end: true })).inputs["CORRID"]?.data).toEqual([
+      2 ** 31 - 1,
+    ]);
   });
 
   test("may have 64 bits", async () => {
