@@ -19,7 +19,7 @@ export default defineConfig({
             "model_repository/**/*.test.ts",
             "bench/**/*.test.ts",
             "scripts/**/*.test.mjs",
-            "test/{conformance,fake-triton,faults,ocr}/**/*.test.ts",
+            "test/{conformance,fake-triton,faults,fuzz,ocr}/**/*.test.ts",
           ],
           testTimeout: 30_000,
         },

@@ -2,12 +2,15 @@
 // node scripts/test.mjs [STEP...]: makes the checkout ready, then runs every check and test, and ends with one line
 // "N passed, N failed". Without names of steps all of them run, whatever fails before.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
 import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
 import { onPath, run } from "./lib/process.mjs";
 import { setup } from "./lib/setup.mjs";
 import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
 
 const results = "build/test-results";
+/** For each fuzz target; `npm run fuzz` has more time. */
+const FUZZ_SECONDS = 6;
 
 /** Runs a tool of node_modules on the bundled Node. */
 function tool(name, ...args) {
@@ -46,6 +49,18 @@ async function sanitized(folder, sanitizers) {
   return built(folder);
 }
 
+async function fuzzed() {
+  const targets = fuzzTargets();
+  const clang = findClang();
+  if (clang === undefined) {
+    console.log(NO_CLANG);
+    return { passed: 0, failed: 0, skipped: targets.length };
+  }
+  await buildFuzzers(clang);
+  const passed = await fuzz(targets, FUZZ_SECONDS);
+  return { passed, failed: targets.length - passed, skipped: 0 };
+}
+
 const steps = {
   lint: async () => check(await run(process.execPath, ["scripts/lint.mjs"])),
   types: async () => check(await tool("tsc", "--project", "tsconfig.json", "--noEmit")),
@@ -54,6 +69,7 @@ const steps = {
   c: () => built("build"),
   "c-asan": () => sanitized("build-asan", "address,undefined"),
   "c-tsan": () => sanitized("build-tsan", "thread"),
+  fuzz: fuzzed,
   e2e: () => vitest("e2e"),
 };
 

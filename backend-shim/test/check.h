@@ -12,12 +12,17 @@
 
 enum { CHECK_SKIPPED = 77 };
 
+// How a failure ends the process.
+#ifndef CHECK_END
+#define CHECK_END() _Exit(1)
+#endif
+
 #define CHECK_FAIL(...)                             \
   do {                                              \
     fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
     fprintf(stderr, __VA_ARGS__);                   \
     fputc('\n', stderr);                            \
-    _Exit(1);                                       \
+    CHECK_END();                                    \
   } while (0)
 
 #define CHECK(condition)                                     \

@@ -126,7 +126,8 @@ long fake_live_errors(void);
 long fake_live_messages(void);
 long fake_live_responses(void);
 
-// The log, one line each: a letter of I W E V, a space, the text. Also written to stderr.
+// The log, one line each: a letter of I W E V, a space, the text. Also written to stderr, unless it is silent.
+extern bool fake_log_is_silent;
 void fake_log_clear(void);
 bool fake_log_has(const char* part);
 int fake_log_lines(void);

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// The input is a schedule: batches are handed over, a stub writes records, entries and positions as it likes, and the
+// threads of the shim read what is there. Whatever it does, each request is answered once, with an error or with
+// outputs that fit, and given back once; and its times are in order.
+#include <sys/eventfd.h>
+
+#include "answers.h"
+#include "barrier.h"
+#include "fuzz_stub.h"
+#include "reader.h"
+
+enum { MAX_STEPS = 500, MAX_REQUESTS = 12, OFFSET_UNIT = 64 };
+
+static struct tsb_instance instance;
+static TRITONBACKEND_ModelInstance triton_instance;
+static TRITONBACKEND_Request requests[MAX_REQUESTS];
+static unsigned used_requests;
+static char instance_name[] = "fuzzed";
+
+static int readable_eventfd(unsigned count) {
+  int fd = eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
+  CHECK(fd >= 0);
+  return fd;
+}
+
+static void begin(void) {
+  fuzz_open_stub();
+  if (instance.name == NULL) {
+    instance = (struct tsb_instance){.triton = &triton_instance, .model = &fuzz_model, .name = instance_name};
+    tsb_instance_state_init(&instance);
+    for (int i = 0; i < TSB_WAKER_COUNT; i++) fuzz_stub->wake_shim_fds[i] = readable_eventfd(0);
+    fuzz_stub->process.pidfd = readable_eventfd(1);  // it has died: whoever would sleep until an answer comes does not
+    fuzz_stub->process.pid = -1;
+    instance.state = TSB_INSTANCE_DOWN;
+  }
+  struct tsb_control* control = fuzz_stub->memory.control;
+  memset(&control->to_shim, 0, sizeof control->to_shim);
+  tsb_ring_init(&fuzz_stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
+  fuzz_stub->broken = false;
+  instance.compute_ns = instance.model_free_ns = instance.reader_free_ns = instance.last_answer_ns = 0;
+  CHECK_INT(tsb_batch_table_init(&instance.batches, 1 + TSB_PACE_MAX_PREFETCH), 0);
+  used_requests = 0;
+}
+
+static void execute(unsigned count) {
+  TRITONBACKEND_Request* batch[MAX_REQUESTS];
+  if (used_requests + count > MAX_REQUESTS || instance.batches.open_count == instance.batches.count) return;
+  for (unsigned i = 0; i < count; i++) batch[i] = &requests[used_requests++];
+  pthread_mutex_lock(&instance.lock);
+  struct tsb_batch_slot* slot = tsb_batch_claim(&instance.batches, batch, count);
+  CHECK(slot != NULL);
+  slot->exec_start_ns = slot->compute_start_ns = tsb_now_ns();
+  slot->batch_size = count;
+  tsb_batch_run(slot);
+  pthread_mutex_unlock(&instance.lock);
+}
+
+static void write_record(struct fuzz_input* input) {
+  size_t offset = fuzz_u8(input) * (size_t)OFFSET_UNIT, size = fuzz_u8(input) * 2u;
+  if (size > FUZZ_REGION_BYTES - offset) size = FUZZ_REGION_BYTES - offset;
+  fuzz_bytes(input, fuzz_memory + offset, size);
+}
+
+// An entry of a stub that knows what it may name, and may name something else. The generation is a distance from the
+// right one.
+static void write_entry(struct fuzz_input* input) {
+  struct tsb_control* control = fuzz_stub->memory.control;
+  struct tsb_entry entry = {.kind = fuzz_u8(input), .flags = fuzz_u8(input), .owner = {.table = fuzz_u8(input)}};
+  entry.owner.index = fuzz_u8(input);
+  if (entry.owner.index == 0xff) entry.owner.index = UINT32_MAX;
+  if (entry.owner.index < instance.batches.count) {
+    entry.owner.generation = instance.batches.slots[entry.owner.index].generation;
+  }
+  entry.owner.generation += fuzz_u8(input);
+  entry.owner.item = fuzz_u8(input);
+  entry.place.region = FUZZ_REGION ^ fuzz_u8(input);
+  entry.place.offset = fuzz_u8(input) * (uint64_t)OFFSET_UNIT;
+  entry.place.bytes = fuzz_u16(input);
+  entry.sent_ns = fuzz_u8(input) == 0 ? tsb_now_ns() : fuzz_u64(input);
+  uint64_t tail = control->to_shim.tail;
+  control->to_shim_entries[tail % TSB_RING_CAPACITY] = entry;
+  control->to_shim.tail = tail + 1;
+}
+
+static void harass(struct fuzz_input* input) {
+  struct tsb_control* control = fuzz_stub->memory.control;
+  switch (fuzz_u8(input) % 4) {
+    case 0: control->to_shim.tail = fuzz_stub->to_shim.position + fuzz_u16(input); break;
+    case 1: control->to_shim.tail = fuzz_u64(input); break;
+    case 2: control->to_shim.head = fuzz_u64(input); break;
+    default: control->to_shim.consumer_sleeps = fuzz_u64(input);
+  }
+}
+
+static void serve(void) {
+  uint64_t now = tsb_now_ns();
+  bool is_reader = tsb_reader_begin(&instance, fuzz_stub);
+  CHECK(is_reader);
+  tsb_reader_serve(&instance, fuzz_stub, is_reader, now);
+}
+
+static void end(void) {
+  CHECK_INT(pthread_mutex_trylock(&instance.reading), 0);
+  tsb_answers_fail_all(&instance, fuzz_stub, "It is over.");
+  pthread_mutex_unlock(&instance.reading);
+  CHECK_INT(instance.batches.open_count, 0);
+  CHECK_INT(instance.batches.executing_count, 0);
+  tsb_batch_table_free(&instance.batches);
+  for (unsigned i = 0; i < used_requests; i++) {
+    fuzz_check_response(&requests[i]);
+    CHECK_INT(requests[i].release_count, 1);
+    CHECK_INT(requests[i].success_count, requests[i].response->error == NULL);
+    CHECK_INT(requests[i].failure_count, requests[i].response->error != NULL);
+    fake_request_clear(&requests[i]);
+  }
+  CHECK(!fake_log_has("not in order"));
+  CHECK(!fake_log_has("freed twice"));
+  fake_log_clear();
+  CHECK_INT(fake_live_responses(), 0);
+  CHECK_INT(fake_live_errors(), 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  struct fuzz_input input = {data, size};
+  begin();
+  uint8_t options = fuzz_u8(&input);
+  fuzz_model.max_batch_size = (options & 1) != 0 ? 4 : 0;
+  fuzz_model.caches = (options & 2) != 0;
+  instance.concurrency = (options & 4) != 0 ? 2 : 1;
+  instance.prefetches = (options & 8) != 0;
+  for (int step = 0; step < MAX_STEPS && input.left > 0; step++) {
+    uint8_t choice = fuzz_u8(&input);
+    switch (choice % 8) {
+      case 0: execute(1 + choice / 8 % 4); break;
+      case 1: write_record(&input); break;
+      case 2:
+      case 3: write_entry(&input); break;
+      case 4: harass(&input); break;
+      case 5:
+        CHECK_INT(pthread_mutex_trylock(&instance.reading), 0);
+        tsb_reader_drain(&instance, fuzz_stub);
+        pthread_mutex_unlock(&instance.reading);
+        break;
+      case 6: tsb_reader_look(&instance, fuzz_stub); break;
+      default: serve();
+    }
+  }
+  end();
+  return 0;
+}
+
+static void add_entry(struct fuzz_seed* seed, unsigned index, unsigned item, unsigned offset, unsigned bytes) {
+  const uint8_t entry[] = {2,
+                           TSB_ENTRY_RESPONSE,
+                           TSB_RESPONSE_FINAL,
+                           TSB_TABLE_BATCHES,
+                           (uint8_t)index,
+                           0,
+                           (uint8_t)item,
+                           0,
+                           (uint8_t)(offset / OFFSET_UNIT)};
+  fuzz_add(seed, entry, sizeof entry);
+  fuzz_add_u16(seed, bytes);
+  fuzz_add_u8(seed, 0);
+}
+
+static void add_record(struct fuzz_seed* seed, unsigned offset, const struct fuzz_seed* record) {
+  const uint8_t head[] = {1, (uint8_t)(offset / OFFSET_UNIT), (uint8_t)((record->size + 1) / 2)};
+  fuzz_add(seed, head, sizeof head);
+  fuzz_add(seed, record->bytes, record->size);
+  if (record->size % 2 != 0) fuzz_add_u8(seed, 0);
+}
+
+void fuzz_seeds(fuzz_take take) {
+  static const float NUMBERS[] = {1.5f, 2.5f, 3.5f};
+  static const uint8_t TEXTS[] = {1, 0, 0, 0, 'a'};
+  static const uint8_t READS[] = {5, 6, 7};
+  struct fuzz_seed good = {0}, text = {0}, failed = {0};
+  uint32_t good_bytes = fuzz_record_of(&good, 0, (int64_t[]){3}, 1, NUMBERS, sizeof NUMBERS);
+  uint32_t text_bytes = fuzz_record_of(&text, 2, (int64_t[]){1}, 1, TEXTS, sizeof TEXTS);
+  uint32_t failed_bytes = fuzz_record_of_error(&failed);
+  for (unsigned i = 0; i < sizeof READS; i++) {
+    struct fuzz_seed seed = {0};
+    fuzz_add_u8(&seed, i == 2 ? 12 : 0);
+    fuzz_add_u8(&seed, 0);  // a batch of one request
+    fuzz_add_u8(&seed, 8);  // and one of two
+    add_record(&seed, 0, &good);
+    add_entry(&seed, 0, 0, 0, good_bytes);
+    fuzz_add_u8(&seed, READS[i]);
+    add_record(&seed, 256, &failed);
+    add_entry(&seed, 1, 1, 256, failed_bytes);
+    add_entry(&seed, 1, 0, 0, good_bytes);
+    fuzz_add_u8(&seed, READS[i]);
+    take(seed.bytes, seed.size);
+  }
+  // A batch of three, one of them is answered twice.
+  struct fuzz_seed seed = {0};
+  fuzz_add_u8(&seed, 0);
+  fuzz_add_u8(&seed, 16);
+  add_record(&seed, 512, &text);
+  for (int i = 0; i < 2; i++) add_entry(&seed, 0, 2, 512, text_bytes);
+  fuzz_add_u8(&seed, 6);
+  take(seed.bytes, seed.size);
+}

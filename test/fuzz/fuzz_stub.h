@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model and a stub without a process: its end of the memory is the fuzzer's.
+#ifndef FUZZ_STUB_H
+#define FUZZ_STUB_H
+
+#include <sys/socket.h>
+
+#include "fake_triton.h"
+#include "fuzz.h"
+#include "model.h"
+
+enum { FUZZ_REGION_BYTES = 16384, FUZZ_REGION = 5 | TSB_REGION_OF_STUB };
+
+static char fuzz_fixed_name[] = "FIXED", fuzz_any_name[] = "ANY", fuzz_text_name[] = "TEXT";
+static struct tsb_io fuzz_outputs[] = {
+    {.name = fuzz_fixed_name, .datatype = TRITONSERVER_TYPE_FP32, .dims_count = 1, .dims = {3}},
+    {.name = fuzz_any_name, .datatype = TRITONSERVER_TYPE_FP64, .dims_count = 2, .dims = {-1, -1}},
+    {.name = fuzz_text_name, .datatype = TRITONSERVER_TYPE_BYTES, .dims_count = 1, .dims = {-1}},
+};
+enum { FUZZ_OUTPUTS = sizeof fuzz_outputs / sizeof fuzz_outputs[0] };
+static struct tsb_model fuzz_model = {.outputs = {fuzz_outputs, FUZZ_OUTPUTS}};
+static struct tsb_stub* fuzz_stub;
+static uint8_t* fuzz_memory;  // of the region that the stub made
+
+static inline void fuzz_add_region(uint32_t id, uint64_t bytes, struct tsb_region* region) {
+  CHECK_INT(tsb_region_create(region, id, bytes), 0);
+  CHECK_INT(tsb_region_add(&fuzz_stub->memory.regions, region), 0);
+}
+
+// Once in a process; it is used by all inputs.
+static inline void fuzz_open_stub(void) {
+  int sockets[2];
+  struct tsb_region region;
+  if (fuzz_stub != NULL) return;
+  fake_log_is_silent = true;
+  fuzz_stub = calloc(1, sizeof *fuzz_stub);
+  pthread_mutex_init(&fuzz_stub->memory.lock, NULL);
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+  tsb_stub_channel_init(&fuzz_stub->channel, &fuzz_stub->memory);
+  tsb_stub_channel_open(&fuzz_stub->channel, sockets[0]);
+  fuzz_add_region(0, sizeof(struct tsb_control), &region);
+  fuzz_stub->memory.control = (struct tsb_control*)region.base;
+  fuzz_add_region(FUZZ_REGION, FUZZ_REGION_BYTES, &region);
+  fuzz_memory = region.base;
+}
+
+static inline uint64_t fuzz_element_bytes(TRITONSERVER_DataType datatype) {
+  return datatype == TRITONSERVER_TYPE_FP32 ? 4 : datatype == TRITONSERVER_TYPE_FP64 ? 8 : 0;
+}
+
+// An output that a client was sent is what the model's configuration says, whatever the stub wrote.
+static inline void fuzz_check_output(const TRITONBACKEND_Output* output) {
+  const struct tsb_io* io = fuzz_outputs;
+  uint32_t batch = fuzz_model.max_batch_size > 0 ? 1 : 0;
+  uint64_t elements = 1, at = 0;
+  while (io < fuzz_outputs + FUZZ_OUTPUTS && strcmp(io->name, output->name) != 0) io++;
+  CHECK(io < fuzz_outputs + FUZZ_OUTPUTS);
+  CHECK_INT(output->datatype, io->datatype);
+  CHECK_INT(output->dims_count, io->dims_count + batch);
+  for (uint32_t i = 0; i < output->dims_count; i++) {
+    CHECK(output->shape[i] >= 0);
+    if (i >= batch && io->dims[i - batch] >= 0) CHECK_INT(output->shape[i], io->dims[i - batch]);
+    elements *= (uint64_t)output->shape[i];
+  }
+  if (io->datatype != TRITONSERVER_TYPE_BYTES) {
+    CHECK_INT(output->bytes, elements * fuzz_element_bytes(output->datatype));
+    return;
+  }
+  for (uint64_t i = 0; i < elements; i++) {
+    uint32_t length;
+    CHECK(output->bytes - at >= sizeof length);
+    memcpy(&length, output->data + at, sizeof length);
+    at += sizeof length;
+    CHECK(output->bytes - at >= length);
+    at += length;
+  }
+  CHECK_INT(output->bytes, at);
+}
+
+// What a request was answered with: an error, or outputs that fit.
+static inline void fuzz_check_response(const TRITONBACKEND_Request* request) {
+  const TRITONBACKEND_Response* response = request->response;
+  CHECK_INT(request->response_count, 1);
+  CHECK(response != NULL);
+  if (response->error != NULL) return;
+  for (uint32_t i = 0; i < response->output_count; i++) fuzz_check_output(&response->outputs[i]);
+}
+
+// Each of these is a record and its data as a stub writes them at the start of its region; returns its bytes.
+static inline uint32_t fuzz_record_of(struct fuzz_seed* seed, uint32_t output, const int64_t* dims, uint32_t dims_count,
+                                      const void* data, uint32_t bytes) {
+  static const char TEXTS[] = "notehi!score";
+  const struct tsb_parameter note = {.type = TSB_PARAMETER_STRING, .key_bytes = 4, .value_bytes = 3},
+                             score = {.type = TSB_PARAMETER_DOUBLE, .key_bytes = 5, .value = 0x3fe0000000000000};
+  struct tsb_response head = {.parameter_count = 2, .output_count = 1};
+  struct tsb_tensor tensor = {.name = output,
+                              .datatype = fuzz_outputs[output].datatype,
+                              .dims_count = dims_count,
+                              .place = {FUZZ_REGION, 0, 0, bytes}};
+  head.parameters_offset = (uint32_t)(sizeof head + sizeof tensor + dims_count * sizeof *dims);
+  head.record_bytes = head.parameters_offset + 2 * (uint32_t)sizeof note + 16;
+  tensor.place.offset = head.record_bytes;
+  fuzz_add(seed, &head, sizeof head);
+  fuzz_add(seed, &tensor, sizeof tensor);
+  fuzz_add(seed, dims, dims_count * sizeof *dims);
+  fuzz_add(seed, &note, sizeof note);
+  fuzz_add(seed, TEXTS, 7);
+  fuzz_add_u8(seed, 0);
+  fuzz_add(seed, &score, sizeof score);
+  fuzz_add(seed, TEXTS + 7, 5);
+  fuzz_add(seed, "\0\0", 3);
+  fuzz_add(seed, data, bytes);
+  return head.record_bytes;
+}
+
+static inline uint32_t fuzz_record_of_error(struct fuzz_seed* seed) {
+  static const char MESSAGE[] = "The model says no.";
+  struct tsb_response head = {.status = 3,
+                              .message_offset = sizeof head,
+                              .message_bytes = sizeof MESSAGE - 1,
+                              .record_bytes = sizeof head + 24};
+  fuzz_add(seed, &head, sizeof head);
+  fuzz_add(seed, MESSAGE, sizeof MESSAGE);
+  fuzz_add(seed, "\0\0\0\0", 24 - sizeof MESSAGE);
+  return head.record_bytes;
+}
+
+#endif
