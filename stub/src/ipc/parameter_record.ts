@@ -66,10 +66,11 @@ export function readParameters(region: Region, start: number, count: number, end
     const keyBytes = region.u32[(at + L.PARAMETER_KEY_BYTES) / 4]!;
     const textBytes = region.u32[(at + L.PARAMETER_VALUE_BYTES) / 4]!;
     const key = at + L.PARAMETER_SIZE;
-    // Not a plain assignment: a parameter called __proto__ is a parameter, too.
+    // Not a plain assignment: a parameter called __proto__ is a parameter, too. Of two with one name the last one counts.
     Object.defineProperty(parameters, readText(region, key, keyBytes, end), {
       value: readValue(region, at, key + keyBytes, textBytes, end),
       enumerable: true,
+      configurable: true,
     });
     at += parameterBytes(keyBytes, textBytes);
   }

@@ -89,6 +89,13 @@ test("a parameter called __proto__ is a parameter", () => {
   expect(Object.getOwnPropertyDescriptor(read({ parameters }).parameters, "__proto__")?.value).toBe("mine");
 });
 
+test("of two parameters with one name the last one counts", () => {
+  const { region, read: request } = record({ parameters: { a: 1, b: 2 } });
+  const second = START + region.u32[(START + L.REQUEST_PARAMETERS_OFFSET) / 4]! + L.PARAMETER_SIZE + 8;
+  region.u8.set(Buffer.from("a"), second + L.PARAMETER_SIZE);
+  expect({ ...request.parameters }).toEqual({ a: 2 });
+});
+
 test("more inputs than the record has room for are refused", () => {
   const { region, measured } = record({ inputs: [input] });
   region.u32[(START + L.REQUEST_INPUT_COUNT) / 4] = 1 << 30;

@@ -57,6 +57,20 @@ describe("views", () => {
     expect(memory.region(region).u8.length).toBeGreaterThan(0);
   });
 
+  // The place stands in a record, which a model can write over.
+  test.each([
+    ["behind the region", { offset: 1 << 20, bytes: 4 }],
+    ["longer than the region", { offset: 0, bytes: 2 ** 60 }],
+    ["beyond what a number holds", { offset: 2 ** 63, bytes: 4 }],
+    ["between two elements", { offset: 6, bytes: 4 }],
+    ["of half an element", { offset: 0, bytes: 6 }],
+    ["in the control region", { region: 0, offset: 0, bytes: 4 }],
+  ])("%s are refused", (_what, place) => {
+    for (const kind of ["view", "detachableView"] as const) {
+      expect(() => memory[kind](fp32, { region, ...place })).toThrow("The model wrote over the memory of its request.");
+    }
+  });
+
   test("one that can be detached can be detached", () => {
     const view = memory.detachableView(fp32, { region, offset: 0, bytes: 8 });
     memory.detach(view.buffer);

@@ -5,7 +5,7 @@ import { TritonError } from "../api/errors.ts";
 import { ClientMemory } from "./client_memory.ts";
 import type { Dtype } from "./dtype.ts";
 import type { Native } from "./native.ts";
-import { makeRegion, type Place, type Region } from "./record.ts";
+import { makeRegion, type Place, type Region, refuseRecord, requireInside } from "./record.ts";
 
 const TRANSFERRING = ["transfer", "transferToFixedLength", "resize"];
 
@@ -49,6 +49,7 @@ export class SharedMemory {
   }
 
   #map(id: number): Region {
+    if (id === 0) refuseRecord(); // the control region, which holds no tensors
     const buffer = this.#native.region(id);
     // A client's region is detached one day, and Node could not detach a marked buffer: it would end the process.
     if (!this.clients.isOfClient(id)) markAsUntransferable(buffer);
@@ -59,15 +60,24 @@ export class SharedMemory {
     return region;
   }
 
+  /** The region of data whose place stands in a record. Throws unless the data lies in it and is whole elements. */
+  #regionOf(place: Place, elementBytes: number): Region {
+    const region = this.region(place.region);
+    requireInside(place.offset, place.bytes, region.buffer.byteLength);
+    if (place.offset % elementBytes !== 0 || place.bytes % elementBytes !== 0) refuseRecord();
+    return region;
+  }
+
   /** A view of the data of a tensor. */
   view({ array, bytes }: Dtype, place: Place): TensorData {
     if (place.bytes === 0) return new array(new ArrayBuffer(0), 0, 0);
-    return new array(this.region(place.region).buffer, place.offset, place.bytes / bytes);
+    return new array(this.#regionOf(place, bytes).buffer, place.offset, place.bytes / bytes);
   }
 
   /** The same as a buffer of its own, which can be detached when the request is answered. */
   detachableView({ array, bytes }: Dtype, place: Place): TensorData {
     if (place.bytes === 0) return new array(new ArrayBuffer(0), 0, 0);
+    this.#regionOf(place, bytes);
     const buffer = this.#native.view(place.region, place.offset, place.bytes);
     // Not marked as untransferable: Node could not detach it either, and would end the process when it is to.
     guard(buffer);
