@@ -2,6 +2,7 @@
 // The tables of folders and files in CONTRIBUTING.md are what is there.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { fuzzTargets } from "./lib/fuzz.mjs";
 import { inRoot } from "./lib/paths.mjs";
 
 const lines = readFileSync(inRoot("CONTRIBUTING.md"), "utf8").split("\n");
@@ -23,4 +24,8 @@ it.each(["backend-shim/src/", "stub/src/ipc/"])("the rooms of %s are those in th
   const rooms = new Set(sources.map((name) => name.replace(/\.\w+$/, "")));
   const table = named(`files of \`${folder}\``).map((name) => name.replace(/\.h$/, ""));
   expect(table.sort()).toEqual([...rooms].sort());
+});
+
+it("the fuzz targets are those in the table", () => {
+  expect(named("target").sort()).toEqual(fuzzTargets());
 });
