@@ -13,7 +13,9 @@
 #include "fuzz.h"
 #include "layout.h"
 
-enum { PAGE = 4096, MAX_STEPS = 200, MAX_IDS = 8, REGIONS_BYTES = 1 << 20 };
+enum { PAGE = 4096, MAX_STEPS = 300, REGIONS_BYTES = 1 << 20 };
+// What a step is.
+enum { FRAME, FORGET, TAKE, WRITE, RESTORE, HARASS, STEPS };
 
 static struct tsb_region control_region, small_region;
 static int open_file, wake_fd;
@@ -69,7 +71,7 @@ static bool shake_hands(struct fuzz_input* input, struct tsb_connection* connect
   return status == 0;
 }
 
-// As loop.c does it. Ids that came are noted, to be forgotten again.
+// As loop.c does it.
 static int take_frame(struct tsb_connection* connection, struct tsb_message* message) {
   if ((message->frame.flags & TSB_FRAME_REPLY) != 0) return 0;
   switch (message->frame.method) {
@@ -79,19 +81,20 @@ static int take_frame(struct tsb_connection* connection, struct tsb_message* mes
   }
 }
 
-static uint32_t some_id(uint8_t choice) {
+// Whose it is stands in the low bits.
+static uint32_t some_id(uint16_t choice) {
   static const uint32_t OWNERS[] = {0, TSB_REGION_OF_CLIENT, TSB_REGION_OF_STUB, TSB_REGION_OF_CLIENT};
-  return OWNERS[choice & 3] | (choice >> 2 & (MAX_IDS - 1));
+  return OWNERS[choice & 3] | choice >> 2;
 }
 
 static int exchange_frame(struct fuzz_input* input, struct tsb_connection* connection, int server) {
   char payload[16];
   struct tsb_message message;
-  uint8_t choice = fuzz_u8(input);
+  struct tsb_outgoing frame = {.method = fuzz_u8(input), .flags = fuzz_u8(input)};
   int descriptors[] = {some_descriptor(fuzz_u8(input)), wake_fd};
-  struct tsb_outgoing frame = {.method = choice & 15, .flags = (choice & 0xc0) == 0xc0, .descriptors = descriptors};
-  frame.descriptor_count = (choice >> 4 & 3) == 3 ? 2 : choice >> 4 & 1;
-  frame.region = some_id(fuzz_u8(input));
+  frame.descriptors = descriptors;
+  frame.descriptor_count = fuzz_u8(input) % 3;
+  frame.region = some_id(fuzz_u16(input));
   frame.payload_bytes = fuzz_bytes(input, payload, fuzz_u8(input) % sizeof payload);
   frame.payload = payload;
   say(server, &frame);
@@ -148,17 +151,32 @@ static void run_steps(struct fuzz_input* input, struct tsb_connection* connectio
   int status = 0;
   for (int step = 0; step < MAX_STEPS && input->left > 0 && status >= 0; step++) {
     uint8_t choice = fuzz_u8(input);
-    switch (choice % 6) {
-      case 0: status = exchange_frame(input, connection, server); break;
-      case 1: tsb_client_regions_forget(connection, some_id(fuzz_u8(input)), false); break;
-      case 2: take_entries(input, connection); break;
-      case 3: write_entries(input, connection); break;
-      case 4: tsb_client_regions_restore(); break;
+    switch (choice % STEPS) {
+      case FRAME: status = exchange_frame(input, connection, server); break;
+      case FORGET: tsb_client_regions_forget(connection, some_id(fuzz_u16(input)), false); break;
+      case TAKE: take_entries(input, connection); break;
+      case WRITE: write_entries(input, connection); break;
+      case RESTORE: tsb_client_regions_restore(); break;
       default: harass(input, connection);
     }
     // Its announcements are the server's to read.
     struct tsb_message message;
     while (tsb_channel_receive(server, &message, 0) > 0) tsb_message_free(&message);
+  }
+}
+
+// The server has made no region in the stub's name.
+static void check_owners(const struct tsb_connection* connection) {
+  for (uint32_t i = 0; i < connection->regions.count; i++) {
+    uint32_t id = connection->regions.regions[i].id;
+    CHECK((id & TSB_REGION_OF_STUB) == 0 || id < connection->outbound.next_id);
+  }
+}
+
+static void forget_clients(struct tsb_connection* connection) {
+  for (uint32_t i = connection->regions.count; i-- > 0;) {
+    uint32_t id = connection->regions.regions[i].id;
+    if ((id & TSB_REGION_OF_CLIENT) != 0) tsb_client_regions_forget(connection, id, false);
   }
 }
 
@@ -172,9 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bool connected = shake_hands(&input, &connection, sockets[0], sockets[1]);
   if (connected) {
     run_steps(&input, &connection, sockets[1]);
-    for (uint32_t id = 0; id < MAX_IDS; id++) {
-      tsb_client_regions_forget(&connection, TSB_REGION_OF_CLIENT | id, false);
-    }
+    check_owners(&connection);
+    forget_clients(&connection);
     tsb_arena_destroy(&connection.outbound);
     close(connection.wake_stub_fd);
     close(connection.wake_shim_fds[0]);
@@ -189,18 +206,39 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
+static void add_frame(struct fuzz_seed* seed, unsigned method, unsigned descriptor, unsigned owner, unsigned id,
+                      const char* payload) {
+  const uint8_t head[] = {FRAME, (uint8_t)method, 0, (uint8_t)descriptor, 1};
+  fuzz_add(seed, head, sizeof head);
+  fuzz_add_u16(seed, id << 2 | owner);
+  fuzz_add_u8(seed, (unsigned)strlen(payload));
+  fuzz_add(seed, payload, strlen(payload));
+}
+
+static void add_entry(struct fuzz_seed* seed, unsigned index, uint32_t region, uint64_t offset, uint64_t bytes) {
+  const struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE, .place = {region, 0, offset, bytes}};
+  const uint8_t head[] = {HARASS, 3, (uint8_t)index};
+  fuzz_add(seed, head, sizeof head);
+  fuzz_add(seed, &entry, sizeof entry);
+}
+
 void fuzz_seeds(fuzz_take take) {
-  // The handshake; a region, a client's file, entries that name them, an answer, the file is forgotten.
-  static const uint8_t TALK[] = {0, 0, 0x12, 1, 4, 0,   0, 0x16, 2, 1,  5, '1', '2', '2', '8', '8', 5, 3, 0, 1, 0,
-                                 0, 0, 0,    0, 0, 0,   1, 0,    0, 0,  0, 0,   0,   0,   0,   0,   0, 0, 1, 0, 0,
-                                 0, 0, 0,    0, 0, 0,   0, 0,    0, 64, 0, 0,   0,   0,   0,   0,   0, 0, 0, 0, 0,
-                                 0, 0, 0,    0, 0, 0,   0, 0,    0, 0,  0, 0,   0,   0,   0,   0,   0, 0, 2, 0, 1,
-                                 2, 0, 0,    3, 2, 100, 0, 5,    0, 1,  3, 1,   0,   2,   4,   1,   1};
-  static const uint8_t OTHER_VERSION[] = {8, 1}, OTHER_LAYOUT[] = {16, 1}, OTHER_METHOD[] = {1, 3},
-                       NO_REGION[] = {4, 3};
-  take(TALK, sizeof TALK);
-  take(OTHER_VERSION, sizeof OTHER_VERSION);
-  take(OTHER_LAYOUT, sizeof OTHER_LAYOUT);
-  take(OTHER_METHOD, sizeof OTHER_METHOD);
-  take(NO_REGION, sizeof NO_REGION);
+  static const uint8_t OTHERS[][2] = {{8, 1}, {16, 1}, {1, 3}, {4, 3}};  // version, layout, method, region
+  static const uint8_t END[] = {TAKE, 0, 2, WRITE, 2, 100, 0, TAKE, 0, 0, HARASS, 0, 1, WRITE, 3, 1, 0, RESTORE};
+  struct fuzz_seed seed = {0};
+  fuzz_add_u8(&seed, 0);
+  add_frame(&seed, TSB_METHOD_REGION, 1, 0, 1, "");
+  add_frame(&seed, TSB_METHOD_CLIENT_REGION, 2, 1, 2, "12288");
+  add_entry(&seed, 0, 1, 64, 128);
+  add_entry(&seed, 1, TSB_REGION_OF_CLIENT | 2, 4096, 8192);
+  fuzz_add(&seed, END, sizeof END);
+  fuzz_add_u8(&seed, FORGET);
+  fuzz_add_u16(&seed, 2 << 2 | 1);
+  take(seed.bytes, seed.size);
+  for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) take(OTHERS[i], sizeof OTHERS[i]);
+  // More files of clients than a server lends.
+  seed.size = 0;
+  fuzz_add_u8(&seed, 0);
+  for (unsigned i = 1; i <= TSB_MAX_CLIENT_REGIONS + 1; i++) add_frame(&seed, TSB_METHOD_CLIENT_REGION, 2, 1, i, "1");
+  take(seed.bytes, seed.size);
 }

@@ -70,8 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 void fuzz_seeds(fuzz_take take) {
   static const char* const SEEDS[] = {
       "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"It is wrong.\\nIn line 2: \\u00e9\\ud83d\\ude00\"}}",
-      "{\"max_batch_size\":8,\"input\":[{\"name\":\"A\",\"dims\":[\"-1\",3]}],\"nothing\":null,\"on\":true,\"off\":"
-      "false}",
+      "{\"size\":8,\"input\":[{\"name\":\"A\",\"dims\":[\"-1\",3]}],\"none\":null,\"on\":true,\"off\":false}",
       "[[[[[[]]]],{}], -1.5e-7, 9223372036854775807, \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"] ",
       "{}",
   };

@@ -42,6 +42,15 @@ static void begin(void) {
   used_requests = 0;
 }
 
+// What was read since, with a generation that no batch has had, has ended the stub.
+static uint64_t check_generations(uint64_t since) {
+  const struct tsb_entry* entries = fuzz_stub->memory.control->to_shim_entries;
+  for (; since < fuzz_stub->to_shim.position; since++) {
+    if (entries[since % TSB_RING_CAPACITY].owner.generation > MAX_REQUESTS) CHECK(fuzz_stub->broken);
+  }
+  return since;
+}
+
 static void execute(unsigned count) {
   TRITONBACKEND_Request* batch[MAX_REQUESTS];
   if (used_requests + count > MAX_REQUESTS || instance.batches.open_count == instance.batches.count) return;
@@ -76,7 +85,8 @@ static void write_entry(struct fuzz_input* input) {
   entry.place.region = FUZZ_REGION ^ fuzz_u8(input);
   entry.place.offset = fuzz_u8(input) * (uint64_t)OFFSET_UNIT;
   entry.place.bytes = fuzz_u16(input);
-  entry.sent_ns = fuzz_u8(input) == 0 ? tsb_now_ns() : fuzz_u64(input);
+  uint8_t later_ms = fuzz_u8(input);
+  entry.sent_ns = later_ms < 0x80 ? tsb_now_ns() + later_ms * UINT64_C(1000000) : fuzz_u64(input);
   uint64_t tail = control->to_shim.tail;
   control->to_shim_entries[tail % TSB_RING_CAPACITY] = entry;
   control->to_shim.tail = tail + 1;
@@ -128,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz_model.caches = (options & 2) != 0;
   instance.concurrency = (options & 4) != 0 ? 2 : 1;
   instance.prefetches = (options & 8) != 0;
+  uint64_t checked = 0;
   for (int step = 0; step < MAX_STEPS && input.left > 0; step++) {
     uint8_t choice = fuzz_u8(&input);
     switch (choice % 8) {
@@ -144,12 +155,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       case 6: tsb_reader_look(&instance, fuzz_stub); break;
       default: serve();
     }
+    checked = check_generations(checked);
   }
   end();
   return 0;
 }
 
-static void add_entry(struct fuzz_seed* seed, unsigned index, unsigned item, unsigned offset, unsigned bytes) {
+static void add_entry(struct fuzz_seed* seed, unsigned index, unsigned item, unsigned offset, unsigned bytes,
+                      unsigned later_ms) {
   const uint8_t entry[] = {2,
                            TSB_ENTRY_RESPONSE,
                            TSB_RESPONSE_FINAL,
@@ -161,7 +174,7 @@ static void add_entry(struct fuzz_seed* seed, unsigned index, unsigned item, uns
                            (uint8_t)(offset / OFFSET_UNIT)};
   fuzz_add(seed, entry, sizeof entry);
   fuzz_add_u16(seed, bytes);
-  fuzz_add_u8(seed, 0);
+  fuzz_add_u8(seed, later_ms);
 }
 
 static void add_record(struct fuzz_seed* seed, unsigned offset, const struct fuzz_seed* record) {
@@ -185,11 +198,11 @@ void fuzz_seeds(fuzz_take take) {
     fuzz_add_u8(&seed, 0);  // a batch of one request
     fuzz_add_u8(&seed, 8);  // and one of two
     add_record(&seed, 0, &good);
-    add_entry(&seed, 0, 0, 0, good_bytes);
+    add_entry(&seed, 0, 0, 0, good_bytes, 0);
     fuzz_add_u8(&seed, READS[i]);
     add_record(&seed, 256, &failed);
-    add_entry(&seed, 1, 1, 256, failed_bytes);
-    add_entry(&seed, 1, 0, 0, good_bytes);
+    add_entry(&seed, 1, 1, 256, failed_bytes, 0);
+    add_entry(&seed, 1, 0, 0, good_bytes, 0);
     fuzz_add_u8(&seed, READS[i]);
     take(seed.bytes, seed.size);
   }
@@ -198,7 +211,15 @@ void fuzz_seeds(fuzz_take take) {
   fuzz_add_u8(&seed, 0);
   fuzz_add_u8(&seed, 16);
   add_record(&seed, 512, &text);
-  for (int i = 0; i < 2; i++) add_entry(&seed, 0, 2, 512, text_bytes);
+  for (int i = 0; i < 2; i++) add_entry(&seed, 0, 2, 512, text_bytes, 0);
   fuzz_add_u8(&seed, 6);
+  take(seed.bytes, seed.size);
+  // Batches of one, whose answers were written later than now.
+  seed.size = 0;
+  fuzz_add_u8(&seed, 0);
+  add_record(&seed, 0, &good);
+  for (int i = 0; i < 3; i++) fuzz_add_u8(&seed, 0);
+  for (unsigned i = 0; i < 3; i++) add_entry(&seed, i, 0, 0, good_bytes, 100);
+  fuzz_add_u8(&seed, 5);
   take(seed.bytes, seed.size);
 }

@@ -113,15 +113,14 @@ static inline uint32_t fuzz_record_of(struct fuzz_seed* seed, uint32_t output, c
   return head.record_bytes;
 }
 
+// The message is the last thing in it: one byte more is not the record's.
 static inline uint32_t fuzz_record_of_error(struct fuzz_seed* seed) {
-  static const char MESSAGE[] = "The model says no.";
-  struct tsb_response head = {.status = 3,
-                              .message_offset = sizeof head,
-                              .message_bytes = sizeof MESSAGE - 1,
-                              .record_bytes = sizeof head + 24};
+  static const char MESSAGE[] = "The model says: 'no'";
+  const uint32_t bytes = sizeof MESSAGE - 1;
+  struct tsb_response head = {.status = 3, .message_offset = sizeof head, .message_bytes = bytes};
+  head.record_bytes = (uint32_t)sizeof head + bytes;
   fuzz_add(seed, &head, sizeof head);
-  fuzz_add(seed, MESSAGE, sizeof MESSAGE);
-  fuzz_add(seed, "\0\0\0\0", 24 - sizeof MESSAGE);
+  fuzz_add(seed, MESSAGE, bytes);
   return head.record_bytes;
 }
 

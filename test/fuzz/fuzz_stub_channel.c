@@ -15,7 +15,8 @@
 
 enum { PAGE = 4096, LIMIT = 16 * PAGE, MAX_CALLS = 4, MAX_CHUNKS = 64, MAX_SENT_DESCRIPTORS = 7 };
 
-// What a descriptor may be: a region as it should be, one that can be cut short, one that is too large, no file.
+// What a descriptor may be: a region as it should be, one that can be cut short, one beside which there may be no
+// other, no file.
 enum { SEALED, OPEN, LARGE, END_OF_PIPE, KINDS };
 static int things[KINDS];
 
@@ -26,7 +27,7 @@ static void open_things(void) {
   fake_log_is_silent = true;
   CHECK_INT(tsb_region_create(&region, 1, PAGE), 0);
   things[SEALED] = region.fd;
-  CHECK_INT(tsb_region_create(&region, 1, LIMIT + PAGE), 0);
+  CHECK_INT(tsb_region_create(&region, 1, LIMIT), 0);
   things[LARGE] = region.fd;
   things[OPEN] = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   CHECK_INT(ftruncate(things[OPEN], PAGE), 0);
@@ -80,6 +81,16 @@ static int lowest_free_descriptor(void) {
   return fd;
 }
 
+// What was mapped stays as large as it was, and within the limit.
+static void check_regions(const struct tsb_stub_memory* memory) {
+  CHECK(memory->regions.bytes == memory->stub_bytes && memory->stub_bytes <= LIMIT);
+  for (uint32_t i = 0; i < memory->regions.count; i++) {
+    const struct tsb_region* region = &memory->regions.regions[i];
+    CHECK((region->id & TSB_REGION_OF_STUB) != 0);
+    CHECK((fcntl(region->fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0);
+  }
+}
+
 static void end_calls(struct tsb_stub_channel* channel, struct tsb_stub_call* calls, unsigned count) {
   for (unsigned i = 0; i < count; i++) {
     int has_reply = tsb_stub_channel_has_reply(channel, &calls[i]);
@@ -118,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK(status < 0 && status != -ETIMEDOUT);
   CHECK(tsb_stub_channel_is_broken(&channel));
   CHECK_INT(tsb_stub_channel_read(&channel), status);
-  CHECK(memory.regions.bytes == memory.stub_bytes && memory.stub_bytes <= LIMIT);
+  check_regions(&memory);
   end_calls(&channel, calls, call_count);
   tsb_region_close_all(&memory.regions);
   tsb_stub_channel_destroy(&channel);
@@ -150,6 +161,10 @@ void fuzz_seeds(fuzz_take take) {
   add_frame(&seed, &loaded, "{\"config\":{\"max_batch_size\":8}}", 0);
   add_frame(&seed, &region, "", SEALED);
   add_frame(&seed, &initialized, "{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"No \\\"x\\\".\"}}", 0);
+  take(seed.bytes, seed.size);
+  seed.size = 0;
+  fuzz_add_u8(&seed, 1);
+  for (int i = 0; i < 2; i++) add_frame(&seed, &loaded, "{}", 0);
   take(seed.bytes, seed.size);
   for (unsigned kind = SEALED; kind < KINDS; kind++) {
     seed.size = 0;

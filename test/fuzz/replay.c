@@ -22,7 +22,7 @@ static void run(const uint8_t* bytes, size_t size) {
 }
 
 static void run_variants(const void* seed, size_t size) {
-  static const uint8_t CHANGES[] = {0x01, 0x80, 0xff};
+  static const uint8_t CHANGES[] = {0x01, 0x20, 0x80, 0xff};
   uint8_t* bytes = malloc(size);
   memcpy(bytes, seed, size);
   seed_count++;
