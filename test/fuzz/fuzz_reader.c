@@ -54,7 +54,10 @@ static uint64_t check_generations(uint64_t since) {
 static void execute(unsigned count) {
   TRITONBACKEND_Request* batch[MAX_REQUESTS];
   if (used_requests + count > MAX_REQUESTS || instance.batches.open_count == instance.batches.count) return;
-  for (unsigned i = 0; i < count; i++) batch[i] = &requests[used_requests++];
+  for (unsigned i = 0; i < count; i++) {
+    fuzz_ask(&requests[used_requests], ~0u);
+    batch[i] = &requests[used_requests++];
+  }
   pthread_mutex_lock(&instance.lock);
   struct tsb_batch_slot* slot = tsb_batch_claim(&instance.batches, batch, count);
   CHECK(slot != NULL);

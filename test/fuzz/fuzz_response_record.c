@@ -78,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz_model.max_batch_size = (options & 1) != 0 ? 4 : 0;
   fuzz_model.caches = (options & 2) != 0;
   fake_faults = (struct fake_faults){.output_buffer_gpu = (options & 12) == 12 ? -1 : 0};
+  fuzz_ask(&request, ~(options >> 4));
   fuzz_bytes(&input, fuzz_memory, FUZZ_REGION_BYTES);
   int status = answer(&place, 0x00, &first);
   CHECK_INT(answer(&place, 0xa5, &second), status);

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "model.h"
 
-enum { FUZZ_REGION_BYTES = 16384, FUZZ_REGION = 5 | TSB_REGION_OF_STUB };
+enum { FUZZ_REGION_BYTES = 16384, FUZZ_REGION = 5 | TSB_REGION_OF_STUB, FUZZ_ROWS = 2 };
 
 static char fuzz_fixed_name[] = "FIXED", fuzz_any_name[] = "ANY", fuzz_text_name[] = "TEXT";
 static struct tsb_io fuzz_outputs[] = {
@@ -42,6 +42,17 @@ static inline void fuzz_open_stub(void) {
   fuzz_stub->memory.control = (struct tsb_control*)region.base;
   fuzz_add_region(FUZZ_REGION, FUZZ_REGION_BYTES, &region);
   fuzz_memory = region.base;
+}
+
+// What a client asks for: the outputs whose bits are set, and one input whose first dimension is FUZZ_ROWS.
+static inline void fuzz_ask(TRITONBACKEND_Request* request, unsigned outputs) {
+  request->input_count = 1;
+  request->inputs[0].dims_count = 1;
+  request->inputs[0].shape[0] = FUZZ_ROWS;
+  request->output_count = 0;
+  for (unsigned i = 0; i < FUZZ_OUTPUTS; i++) {
+    if ((outputs >> i & 1) != 0) request->outputs[request->output_count++] = fuzz_outputs[i].name;
+  }
 }
 
 static inline uint64_t fuzz_element_bytes(TRITONSERVER_DataType datatype) {
