@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 #include "outbox.h"
@@ -52,6 +53,14 @@ static uint64_t hostile_position(struct fuzz_input* input, uint64_t ours) {
   if (choice < 0x80) return ours + (uint64_t)(int64_t)(int8_t)(choice - 0x40);
   if (choice < 0xc0) return ours + (choice & 1 ? TSB_RING_CAPACITY : -TSB_RING_CAPACITY) + (choice >> 1 & 3) - 1;
   return fuzz_u64(input);
+}
+
+// The flags of an eventfd and its count belong to both ends.
+static void harass_waker(uint8_t choice) {
+  uint64_t full = UINT64_MAX - 1;
+  CHECK_INT(fcntl(wake_fds[0], F_SETFL, O_NONBLOCK), 0);
+  if ((choice & 1) != 0) CHECK(write(wake_fds[0], &full, sizeof full) > 0 || errno == EAGAIN);
+  if ((choice & 2) != 0) CHECK_INT(fcntl(wake_fds[0], F_SETFL, 0), 0);
 }
 
 static void harass(struct fuzz_input* input, uint64_t ours) {
@@ -99,7 +108,7 @@ static void run_consumer(struct fuzz_input* input) {
   ring.position = taken = fuzz_u64(input);
   for (int step = 0; step < MAX_STEPS && input->left > 0; step++) {
     uint64_t behind = shared.tail - taken;
-    switch (fuzz_u8(input) % 8) {
+    switch (fuzz_u8(input) % 10) {
       case 0: {
         struct tsb_entry expected = entries[taken % TSB_RING_CAPACITY];
         int status = tsb_ring_take(&ring, &entry);
@@ -128,6 +137,11 @@ static void run_consumer(struct fuzz_input* input) {
       case 4: CHECK_INT(tsb_ring_is_empty(&ring), behind == 0); break;
       case 5: CHECK_INT(tsb_ring_wait_briefly(&ring), behind != 0); break;
       case 6: CHECK_INT(tsb_ring_wait_yielding(&ring, WAIT_NS), behind != 0); break;
+      case 7:
+        tsb_ring_clear_wake(wake_fds[0]);
+        CHECK(!is_woken(0));
+        break;
+      case 8: harass_waker(fuzz_u8(input)); break;
       default: harass(input, taken);
     }
   }
@@ -254,12 +268,13 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 }
 
 void fuzz_seeds(fuzz_take take) {
-  static const uint8_t SEEDS[][40] = {
+  static const uint8_t SEEDS[][44] = {
       // The producer: two eventfds, position 0; writes, a sleeper, publishes, positions that lie.
       {0, 1, 0, 0, 0,    0, 0, 0, 0,    0, 0, 0, 2, 3,    2, 1, 2, 3,
        1, 1, 2, 0, 0x3f, 0, 2, 0, 0x90, 1, 0, 2, 0, 0xc0, 9, 9, 9},
       // The consumer: takes nothing, entries come, one is taken, all else is looked at.
-      {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 4, 7, 0, 1, 0, 0, 0, 7, 1, 0x42, 4, 0, 2, 0, 1, 2, 3, 4, 5, 6, 7, 1, 0x91, 0},
+      {1,    0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 4, 7, 0, 1, 0, 0, 0,    9, 1,
+       0x42, 4, 0, 2, 0, 1, 2, 3, 4, 8, 3, 7, 8, 2, 7, 9, 1, 0x91, 0},
       // Both: write 3, publish, take, release, sleep, write, publish, wake up; the other thread takes over.
       {2, 24, 2, 27, 4, 5, 8, 2, 6, 0x0b, 4, 13, 8, 2, 7, 3, 5, 6, 0xf9, 2, 0xf9, 2, 0xfb, 4},
       // The outbox: more than the ring holds, some are taken, flush.
