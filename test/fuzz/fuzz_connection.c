@@ -193,7 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_owners(&connection);
     forget_clients(&connection);
     tsb_arena_destroy(&connection.outbound);
-    close(connection.wake_stub_fd);
+    close(connection.watch_fd);
     close(connection.wake_shim_fds[0]);
     close(connection.wake_shim_fds[1]);
     free(connection.pending);

@@ -20,6 +20,7 @@ enum { WAKERS = 2, MAX_STEPS = 2000, WAIT_NS = 2000 };
 static struct tsb_ring_shared shared;
 static struct tsb_entry* entries;  // exactly as many as there are: a sanitizer sees what lies beside them
 static int wake_fds[WAKERS];
+static int watch_fd;  // of the first of them
 
 static void open_wakers(void) {
   if (entries == NULL) entries = malloc(TSB_RING_CAPACITY * sizeof *entries);
@@ -28,15 +29,18 @@ static void open_wakers(void) {
       wake_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
       CHECK(wake_fds[i] >= 0);
     }
+    watch_fd = tsb_ring_open_watch(wake_fds[0]);
+    CHECK(watch_fd >= 0);
   }
   for (int i = 0; i < WAKERS; i++) {
     CHECK_INT(fcntl(wake_fds[i], F_SETFL, O_NONBLOCK), 0);
     tsb_ring_clear_wake(wake_fds[i]);
   }
+  tsb_ring_clear_watch(watch_fd);
   memset(&shared, 0, sizeof shared);
 }
 
-static bool is_woken(int waker) { return poll(&(struct pollfd){.fd = wake_fds[waker], .events = POLLIN}, 1, 0) > 0; }
+static bool is_readable(int fd) { return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0; }
 
 static struct tsb_entry numbered(uint64_t number) {
   return (struct tsb_entry){.kind = (uint32_t)number, .flags = ~(uint32_t)number, .sent_ns = number};
@@ -139,7 +143,7 @@ static void run_consumer(struct fuzz_input* input) {
       case 6: CHECK_INT(tsb_ring_wait_yielding(&ring, WAIT_NS), behind != 0); break;
       case 7:
         tsb_ring_clear_wake(wake_fds[0]);
-        CHECK(!is_woken(0));
+        CHECK(!is_readable(wake_fds[0]));
         break;
       case 8: harass_waker(fuzz_u8(input)); break;
       default: harass(input, taken);
@@ -151,11 +155,16 @@ static void run_consumer(struct fuzz_input* input) {
 struct pair {
   struct tsb_ring producer, consumer;
   uint64_t written, published, taken;
-  int sleeper;  // -1: the consumer is awake
+  int sleeper;    // -1: the consumer is awake
+  bool is_watch;  // the consumer has a watch in the place of its first eventfd, as a stub has
 };
 
+static bool is_woken(const struct pair* pair) {
+  return pair->sleeper >= 0 && is_readable(pair->is_watch ? watch_fd : wake_fds[pair->sleeper]);
+}
+
 static void check_pair(const struct pair* pair) {
-  if (pair->sleeper >= 0 && pair->published > pair->taken && !is_woken(pair->sleeper)) {
+  if (pair->sleeper >= 0 && pair->published > pair->taken && !is_woken(pair)) {
     CHECK_FAIL("%llu entries are there, and the consumer sleeps", (unsigned long long)(pair->published - pair->taken));
   }
 }
@@ -171,16 +180,21 @@ static void take_some(struct pair* pair, unsigned count) {
 }
 
 static void wake_up(struct pair* pair) {
-  if (pair->sleeper >= 0) tsb_ring_clear_wake(wake_fds[pair->sleeper]);
+  if (pair->is_watch) {
+    tsb_ring_clear_watch(watch_fd);
+  } else if (pair->sleeper >= 0) {
+    tsb_ring_clear_wake(wake_fds[pair->sleeper]);
+  }
   tsb_ring_awake(&pair->consumer);
   pair->sleeper = -1;
 }
 
 static void run_pair(struct fuzz_input* input) {
-  struct pair pair = {.sleeper = -1};
+  struct pair pair = {.sleeper = -1, .is_watch = (fuzz_u8(input) & 1) != 0};
+  int wakers = pair.is_watch ? 1 : WAKERS;
   tsb_ring_init(&pair.producer, &shared, entries, wake_fds[0]);
   tsb_ring_init(&pair.consumer, &shared, entries, -1);
-  pair.producer.wake_fds[1] = wake_fds[1];
+  if (!pair.is_watch) pair.producer.wake_fds[1] = wake_fds[1];
   for (int step = 0; step < MAX_STEPS && input->left > 0; step++) {
     uint8_t choice = fuzz_u8(input), count = choice >> 3;
     switch (choice % 8) {
@@ -200,10 +214,10 @@ static void run_pair(struct fuzz_input* input) {
         break;
       case 4: tsb_ring_release(&pair.consumer); break;
       case 5:
-        if (pair.sleeper < 0 && tsb_ring_prepare_sleep(&pair.consumer, count % WAKERS)) pair.sleeper = count % WAKERS;
+        if (pair.sleeper < 0 && tsb_ring_prepare_sleep(&pair.consumer, count % wakers)) pair.sleeper = count % wakers;
         break;
       case 6:
-        if (pair.sleeper >= 0 && is_woken(pair.sleeper)) wake_up(&pair);
+        if (is_woken(&pair)) wake_up(&pair);
         break;
       default:  // the other thread takes over, and leaves the sleeper's eventfd as it is
         tsb_ring_awake(&pair.consumer);
@@ -275,8 +289,10 @@ void fuzz_seeds(fuzz_take take) {
       // The consumer: takes nothing, entries come, one is taken, all else is looked at.
       {1,    0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 4, 7, 0, 1, 0, 0, 0,    9, 1,
        0x42, 4, 0, 2, 0, 1, 2, 3, 4, 8, 3, 7, 8, 2, 7, 9, 1, 0x91, 0},
-      // Both: write 3, publish, take, release, sleep, write, publish, wake up; the other thread takes over.
-      {2, 24, 2, 27, 4, 5, 8, 2, 6, 0x0b, 4, 13, 8, 2, 7, 3, 5, 6, 0xf9, 2, 0xf9, 2, 0xfb, 4},
+      // Both, with a watch and without: write 3, publish, take, release, sleep, write, publish, wake up; the other
+      // thread takes over.
+      {2, 0, 24, 2, 27, 4, 5, 8, 2, 6, 0x0b, 4, 13, 8, 2, 7, 3, 5, 6, 0xf9, 2, 0xf9, 2, 0xfb, 4},
+      {2, 1, 24, 2, 27, 4, 5, 8, 2, 6, 0x0b, 4, 13, 8, 2, 7, 3, 5, 6, 0xf9, 2, 0xf9, 2, 0xfb, 4},
       // The outbox: more than the ring holds, some are taken, flush.
       {3, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc, 1, 0xfe, 1, 0xfe, 0x10, 0xfe, 1, 0xff, 0x41},
   };

@@ -70,7 +70,8 @@ static inline void fuzz_check_output(const TRITONBACKEND_Output* output) {
   CHECK_INT(output->dims_count, io->dims_count + batch);
   for (uint32_t i = 0; i < output->dims_count; i++) {
     CHECK(output->shape[i] >= 0);
-    if (i >= batch && io->dims[i - batch] >= 0) CHECK_INT(output->shape[i], io->dims[i - batch]);
+    int64_t expected = i < batch ? FUZZ_ROWS : io->dims[i - batch];
+    if (expected >= 0) CHECK_INT(output->shape[i], expected);
     elements *= (uint64_t)output->shape[i];
   }
   if (io->datatype != TRITONSERVER_TYPE_BYTES) {
@@ -88,13 +89,25 @@ static inline void fuzz_check_output(const TRITONBACKEND_Output* output) {
   CHECK_INT(output->bytes, at);
 }
 
-// What a request was answered with: an error, or outputs that fit.
+static inline bool fuzz_is_asked_for(const TRITONBACKEND_Request* request, const char* output) {
+  for (uint32_t i = 0; i < request->output_count; i++) {
+    if (strcmp(request->outputs[i], output) == 0) return true;
+  }
+  return false;
+}
+
+// What a request was answered with: an error, or outputs that it asked for and that fit, each once.
 static inline void fuzz_check_response(const TRITONBACKEND_Request* request) {
   const TRITONBACKEND_Response* response = request->response;
   CHECK_INT(request->response_count, 1);
   CHECK(response != NULL);
   if (response->error != NULL) return;
-  for (uint32_t i = 0; i < response->output_count; i++) fuzz_check_output(&response->outputs[i]);
+  for (uint32_t i = 0; i < response->output_count; i++) {
+    const TRITONBACKEND_Output* output = &response->outputs[i];
+    fuzz_check_output(output);
+    CHECK(fuzz_is_asked_for(request, output->name));
+    CHECK(fake_output(request, output->name) == output);
+  }
 }
 
 // Each of these is a record and its data as a stub writes them at the start of its region; returns its bytes.
