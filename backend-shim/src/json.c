@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON_MAX_DEPTH = 128 };
+enum { JSON_MAX_DEPTH = 128, JSON_REPLACEMENT = 0xfffd };
 
 // Every node takes at least one byte of source and every decoded text is no longer than its source, so one allocation
 // made up front is always enough.
@@ -63,9 +63,20 @@ static void json__utf8(struct json_reader* reader, uint32_t code) {
   }
 }
 
+// The character of a pair of surrogates, or `high` itself when the other half does not follow.
+static uint32_t json__pair(struct json_reader* reader, uint32_t high) {
+  const char* start = reader->at;
+  uint32_t low;
+  if (json__take(reader, '\\') && json__take(reader, 'u') && json__hex4(reader, &low) && low >= 0xdc00 && low < 0xe000) {
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+  }
+  reader->at = start;
+  return high;
+}
+
 static bool json__escape(struct json_reader* reader) {
   static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-  uint32_t code, low;
+  uint32_t code;
   if (reader->at >= reader->end) return false;
   char c = *reader->at++;
   if (c != 'u') {
@@ -75,14 +86,9 @@ static bool json__escape(struct json_reader* reader) {
     return true;
   }
   if (!json__hex4(reader, &code)) return false;
-  if (code >= 0xd800 && code < 0xdc00) {  // a pair of surrogates, or nothing that UTF-8 can say
-    if (!json__take(reader, '\\') || !json__take(reader, 'u') || !json__hex4(reader, &low)) return false;
-    if (low < 0xdc00 || low > 0xdfff) return false;
-    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-  } else if (code >= 0xdc00 && code < 0xe000) {
-    return false;
-  }
-  if (code == 0) return false;  // our texts end at the first zero
+  if (code >= 0xd800 && code < 0xdc00) code = json__pair(reader, code);
+  // A half of a pair is nothing that UTF-8 can say, and our texts end at the first zero.
+  if ((code >= 0xd800 && code < 0xe000) || code == 0) code = JSON_REPLACEMENT;
   json__utf8(reader, code);
   return true;
 }

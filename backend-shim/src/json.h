@@ -32,6 +32,7 @@ struct tsb_json_document {
   void* memory;  // of all nodes and texts
 };
 
+// A text may hold anything that JSON can say: its zeros, and halves of surrogate pairs, become U+FFFD.
 // `source` must live as long as the document (raw points into it). False: not JSON, or nested deeper than 128.
 bool tsb_json_parse(struct tsb_json_document* document, const char* source, size_t length);
 void tsb_json_free(struct tsb_json_document* document);

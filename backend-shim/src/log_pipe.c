@@ -19,7 +19,7 @@ void tsb_log_pipe_init(struct tsb_log_pipe* pipe, int fd, TRITONSERVER_LogLevel 
 
 static void log_pipe__emit(struct tsb_log_pipe* pipe, const char* name, uint32_t length) {
   TRITONSERVER_LogLevel level = pipe->level;
-  const char* text = pipe->line;
+  char* text = pipe->line;
   if (length >= 2 && text[0] == TSB_LOG_MARK) {
     switch (text[1]) {
       case 'I': level = TRITONSERVER_LOG_INFO; break;
@@ -33,6 +33,8 @@ static void log_pipe__emit(struct tsb_log_pipe* pipe, const char* name, uint32_t
   }
   if (length > 0 && text[length - 1] == '\r') length--;
   if (length == 0) return;
+  // Triton's log ends at the first zero.
+  for (char* zero; (zero = memchr(text, '\0', length)) != NULL;) *zero = '?';
   const char* fatal = memmem(text, length, "FATAL ERROR: ", 13);
   if (fatal != NULL) {
     snprintf(pipe->fatal, sizeof pipe->fatal, "%.*s", (int)(length - (uint32_t)(fatal - text)), fatal);

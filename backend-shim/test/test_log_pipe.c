@@ -48,6 +48,15 @@ static void test_lines_and_levels(void) {
   tsb_log_pipe_close(&log_pipe, "m_0");
 }
 
+static void test_zeros_do_not_end_a_line(void) {
+  open_pipe(TRITONSERVER_LOG_INFO);
+  CHECK_INT(write(writer, "a\0b\0\0c\n", 8), 8);
+  tsb_log_pipe_drain(&log_pipe, "m_0");
+  CHECK(fake_log_has("I [m_0] a?b??c\n"));
+  close(writer);
+  tsb_log_pipe_close(&log_pipe, "m_0");
+}
+
 static void test_a_line_without_end_is_logged_in_pieces(void) {
   char piece[1001];
   open_pipe(TRITONSERVER_LOG_INFO);
@@ -98,6 +107,7 @@ static void test_the_reason_of_a_fatal_error_is_kept(void) {
 
 int main(void) {
   test_lines_and_levels();
+  test_zeros_do_not_end_a_line();
   test_a_line_without_end_is_logged_in_pieces();
   test_bytes_of_any_kind_do_no_harm();
   test_one_call_reads_a_bounded_amount();
