@@ -2,6 +2,7 @@
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { LOG_MARK } from "../ipc/connection.ts";
+import { printable } from "./thrown.ts";
 
 /** Levels of Triton's log. */
 export type LogLevel = "I" | "W" | "E" | "V";
@@ -9,7 +10,7 @@ export type LogLevel = "I" | "W" | "E" | "V";
 /** Writes text to the server's log, each line with its level. Output to a pipe is synchronous: a crash loses none. */
 export function log(level: LogLevel, text: string): void {
   const prefix = LOG_MARK + level;
-  const body = text.endsWith("\n") ? text.slice(0, -1) : text;
+  const body = printable(text.endsWith("\n") ? text.slice(0, -1) : text);
   process.stdout.write(`${prefix}${body.replaceAll("\n", `\n${prefix}`)}\n`);
 }
 

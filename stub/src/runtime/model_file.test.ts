@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findModelFile, findTsconfig } from "./model_file.ts";
+import { findModelFile } from "./model_file.ts";
 
 let root: string;
 
@@ -12,7 +12,6 @@ beforeAll(() => {
   mkdirSync(join(root, "1", "model.ts"), { recursive: true });
   writeFileSync(join(root, "1", "model.mjs"), "");
   writeFileSync(join(root, "outside.ts"), "");
-  writeFileSync(join(root, "tsconfig.json"), "{}");
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -31,8 +30,4 @@ test.each(["../outside.ts", "/outside.ts", "a/../../outside.ts", "..\\outside.ts
 
 test("a file of another kind is refused", () => {
   expect(() => findModelFile(join(root, "1"), "model.py")).toThrow("must end in .ts, .mts");
-});
-
-test("the nearest tsconfig.json", () => {
-  expect(findTsconfig(join(root, "1"))).toBe(join(root, "tsconfig.json"));
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { TritonError } from "../api/errors.ts";
 
 /** The names that are looked for when the configuration has no `default_model_filename`. */
@@ -28,9 +28,9 @@ export function findModelFile(folder: string, filename?: string): string {
         "INVALID_ARG",
       );
     }
-    if (!/\.[cm]?[jt]s$/.test(filename)) {
+    if (!/\.(?:[cm]?[jt]s|[jt]sx)$/.test(filename)) {
       throw new TritonError(
-        `default_model_filename '${filename}' must end in .ts, .mts, .cts, .js, .mjs or .cjs.`,
+        `default_model_filename '${filename}' must end in .ts, .mts, .cts, .tsx, .js, .mjs, .cjs or .jsx.`,
         "INVALID_ARG",
       );
     }
@@ -46,13 +46,4 @@ export function findModelFile(folder: string, filename?: string): string {
     );
   }
   return found;
-}
-
-/** The nearest `tsconfig.json` in `folder` or above it. */
-export function findTsconfig(folder: string): string | undefined {
-  for (let at = folder; ; at = dirname(at)) {
-    const path = join(at, "tsconfig.json");
-    if (existsSync(path)) return path;
-    if (at === dirname(at)) return undefined;
-  }
 }

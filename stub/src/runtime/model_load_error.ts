@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { TritonError } from "../api/errors.ts";
 import { stripTypes } from "./strip_types.ts";
+import type { CompilerOptions } from "./tsconfig.ts";
 
 interface SourceLocation {
   readonly file: string;
@@ -15,6 +16,8 @@ interface SourceLocation {
 
 /** What a failed import of the model's file means. */
 export type LoadFailure =
+  /** A file is not UTF-8. */
+  | { readonly kind: "encoding"; readonly file: string }
   /** Not valid in TypeScript either, or a name that the other file does not export. */
   | { readonly kind: "syntax"; readonly location: SourceLocation | undefined }
   /** Valid TypeScript, but of a sort that must be compiled, not stripped. */
@@ -80,43 +83,69 @@ function typescriptTwin(target: string): boolean {
   return [".ts", ".mts", ".cts", ".tsx"].some((ext) => existsSync(base + ext)) || existsSync(join(target, "index.ts"));
 }
 
+/** Whether a file has two bytes for each letter, as some editors write it: what Node says of it is hardly to be read. */
+function isUtf16(file: string): boolean {
+  try {
+    const [first, second] = readFileSync(file).subarray(0, 2);
+    return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The sentence for a file that is not UTF-8. */
+export function encodingError(file: string): TritonError {
+  return new TritonError(
+    `The model cannot be loaded, because '${file}' is not saved as UTF-8 but, it seems, as UTF-16. Save it as UTF-8.`,
+    "INVALID_ARG",
+  );
+}
+
 /** Whether a module that was not found is one that a compiler would find. */
-function compilerWouldFind(error: unknown, tsconfig: string | undefined): boolean {
+function compilerWouldFind(error: unknown, { paths, baseUrl }: CompilerOptions): boolean {
   const { message, url } = error as Error & { url?: string };
   if (url !== undefined && typescriptTwin(toPath(url))) return true;
   const named = /^Cannot find (?:module|package) '([^']+)'/.exec(message)?.[1];
   if (named === undefined) return false;
   if (named.startsWith("/") || named.startsWith("file:")) return typescriptTwin(toPath(named));
-  return tsconfig !== undefined && /"(?:paths|baseUrl)"\s*:/.test(readFileSync(tsconfig, "utf8"));
+  return paths !== undefined || baseUrl !== undefined;
 }
 
 /**
  * Says what a failed import means.
  *
  * @param files the model's files that were reached so far
- * @param tsconfig the model's `tsconfig.json`, if it has one
+ * @param options those of the compiler that the model asks for
  */
-export function classifyFailure(error: unknown, files: Iterable<string>, tsconfig: string | undefined): LoadFailure {
+export function classifyFailure(error: unknown, files: readonly string[], options: CompilerOptions): LoadFailure {
+  const utf16 = files.find(isUtf16);
+  if (utf16 !== undefined) return { kind: "encoding", file: utf16 };
   switch (codeOf(error)) {
     case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
       return { kind: "needs-compiler", linking: false };
+    case "ERR_UNKNOWN_FILE_EXTENSION":
+      return { kind: /"\.[jt]sx"/.test((error as Error).message) ? "needs-compiler" : "other", linking: false };
     case "ERR_INVALID_TYPESCRIPT_SYNTAX":
       return { kind: "syntax", location: locationInStack(error) };
     case "ERR_MODULE_NOT_FOUND":
     case "MODULE_NOT_FOUND":
     case "ERR_UNSUPPORTED_DIR_IMPORT":
     case "ERR_PACKAGE_IMPORT_NOT_DEFINED":
-      return compilerWouldFind(error, tsconfig) ? { kind: "needs-compiler", linking: false } : { kind: "other" };
+      return compilerWouldFind(error, options) ? { kind: "needs-compiler", linking: false } : { kind: "other" };
   }
   if (!(error instanceof SyntaxError)) return { kind: "other" };
-  const all = [...files];
   // The model's own code threw it, by JSON.parse for instance.
-  if (ownFrame(error, all) !== undefined) return { kind: "other" };
-  const found = findSyntaxError(all);
+  if (ownFrame(error, files) !== undefined) return { kind: "other" };
+  const found = findSyntaxError(files);
   if (found !== undefined) return { kind: "syntax", location: found.location };
   // V8 refuses what TypeScript accepts: decorators, or a type that is imported without the word `type`.
-  if (all.some((file) => /\.[cm]?tsx?$/.test(file))) return { kind: "needs-compiler", linking: true };
+  if (files.some((file) => /\.[cm]?tsx?$/.test(file))) return { kind: "needs-compiler", linking: true };
   return { kind: "syntax", location: locationInStack(error) };
+}
+
+/** V8 calls it a syntax error when a name is imported that the other module does not export. */
+function isMissingExport(reason: string): boolean {
+  return /^(?:The requested module|Named export) '/.test(reason);
 }
 
 /**
@@ -138,7 +167,8 @@ export function syntaxError(
   const { source, line, column } = spot;
   const pointer = `${source.slice(0, column - 1).replace(/\S/g, " ")}^`;
   return new TritonError(
-    `The model cannot be loaded because of a syntax error at ${spot.file}:${line}:${column}: ${reason}\n` +
+    `The model cannot be loaded because of ${isMissingExport(reason) ? "an import" : "a syntax error"} at ` +
+      `${spot.file}:${line}:${column}: ${reason}\n` +
       `${source}\n${pointer}`,
     "INVALID_ARG",
     { cause: error },

@@ -1,76 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadModel, pickModelClass } from "./model_loader.ts";
+import { ModelFolder } from "./testing/model_folder.ts";
 
-// Hooks change a whole process and vitest has its own, so every load runs in a process of its own.
-const script = fileURLToPath(new URL("./testing/load_model.ts", import.meta.url));
-const apiUrl = new URL("../api/index.ts", import.meta.url).href;
-
-interface Report {
-  file?: string;
-  name?: string;
-  autoComplete?: boolean;
-  result?: unknown;
-  thrown?: { message: string; stack: string };
-  ours?: boolean;
-  message?: string;
-  code?: string;
-  causeStack?: string;
-  /** What the process wrote besides the report. */
-  noise: string;
-}
-
+let folder: ModelFolder;
 let root: string;
+const write = (files: Record<string, string | Uint8Array>) => folder.write(files);
+const load = (options?: Record<string, unknown>) => folder.load(options);
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "model-loader-test-"));
+  folder = new ModelFolder();
+  root = folder.root;
 });
 
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-});
-
-/** Writes files below the test's folder; a name without a folder goes into the version folder. */
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(root, name.includes("/") ? name : join("repository/m/1", name));
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  }
-}
-
-function folders(options: Record<string, unknown>) {
-  return {
-    versionDir: join(root, "repository/m/1"),
-    modelDir: join(root, "repository/m"),
-    repositoryDir: join(root, "repository"),
-    backendDir: join(root, "backends/typescript"),
-    apiUrl,
-    ...options,
-  };
-}
-
-function load(options: Record<string, unknown> = {}): Promise<Report> {
-  const all = folders(options);
-  return new Promise((done, failed) => {
-    execFile(
-      process.execPath,
-      [script, JSON.stringify(all)],
-      { cwd: "/", timeout: 60_000 },
-      (error, stdout, stderr) => {
-        const lines = stdout.trimEnd().split("\n");
-        const last = lines.pop() ?? "";
-        if (error !== null || !last.startsWith("{")) failed(error ?? new Error(`no report: ${stdout}${stderr}`));
-        else done({ ...JSON.parse(last), noise: lines.join("\n").trim() + stderr });
-      },
-    );
-  });
-}
+afterEach(() => folder.remove());
 
 const model = (body: string, head = "") => `${head}\nexport default class Model { execute() { ${body} } }\n`;
 
@@ -219,6 +164,21 @@ describe("more than type stripping", () => {
       "repository/m/lib/x.ts": "export const x: number = 5;",
       "repository/m/tsconfig.json": `{"compilerOptions":{"paths":{"@lib/*":["./lib/*"]}}}`,
     },
+    "a path alias of a tsconfig.json that is extended": {
+      "model.ts": model("return x", `import { x } from "@lib/x";`),
+      "repository/m/lib/x.ts": "export const x: number = 5;",
+      "repository/m/tsconfig.json": `{"extends":["base/tsconfig.json"]}`,
+      "repository/node_modules/base/tsconfig.json": `{"extends":"./paths.json"}`,
+      "repository/node_modules/base/paths.json": `{"compilerOptions":{"paths":{"@lib/*":["../../m/lib/*"]}}}`,
+    },
+    "a .tsx file": {
+      "model.ts": model("return x", `import { x } from "./x.tsx";`),
+      "x.tsx": "export const x: number = 5;",
+    },
+    "a .jsx file": {
+      "model.ts": model("return x", `import { x } from "./x.jsx";`),
+      "x.jsx": "export const x = 5;",
+    },
     "a type imported without the word type": {
       "model.ts": model(
         "const m: TritonModel | undefined = undefined; return m ?? 5",
@@ -229,6 +189,30 @@ describe("more than type stripping", () => {
 
   test.each(Object.keys(stripless))("%s", async (name) => {
     write(stripless[name]!);
+    expect(await load()).toMatchObject({ result: 5, noise: "" });
+  });
+
+  test("a model file that is .tsx", async () => {
+    write({ "model.tsx": model("return x", "const x: number = 5;") });
+    expect(await load({ filename: "model.tsx" })).toMatchObject({ result: 5, noise: "" });
+  });
+
+  const decorated = {
+    "model.ts":
+      "function d(t: any, k: string) {}\nclass A { @d a!: number; }\nexport default class M { execute() { return 5 } }",
+    "repository/m/base.json": `{"compilerOptions":{"experimentalDecorators":true,"emitDecoratorMetadata":true}}`,
+    "repository/m/tsconfig.json": `{"extends":"./base.json"}`,
+  };
+
+  test.each([undefined, "tsx"])("the metadata of decorators is missed: LOADER %s", async (loader) => {
+    write(decorated);
+    const { result, noise } = await load({ loader });
+    expect(result).toBe(5);
+    expect(noise).toContain(`W'${join(root, "repository/m/tsconfig.json")}' asks for emitDecoratorMetadata, but tsx`);
+  });
+
+  test("but not by a model without decorators", async () => {
+    write({ ...decorated, "model.ts": model("return X.A", "/**\n * @returns 5\n */\nenum X { A = 5 }") });
     expect(await load()).toMatchObject({ result: 5, noise: "" });
   });
 
@@ -284,7 +268,10 @@ describe("more than type stripping", () => {
     const message = expect.stringContaining("allow-node-path=true");
     // Refused before anything is loaded, so that this process can ask.
     for (const loader of [...named, ...hidden]) {
-      await expect(loadModel(folders({ loader })), loader).rejects.toMatchObject({ code: "INVALID_ARG", message });
+      await expect(loadModel(folder.options({ loader })), loader).rejects.toMatchObject({
+        code: "INVALID_ARG",
+        message,
+      });
     }
     expect((await load({ loader: code, anyLoader: true })).result).toBe("shouted");
     expect((await load({ loader: file, anyLoader: true })).result).toBe("shouted");
@@ -309,7 +296,7 @@ describe("a package that brings models along", () => {
   test("its models are read by type stripping, with all that they may import", async () => {
     write({
       "node_modules/x/model_repository/m/1/model.ts": model(
-        "return [sibling, common.v, Tensor === common.Tensor, typeof Command, process.execArgv]",
+        "return [sibling, common.v, Tensor === common.Tensor, typeof Command, process.execArgv.length]",
         `import { Tensor, type TritonModel } from "triton-typescript"; import { Command } from "commander";
          import { sibling } from "../lib/sibling.mts"; import common from "./c.cjs";`,
       ),
@@ -317,9 +304,9 @@ describe("a package that brings models along", () => {
       "node_modules/x/model_repository/m/1/c.cjs":
         'const v = 8; module.exports = { v, Tensor: require("triton-typescript").Tensor };',
     });
-    expect(await load(inPackage())).toMatchObject({ result: [7, 8, true, "function", []], noise: "" });
+    expect(await load(inPackage())).toMatchObject({ result: [7, 8, true, "function", 2], noise: "" });
     symlinkSync(join(root, "node_modules/x/model_repository"), join(root, "linked"));
-    expect(await load(inPackage("linked"))).toMatchObject({ result: [7, 8, true, "function", []], noise: "" });
+    expect(await load(inPackage("linked"))).toMatchObject({ result: [7, 8, true, "function", 2], noise: "" });
   });
 
   test("a link to one file, as the folder of a backend has it", async () => {
@@ -385,8 +372,20 @@ describe("faults of the model", () => {
   test("a name that a sibling does not export", async () => {
     write({ "model.ts": model("return nope()", `import { nope } from "./s.ts";`), "s.ts": "export const yes = 1;" });
     const { message } = await load();
-    expect(message).toContain("'nope'");
+    expect(message).toMatch(/^The model cannot be loaded because of an import at .* export named 'nope'\n/);
     expect(message).toContain(`${join(root, "repository/m/1/model.ts")}:1:10: `);
+  });
+
+  test.each(["model.ts", "sibling.ts"])("%s is saved as UTF-16", async (name) => {
+    write({
+      "model.ts": model("return 1", `import "./sibling.ts";`),
+      "sibling.ts": "",
+      [name]: Buffer.from("\ufeffexport const a: number = 1;", "utf16le"),
+    });
+    expect((await load()).message).toBe(
+      `The model cannot be loaded, because '${join(root, "repository/m/1", name)}' is not saved as UTF-8 but, it seems, ` +
+        "as UTF-16. Save it as UTF-8.",
+    );
   });
 
   test("an error at the top level points into the source", async () => {
@@ -417,8 +416,10 @@ describe("faults of the model", () => {
   test("a missing export names what there is", async () => {
     write({ "model.ts": "export const one = 1; export function two() {}" });
     expect((await load()).message).toContain("it exports 'one', 'two'.");
-    write({ "model.ts": "export {};" });
-    expect((await load()).message).toContain("it exports nothing.");
+    for (const text of ["export {};", ""]) {
+      write({ "model.ts": text });
+      expect((await load()).message).toContain("it exports nothing.");
+    }
   });
 
   test("nothing is written into the repository", async () => {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from "node:fs";
-import module, { createRequire } from "node:module";
+import module from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { TritonError } from "../api/errors.ts";
 import type { TritonModelClass } from "../api/triton_model.ts";
 import { compileAhead } from "./compile_ahead.ts";
-import { findModelFile, findTsconfig } from "./model_file.ts";
-import { classifyFailure, importError, syntaxError } from "./model_load_error.ts";
-import { installResolver, type ModelResolver } from "./model_resolver.ts";
+import { findModelFile } from "./model_file.ts";
+import { type ImportPlan, ModelImporter, type Namespace } from "./model_import.ts";
+import { shareWithThreads } from "./model_threads.ts";
 
 export interface LoadModelOptions {
   /** The folder with the model's file: the version folder, or that of a TypeScript-based backend. */
@@ -51,43 +51,6 @@ function packageRoot(file: string): string {
 }
 
 /**
- * Runs `body` while Node keeps quiet about functions that are deprecated: loaders use them, and the users of a model can
- * do nothing about it.
- */
-async function withoutDeprecations<T>(body: () => T | Promise<T>): Promise<T> {
-  const before = process.noDeprecation;
-  process.noDeprecation = true;
-  try {
-    return await body();
-  } finally {
-    process.noDeprecation = before ?? false;
-  }
-}
-
-/** Registers tsx, which compiles what type stripping cannot read; it comes with the install. */
-async function registerTsx(lookupFolders: readonly string[], tsconfig: string | undefined): Promise<void> {
-  const found = resolveFrom(lookupFolders, "tsx/esm/api");
-  if (found === undefined) {
-    throw new TritonError("The package 'tsx' is not installed. Install triton-typescript again.", "UNAVAILABLE");
-  }
-  const tsx = (await import(pathToFileURL(found).href)) as {
-    register(options: { tsconfig?: string | false }): unknown;
-  };
-  await withoutDeprecations(() => tsx.register({ tsconfig: tsconfig ?? false }));
-}
-
-function resolveFrom(folders: readonly string[], specifier: string): string | undefined {
-  for (const folder of folders) {
-    try {
-      return createRequire(join(folder, "noop.js")).resolve(specifier);
-    } catch {
-      // Not there, or only for imports: the next folder.
-    }
-  }
-  return undefined;
-}
-
-/**
  * Who may change a configuration only, must not choose code by it: LOADER names a package, or a file of the model.
  *
  * @throws TritonError INVALID_ARG for a URL or for a path that leads elsewhere
@@ -100,73 +63,6 @@ function checkLoader(loader: string): void {
       `but is '${loader}'. Start the server with --backend-config=typescript,allow-node-path=true to allow code from elsewhere.`,
     "INVALID_ARG",
   );
-}
-
-/** Registers the loader hooks that the parameter LOADER names, from the model's own `node_modules`. */
-async function registerLoader(loader: string, lookupFolders: readonly string[]): Promise<void> {
-  let reason: unknown;
-  for (const folder of lookupFolders) {
-    const parent = pathToFileURL(join(folder, "noop.js")).href;
-    try {
-      await withoutDeprecations(() => module.register(loader, parent));
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") {
-        throw new TritonError(`LOADER '${loader}' failed to start: ${(error as Error).message}`, "INTERNAL", {
-          cause: error,
-        });
-      }
-      reason ??= error;
-    }
-  }
-  throw new TritonError(
-    `LOADER '${loader}' was not found from ${lookupFolders.map((folder) => `'${folder}'`).join(", ")}. ` +
-      "Install it in the node_modules of the model or of its repository, or leave LOADER out.",
-    "NOT_FOUND",
-    { cause: reason },
-  );
-}
-
-type Namespace = Record<string, unknown>;
-
-async function importModel(file: string): Promise<Namespace> {
-  return (await import(pathToFileURL(file).href)) as Namespace;
-}
-
-/** Imports by Node's type stripping, and by tsx when the model's files need more. */
-async function importStripped(
-  file: string,
-  resolver: ModelResolver,
-  lookupFolders: readonly string[],
-): Promise<Namespace> {
-  let first: unknown;
-  try {
-    return await importModel(file);
-  } catch (error) {
-    first = error;
-  }
-  const tsconfig = findTsconfig(dirname(file));
-  const failure = classifyFailure(first, [file, ...resolver.files], tsconfig);
-  if (failure.kind === "syntax") throw syntaxError(first, failure.location, file);
-  if (failure.kind === "other") throw importError(first, file, [file, ...resolver.files]);
-  await registerTsx(lookupFolders, tsconfig);
-  resolver.moveToFront(failure.linking);
-  return importCompiled(file, resolver, first);
-}
-
-/** Imports through hooks that compile, after Node's own import failed with `first`, if it was tried. */
-async function importCompiled(file: string, resolver: ModelResolver, first?: unknown): Promise<Namespace> {
-  try {
-    return await importModel(file);
-  } catch (error) {
-    const failure = classifyFailure(error, [file, ...resolver.files], undefined);
-    if (failure.kind === "syntax") throw syntaxError(error, failure.location, file);
-    const { name } = (error ?? {}) as Error;
-    if (failure.kind === "needs-compiler" || name === "TransformError") {
-      throw syntaxError(error, undefined, file, first);
-    }
-    throw importError(error, file, [file, ...resolver.files]);
-  }
 }
 
 function describe(value: unknown): string {
@@ -200,8 +96,10 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
     );
   }
   if (found === undefined) {
-    const names = Object.keys(inner === undefined ? exported : { ...exported, ...inner })
-      .filter((key) => key !== "__esModule" && key !== "module.exports")
+    // A CommonJS file, as one without any import or export is taken for, has all its exports in the default one.
+    const isCommon = inner !== undefined && "module.exports" in exported;
+    const names = Object.keys({ ...exported, ...inner })
+      .filter((key) => key !== "__esModule" && key !== "module.exports" && !(isCommon && key === "default"))
       .map((key) => `'${key}'`);
     throw new TritonError(
       `The model file '${file}' must export its class as default or under the name 'TritonModel', ` +
@@ -242,9 +140,6 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
 /**
  * Loads a model's class. Nothing is written into the model's folder.
  *
- * The file is read by Node's own type stripping. When it, or a file that it imports, needs more than that (enums,
- * decorators, imports without extension, path aliases), tsx compiles it.
- *
  * @throws TritonError that says what is wrong with the model: the file is missing, has a syntax or type error (with file,
  *   line and column), throws while it is loaded, or does not export a class with a method `execute`
  */
@@ -263,24 +158,16 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
 
   const ownFolder = options.resolvesLinks === true ? undefined : modelDir;
   const resolution = { apiUrl, file, modelFolders, lookupFolders, ownFolder };
+  const loaderFolders = loader?.startsWith("./") ? [versionDir, modelDir] : lookupFolders;
+  const plan: ImportPlan = { ...resolution, loader, loaderFolders };
   const byNode = loader === undefined || loader === "";
   if (byNode && options.compileCacheDir !== undefined) {
     await compileAhead({ ...resolution, compileCacheDir: options.compileCacheDir });
   }
-  const resolver = installResolver(resolution);
-  let exported: Namespace;
-  if (byNode) {
-    exported = await importStripped(file, resolver, lookupFolders);
-  } else {
-    const tsconfig = findTsconfig(dirname(file));
-    // ts-node looks for its settings and for the compiler in the working directory, which is the server's.
-    process.env.TS_NODE_CWD ??= dirname(file);
-    if (tsconfig !== undefined) process.env.TS_NODE_PROJECT ??= tsconfig;
-    if (loader === "tsx") await registerTsx(lookupFolders, tsconfig);
-    else await registerLoader(loader, loader.startsWith("./") ? [versionDir, modelDir] : lookupFolders);
-    resolver.moveToFront();
-    exported = await importCompiled(file, resolver);
-  }
+  const importer = new ModelImporter(plan, shareWithThreads);
+  shareWithThreads(plan);
+  await importer.start();
+  const exported = await importer.import();
   const ModelClass = pickModelClass(exported, file);
   const autoCompleteConfig = ModelClass.autoCompleteConfig?.bind(ModelClass);
   return autoCompleteConfig === undefined ? { ModelClass, file } : { ModelClass, file, autoCompleteConfig };

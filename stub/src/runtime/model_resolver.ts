@@ -69,7 +69,7 @@ function readsAsEsModule(path: string): boolean {
 const PACKAGES = "/node_modules/";
 
 /** Tells the files of packages from the model's own, which may lie inside of a package that brings models along. */
-function packageTest(file: string, modelFolders: readonly string[]): (url: string) => boolean {
+export function packageTest(file: string, modelFolders: readonly string[]): (url: string) => boolean {
   const realpath = (path: string) => resolvedName(path) ?? path;
   const folders = [...modelFolders, ...modelFolders.map(realpath), dirname(realpath(file))];
   const prefixes = [...new Set(folders)].map((folder) => `${pathToFileURL(folder).href}/`);

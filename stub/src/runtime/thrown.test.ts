@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from "vitest";
 import { TritonError } from "../api/errors.ts";
-import { describeError, oneLine, ownWords, typeName } from "./thrown.ts";
+import { describeError, oneLine, ownWords, printable, typeName } from "./thrown.ts";
 
 const trap = () => {
   throw new Error("trap");
@@ -65,6 +65,12 @@ test("typeName", () => {
     "object",
   ]);
   expect(typeName({ constructor: { name: "" } })).toBe("object");
+});
+
+test("printable", () => {
+  expect(printable("a\0b \ud800 \ud83d\ude00")).toBe("a\\0b \ufffd \ud83d\ude00");
+  expect(oneLine(new Error("a\0\udfff"))).toBe("Error: a\\0\ufffd");
+  expect(ownWords(new TritonError("a\0\udfff"))?.message).toBe("a\\0\ufffd");
 });
 
 describe("ownWords", () => {

@@ -16,6 +16,11 @@ function attempt(read: () => unknown): string | undefined {
   }
 }
 
+/** A text that Triton can carry: its own end at the first zero, and half a surrogate pair is no UTF-8. */
+export function printable(text: string): string {
+  return (text.includes("\0") ? text.replaceAll("\0", "\\0") : text).toWellFormed();
+}
+
 function isError(value: unknown): value is Error {
   try {
     return value instanceof Error;
@@ -32,7 +37,7 @@ function headOf(error: Error): string {
 /** The message of an error on one line, without its stack. */
 export function oneLine(error: unknown): string {
   const text = isError(error) ? headOf(error) : (attempt(() => error) ?? "a value that cannot be shown as text");
-  return text.replace(/\s+/g, " ").trim();
+  return printable(text).replace(/\s+/g, " ").trim();
 }
 
 /** An error as text for the log: its stack, which points into the model's own files, and its causes. */
@@ -70,7 +75,8 @@ export function ownWords(error: unknown): Pick<TritonError, "code" | "message"> 
   try {
     if (!(error instanceof TritonError)) return undefined;
     const { code, message } = error;
-    return typeof message === "string" && TRITON_ERROR_CODES.includes(code) ? { code, message } : undefined;
+    if (typeof message !== "string" || !TRITON_ERROR_CODES.includes(code)) return undefined;
+    return { code, message: printable(message) };
   } catch {
     return undefined;
   }

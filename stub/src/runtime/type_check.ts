@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TritonError } from "../api/errors.ts";
-import { findTsconfig } from "./model_file.ts";
 import { API_PACKAGE } from "./model_resolver.ts";
 import { resolvedName } from "./own_names.ts";
+import { findTsconfig } from "./tsconfig.ts";
 
 /** Diagnostics beyond this number are counted, not shown. */
 const SHOWN_DIAGNOSTICS = 20;
