@@ -10,6 +10,10 @@ static TRITONSERVER_Error* instance_stub__payload(const struct tsb_instance* ins
   tsb_payload_string(text, TSB_KEY_INITIALIZE_CALL_deviceId, instance->device_id);
   tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_concurrency);
   tsb_text_printf(text, "%u", instance->concurrency);
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_exposeErrors);
+  tsb_text_printf(text, model->settings.expose_errors ? "true" : "false");
+  tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_checkOutputs);
+  tsb_text_printf(text, model->settings.check_outputs ? "true" : "false");
   tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_inputs);
   tsb_io_table_json_names(&model->inputs, text);
   tsb_payload_key(text, TSB_KEY_INITIALIZE_CALL_outputs);

@@ -35,6 +35,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"restart", SETTING_BOOLEAN, AT(restart), 0, 0},
     {"restart-backoff-ms", SETTING_INTEGER, AT(restart_backoff_ms), 1, 3600000},
     {"map-client-memory", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
+    {"expose-errors", SETTING_BOOLEAN, AT(expose_errors), 0, 0},
     {"node-path", SETTING_TEXT, AT(node_path), 0, 0},
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
     {"protect-memory", SETTING_BOOLEAN, AT(protect_memory), 0, 0},
@@ -46,6 +47,8 @@ static const struct setting MODEL_SETTINGS[] = {
     {"EXECUTE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
     {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
     {"MAP_CLIENT_MEMORY", SETTING_BOOLEAN, AT(map_client_memory), 0, 0},
+    {"EXPOSE_ERRORS", SETTING_BOOLEAN, AT(expose_errors), 0, 0},
+    {"CHECK_OUTPUTS", SETTING_BOOLEAN, AT(check_outputs), 0, 0},
     {"NODE_PATH", SETTING_TEXT, AT(node_path), 0, 0},
     {"ENVIRONMENT", SETTING_NAMES, AT(environment), 0, 0},
 };
@@ -60,6 +63,8 @@ void tsb_settings_defaults(struct tsb_settings* settings) {
                                     .max_in_flight_batches = 1,
                                     .restart_backoff_ms = 500,
                                     .map_client_memory = true,
+                                    .expose_errors = true,
+                                    .check_outputs = true,
                                     .restart = true};
 }
 

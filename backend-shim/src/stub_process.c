@@ -23,10 +23,10 @@
 // SIGKILL ends a process at once, unless it hangs in a driver.
 enum { END_PATIENCE_MS = 10000 };
 
-// Node runs this at the start of each thread, the worker threads of a model among them; the stub's main thread says which
-// file it is that they need (stub/src/runtime/model_threads.ts).
-#define STUB_PROCESS__PRELOAD                                                                              \
-  "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';"                              \
+// Node runs this at the start of each thread, the worker threads of a model among them; the stub's main thread says
+// which file it is that they need (stub/src/runtime/model_threads.ts).
+#define STUB_PROCESS__PRELOAD                                                 \
+  "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';" \
   "const%20file=getEnvironmentData('triton-typescript:preload');if(file!==undefined)await%20import(file);"
 
 // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.

@@ -116,7 +116,8 @@ static struct tsb_stub* supervisor__restart(struct tsb_instance* instance, uint3
       return NULL;
     }
     pthread_mutex_lock(&instance->lock);
-    snprintf(instance->reason, sizeof instance->reason, "Its restart failed: %s", TRITONSERVER_ErrorMessage(error));
+    snprintf(instance->reason, sizeof instance->reason, "Its restart failed: %s",
+             instance->model->settings.expose_errors ? TRITONSERVER_ErrorMessage(error) : "see the server's log.");
     pthread_mutex_unlock(&instance->lock);
     tsb_error_log(error, "Restarting a stub process failed");
     quick_deaths = quick_deaths < 2 ? 2 : quick_deaths + 1;

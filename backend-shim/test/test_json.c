@@ -41,10 +41,14 @@ static void test_values(void) {
 // An error's text may hold them, and must arrive.
 static void test_what_a_text_cannot_hold_is_replaced(void) {
   static const char* const TEXTS[][2] = {
-      {"\"a\\u0000b\"", "a\xef\xbf\xbd" "b"},
+      {"\"a\\u0000b\"",
+       "a\xef\xbf\xbd"
+       "b"},
       {"\"\\ud800\"", "\xef\xbf\xbd"},
       {"\"\\ud800 x\"", "\xef\xbf\xbd x"},
-      {"\"\\ud800\\u0041\"", "\xef\xbf\xbd" "A"},
+      {"\"\\ud800\\u0041\"",
+       "\xef\xbf\xbd"
+       "A"},
       {"\"\\ud800\\n\"", "\xef\xbf\xbd\n"},
       {"\"\\udc00\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
       {"\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},

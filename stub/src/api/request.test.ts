@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { describe, expect, test, vi } from "vitest";
 import type { DataType } from "./datatype.ts";
 import { isDefect, type TritonError } from "./errors.ts";
-import { type RequestSource, requestFromSource } from "./request.ts";
+import { InferenceRequest, type RequestSource, requestFromSource } from "./request.ts";
 import { trustedTensor } from "./tensor.ts";
 
 /** A fake of what the runtime reads from shared memory, which counts what is read. */
@@ -29,6 +29,7 @@ function fakeSource(changes: Partial<RequestSource> = {}) {
     },
     requestedOutputs: ["OUT"],
     inputCount: 2,
+    declaredInputs: ["A", "B", "O"],
     inputName: (i) => names[i]!,
     inputDatatype: (i) => datatypes[i]!,
     inputShape: (i) => [2 - i],
@@ -38,6 +39,20 @@ function fakeSource(changes: Partial<RequestSource> = {}) {
   };
   return { request: requestFromSource(source), reads, inputData, allocateOutput };
 }
+
+/** What is thrown for a mistake of the model. */
+const mistake = (text: string) =>
+  expect.toSatisfy(
+    (error: TritonError) => isDefect(error) && error.code === "INTERNAL" && error.message.includes(text),
+    text,
+  );
+
+test("a request is not the model's to make", () => {
+  const make = InferenceRequest as unknown as new (options: object) => InferenceRequest;
+  expect(() => new make({ modelName: "m", inputs: [] })).toThrow(
+    mistake("An InferenceRequest cannot be made by a model"),
+  );
+});
 
 test("what a client sent, read once", () => {
   const { request, reads } = fakeSource({ correlationId: "seq", flags: 3, timeoutUs: 500 });
@@ -70,25 +85,29 @@ describe("inputs", () => {
     expect(inputData).toHaveBeenCalledTimes(1);
   });
 
-  test("a name that is not there", () => {
+  test("one that the client did not send", () => {
     const { request } = fakeSource();
-    expect(() => request.input("C")).toThrow(
+    expect(() => request.input("O")).toThrow(
       expect.objectContaining({
         code: "INVALID_ARG",
-        message: "The request has no input 'C'. Its inputs are 'A', 'B'.",
+        message: "The request has no input 'O'. Its inputs are 'A', 'B'.",
       }),
     );
+    expect(() => fakeSource({ inputCount: 0 }).request.input("A")).toThrow("It has no inputs.");
+  });
+
+  test("a name that the model has not", () => {
+    const { request } = fakeSource();
+    const message = "The model asked for input 'C', which is not in its configuration. Its inputs are 'A', 'B', 'O'.";
+    expect(() => request.input("C")).toThrow(mistake(message));
     expect(request.optionalInput("C")).toBeUndefined();
     expect(request.optionalInput("C", "FP32")).toBeUndefined();
-    expect(() => fakeSource({ inputCount: 0 }).request.input("A")).toThrow("It has no inputs.");
+    expect(() => fakeSource({ declaredInputs: [] }).request.input("C")).toThrow("configuration. It has no inputs.");
   });
 
   test("a datatype that differs", () => {
     const { request } = fakeSource();
-    const error = expect.objectContaining({
-      code: "INVALID_ARG",
-      message: "Input 'A' has datatype FP32, but the model asked for INT64.",
-    });
+    const error = mistake("Input 'A' has datatype FP32, but the model asked for INT64.");
     expect(() => request.input("A", "INT64")).toThrow(error);
     expect(() => request.optionalInput("A", "INT64")).toThrow(error);
     expect(() => request.input("A", "FLOAT" as "FP32")).toThrow("'FLOAT' is not a datatype");
@@ -113,12 +132,7 @@ describe("allocateOutput", () => {
     ["OUT", "FP32", [-1], "Dimension 0 of tensor 'OUT' is -1"],
   ])("refuses %o, %o, %o", (name, datatype, shape, text) => {
     const { request, allocateOutput } = fakeSource();
-    expect(() => request.allocateOutput(name, datatype as DataType, shape)).toThrow(
-      expect.toSatisfy(
-        (error: TritonError) => isDefect(error) && error.code === "INTERNAL" && error.message.includes(text),
-        text,
-      ),
-    );
+    expect(() => request.allocateOutput(name, datatype as DataType, shape)).toThrow(mistake(text));
     expect(allocateOutput).not.toHaveBeenCalled();
   });
 });

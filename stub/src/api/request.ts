@@ -26,6 +26,8 @@ export interface RequestSource extends TensorSource {
   readonly parameters: Parameters;
   readonly requestedOutputs: readonly string[];
   readonly inputCount: number;
+  /** The inputs of the model's configuration, whether or not the client sent them. */
+  readonly declaredInputs: readonly string[];
   inputName(index: number): string;
   inputDatatype(index: number): DataType;
   /** A fresh array, which belongs to the tensor. */
@@ -33,6 +35,9 @@ export interface RequestSource extends TensorSource {
   /** Arguments are checked: the name is not empty, the datatype is not BYTES and the dimensions are sound. */
   allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor;
 }
+
+/** Marks a constructor call of the runtime. */
+const TRUSTED = Symbol("trusted");
 
 let makeRequest: (source: RequestSource) => InferenceRequest;
 
@@ -51,7 +56,13 @@ export class InferenceRequest {
   #made: (Tensor | undefined)[];
   #inputs: readonly Tensor[] | undefined;
 
-  private constructor(source: RequestSource) {
+  private constructor(source: RequestSource, trust: symbol) {
+    if (trust !== TRUSTED) {
+      throw defect(
+        "An InferenceRequest cannot be made by a model: this version of triton-typescript does not send requests to other " +
+          "models. Use an ensemble.",
+      );
+    }
     this.#source = source;
     this.#id = undefined;
     this.#correlationId = undefined;
@@ -119,13 +130,22 @@ export class InferenceRequest {
    * The input called `name`; the same tensor each time.
    *
    * @param datatype when given, the input must have it, and the tensor is typed by it
-   * @throws TritonError INVALID_ARG when the request has no such input, or its datatype is another one
+   * @throws TritonError INVALID_ARG when the client did not send this input; INTERNAL when the model's configuration has
+   *   no such input, or its datatype is another one
    */
   input<D extends DataType>(name: string, datatype: D): Tensor<D>;
   input(name: string, datatype?: undefined): Tensor;
   input(name: string, datatype?: DataType): Tensor {
     const found = this.optionalInput(name, datatype as DataType);
     if (found !== undefined) return found;
+    const { declaredInputs } = this.#source;
+    if (!declaredInputs.includes(name)) {
+      const all = declaredInputs.map((declared) => `'${declared}'`).join(", ");
+      throw defect(
+        `The model asked for input '${name}', which is not in its configuration. ` +
+          `${all === "" ? "It has no inputs." : `Its inputs are ${all}.`}`,
+      );
+    }
     const names = this.inputs.map((tensor) => `'${tensor.name}'`).join(", ");
     throw new TritonError(
       `The request has no input '${name}'. ${names === "" ? "It has no inputs." : `Its inputs are ${names}.`}`,
@@ -137,7 +157,7 @@ export class InferenceRequest {
    * The input called `name`, or undefined when the request has no such input.
    *
    * @param datatype when given, an input that is there must have it, and the tensor is typed by it
-   * @throws TritonError INVALID_ARG when the datatype of the input is another one
+   * @throws TritonError INTERNAL when the datatype of the input is another one
    */
   optionalInput<D extends DataType>(name: string, datatype: D): Tensor<D> | undefined;
   optionalInput(name: string, datatype?: undefined): Tensor | undefined;
@@ -147,9 +167,8 @@ export class InferenceRequest {
       if (source.inputName(i) !== name) continue;
       const tensor = this.#inputAt(i);
       if (datatype !== undefined && tensor.datatype !== datatype) {
-        throw new TritonError(
+        throw defect(
           `Input '${name}' has datatype ${tensor.datatype}, but the model asked for ${dataTypeInfo(datatype).name}.`,
-          "INVALID_ARG",
         );
       }
       return tensor;
@@ -192,7 +211,7 @@ export class InferenceRequest {
   }
 
   static {
-    makeRequest = (source) => new InferenceRequest(source);
+    makeRequest = (source) => new InferenceRequest(source, TRUSTED);
   }
 }
 

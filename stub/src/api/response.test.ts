@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import vm from "node:vm";
 import { expect, test } from "vitest";
 import { isDefect, TritonError } from "./errors.ts";
 import { InferenceResponse } from "./response.ts";
@@ -45,6 +46,26 @@ test("an error of another class is refused", () => {
   expect(() => new InferenceResponse([], { error: new Error("x") as TritonError })).toThrow(
     mistake("must be a TritonError, but is Error"),
   );
+});
+
+test.each([
+  [new Map([["a", 1]]), "Map"],
+  [["a"], "Array"],
+  [new Date(), "Date"],
+  ["text", "string"],
+  [null, "null"],
+])("parameters that are %o are refused", (parameters, shown) => {
+  expect(() => new InferenceResponse([], { parameters: parameters as never })).toThrow(
+    mistake(`The parameters of an InferenceResponse must be a plain object, { name: value }, but are ${shown}.`),
+  );
+});
+
+test.each<Record<string, string | number>>([{ "a\0": 1 }, { a: "b\0c" }])("zeros are refused: %o", (parameters) => {
+  expect(() => new InferenceResponse([], { parameters })).toThrow(mistake("has a zero character"));
+});
+
+test.each([Object.create(null), vm.runInNewContext("({ a: 1 })")])("parameters of another make: %o", (parameters) => {
+  expect(new InferenceResponse([], { parameters }).parameters).toBe(parameters);
 });
 
 test.each([

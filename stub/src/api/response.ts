@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
-import type { Parameters } from "./request.ts";
+import { noteOrigin } from "./origin.ts";
+import type { Parameters, ParameterValue } from "./request.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What else a response may carry. */
@@ -37,21 +38,40 @@ function checkOutputs(outputs: readonly Tensor[]): void {
   }
 }
 
-function checkParameters(parameters: Parameters): void {
-  for (const [key, value] of Object.entries(parameters)) {
-    const sound =
-      typeof value === "string" ||
-      typeof value === "boolean" ||
-      (typeof value === "number" && (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) ||
-      (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
-    if (!sound) {
-      const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
-      throw defect(
-        `Response parameter '${key}' is ${shown}. ` +
-          "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
-      );
-    }
+/** @throws TritonError INTERNAL when Triton cannot carry the value, or a text would end at a zero */
+export function checkParameter(key: string, value: ParameterValue): void {
+  const text = typeof value === "string" ? value : "";
+  if (key.includes("\0") || text.includes("\0")) {
+    throw defect(`Response parameter '${key}' has a zero character, where Triton's texts end. Leave it out.`);
   }
+  const sound =
+    typeof value === "string" ||
+    typeof value === "boolean" ||
+    (typeof value === "number" && (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) ||
+    (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
+  if (!sound) {
+    const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
+    throw defect(
+      `Response parameter '${key}' is ${shown}. ` +
+        "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
+    );
+  }
+}
+
+/** Of an object literal, of any realm, or one without a prototype. */
+function isPlainObject(value: unknown): boolean {
+  if (value === null || typeof value !== "object") return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function checkParameters(parameters: Parameters): void {
+  if (!isPlainObject(parameters)) {
+    throw defect(
+      `The parameters of an InferenceResponse must be a plain object, { name: value }, but are ${describe(parameters)}.`,
+    );
+  }
+  for (const [key, value] of Object.entries(parameters)) checkParameter(key, value);
 }
 
 /** The answer to one request: its outputs, or an error. */
@@ -63,9 +83,10 @@ export class InferenceResponse {
   /**
    * @param outputs the outputs in any order; those that the client did not ask for are dropped
    * @throws TritonError INTERNAL when an output is not a `Tensor`, two have the same name, the error is not a
-   *   `TritonError`, or a parameter has a value that Triton cannot carry
+   *   `TritonError`, the parameters are no plain object, or one has a value that Triton cannot carry
    */
   constructor(outputs: readonly Tensor[] = NO_OUTPUTS, options: InferenceResponseOptions = NO_OPTIONS) {
+    noteOrigin(this);
     checkOutputs(outputs);
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {

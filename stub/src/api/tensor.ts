@@ -10,6 +10,7 @@ import {
 } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
+import { noteOrigin } from "./origin.ts";
 import {
   booleansToBytes,
   checkElements,
@@ -115,6 +116,7 @@ export class Tensor<D extends DataType = DataType> {
     index = 0,
     place?: TensorPlace,
   ) {
+    noteOrigin(this);
     this.name = name;
     this.#strings = undefined;
     this.#elements = undefined;

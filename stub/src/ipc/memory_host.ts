@@ -8,7 +8,7 @@ import type { MemoryNative, MemoryServer } from "./memory_native.ts";
 import { align, makeRegion, type Place, type Region } from "./record.ts";
 import { MeasuredRequest, type NameTables } from "./request_record.ts";
 import { type AnswerError, type ReceivedOutput, readResponse } from "./response_record.ts";
-import { copyData, dataBytes } from "./tensor_data.ts";
+import { contentOf, copyContent } from "./tensor_data.ts";
 
 /** An input whose data lies somewhere already, in a client's region. */
 export interface LentInput {
@@ -146,7 +146,7 @@ export class MemoryHost implements MemoryServer {
     let bytes = 0;
     for (const request of measured) recordBytes += request.bytes;
     for (const { inputs = [] } of requests) {
-      for (const input of inputs) if (!("place" in input)) bytes += align(dataBytes(input), L.DATA_ALIGNMENT);
+      for (const input of inputs) if (!("place" in input)) bytes += align(contentOf(input).bytes, L.DATA_ALIGNMENT);
     }
     const block = this.#native.inbound.allocate(align(recordBytes, L.DATA_ALIGNMENT) + bytes)!;
     const region = this.#region(block.region);
@@ -156,8 +156,9 @@ export class MemoryHost implements MemoryServer {
     for (const [i, { inputs = [] }] of requests.entries()) {
       const places = inputs.map((input): Place => {
         if ("place" in input) return input.place;
-        const place = { region: region.id, offset: data, bytes: dataBytes(input) };
-        copyData(region, data, input);
+        const content = contentOf(input);
+        const place = { region: region.id, offset: data, bytes: content.bytes };
+        copyContent(region, data, content);
         data += align(place.bytes, L.DATA_ALIGNMENT);
         return place;
       });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parameters of a request or a response (struct tsb_parameter, then the texts of key and value).
 import type { Parameters, ParameterValue } from "../api/request.ts";
+import { checkParameter } from "../api/response.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { align, type Region, readText, requireInside } from "./record.ts";
 
@@ -22,6 +23,8 @@ export function encodeParameters(parameters: Parameters): readonly EncodedParame
 }
 
 function encode(name: string, value: ParameterValue): EncodedParameter {
+  // Once more, since the object is the model's to change.
+  checkParameter(name, value);
   const key = Buffer.from(name);
   if (typeof value === "string") return { type: L.PARAMETER_STRING, key, text: Buffer.from(value), bits: 0n };
   if (typeof value === "boolean") return { type: L.PARAMETER_BOOL, key, text: NO_TEXT, bits: value ? 1n : 0n };

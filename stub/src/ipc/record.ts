@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all records share: a mapped region as arrays, a place, texts, and the check that no number leads out of a record.
-import { TritonError } from "../api/errors.ts";
+import { defect } from "../api/errors.ts";
 import * as L from "../protocol/layout.gen.ts";
 
 /** A number of a region, an offset in it and a length; see docs/protocol.md. */
@@ -44,7 +44,7 @@ export function align(bytes: number, unit: number): number {
  * number in them is checked when it is used.
  */
 export function refuseRecord(): never {
-  throw new TritonError("The model wrote over the memory of its request. Write into the data of tensors only.");
+  throw defect("The model wrote over the memory of its request. Write into the data of tensors only.");
 }
 
 /** Throws unless `bytes` bytes at `at` lie in the record that ends at `end`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataType, TensorData } from "../api/datatype.ts";
-import { TritonError } from "../api/errors.ts";
+import { defect } from "../api/errors.ts";
 import type { RequestSource } from "../api/request.ts";
 import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";
@@ -74,7 +74,7 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
 
   inputData(index: number): TensorData {
     if (!this.isOpen) {
-      throw new TritonError(
+      throw defect(
         `Input '${this.inputName(index)}' was read after its request was answered. Read or clone() it before.`,
       );
     }
@@ -82,7 +82,7 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   }
 
   allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor {
-    if (!this.isOpen) throw new TritonError(`Output '${name}' was allocated after its request was answered.`);
+    if (!this.isOpen) throw defect(`Output '${name}' was allocated after its request was answered.`);
     const dtype = dtypeOfName(datatype);
     const bytes = elementCount * dtype.bytes;
     const block = this.#arrival.memory.allocateCleared(bytes, `output '${name}'`);
@@ -115,7 +115,7 @@ export function allocatedPlace(name: string, place: TensorPlace | undefined): Pl
   if ((place as AllocatedPlace).request.isOpen) {
     return { region: place.region, offset: place.offset, bytes: place.byteLength };
   }
-  throw new TritonError(
+  throw defect(
     `Output '${name}' was allocated for a request that is answered already. Allocate it for the request at hand.`,
   );
 }

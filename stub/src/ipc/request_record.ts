@@ -61,6 +61,10 @@ export class RequestRecord {
     return readText(this.#region, this.#at + this.#u32(offsetField), bytes, this.#end);
   }
 
+  get declaredInputs(): readonly string[] {
+    return this.#tables.inputs;
+  }
+
   /** Where the next request of the batch begins. */
   get end(): number {
     return this.#end;
@@ -93,7 +97,7 @@ export class RequestRecord {
   /** Whether the client wants the output of this index. */
   wants(output: number): boolean {
     const first = this.#firstRequested();
-    const count = this.#requestedCount();
+    const count = this.requestedCount;
     for (let i = 0; i < count; i++) {
       if (this.#region.u32[first + i] === output) return true;
     }
@@ -103,7 +107,7 @@ export class RequestRecord {
   get requestedOutputs(): string[] {
     const first = this.#firstRequested();
     const names: string[] = [];
-    const count = this.#requestedCount();
+    const count = this.requestedCount;
     for (let i = 0; i < count; i++) {
       const name = this.#tables.outputs[this.#region.u32[first + i]!];
       if (name !== undefined) names.push(name);
@@ -116,8 +120,8 @@ export class RequestRecord {
     return (this.#at + this.#u32(L.REQUEST_REQUESTED_OFFSET)) / 4;
   }
 
-  /** None when the model wrote over the record, so that the list leads out of it. */
-  #requestedCount(): number {
+  /** How many outputs the client wants; none when the model wrote over the record, so that the list leads out of it. */
+  get requestedCount(): number {
     const count = this.#u32(L.REQUEST_REQUESTED_COUNT);
     return count <= this.#tables.outputs.length && this.#firstRequested() + count <= this.#end / 4 ? count : 0;
   }

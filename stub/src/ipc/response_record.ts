@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A response as it lies in shared memory (struct tsb_response).
 import type { TritonErrorCode } from "../api/errors.ts";
+import { defect } from "../api/errors.ts";
 import type { Parameters } from "../api/request.ts";
 import type { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
@@ -13,7 +14,7 @@ import {
   writeParameters,
 } from "./parameter_record.ts";
 import { align, type Place, type Region, readText, requireInside } from "./record.ts";
-import { copyData, dataBytes } from "./tensor_data.ts";
+import { type Content, contentOf, copyContent } from "./tensor_data.ts";
 import {
   nextTensor,
   readTensorDtype,
@@ -39,20 +40,27 @@ export interface Answer {
   readonly parameters: Parameters;
 }
 
+/** An output as it was when it was measured; whatever becomes of its tensor, this is written. */
+interface MeasuredOutput {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Where its data lies already, or the data to be copied. */
+  readonly place: Place | Content;
+}
+
 /** A response whose size is known. */
 export interface MeasuredResponse {
   readonly answer: Answer;
   readonly message: Buffer | undefined;
   readonly parameters: readonly EncodedParameter[];
-  /** Where each output lies already, or undefined where it must be copied. */
-  readonly places: readonly (Place | undefined)[];
+  readonly outputs: readonly MeasuredOutput[];
   readonly recordBytes: number;
   /** Bytes of the copies, which follow the record. */
   readonly dataBytes: number;
 }
 
 const NO_PARAMETERS: readonly EncodedParameter[] = [];
-const NO_PLACES: readonly undefined[] = [];
+const NO_OUTPUTS: readonly MeasuredOutput[] = [];
 
 /** Cuts a message at the protocol's limit, on a whole character. */
 function encodeMessage(message: string): Buffer {
@@ -66,6 +74,14 @@ function encodeMessage(message: string): Buffer {
   );
 }
 
+/** A copy of a shape, which the model may have changed since its tensor was made. */
+function shapeOf({ name, shape }: Tensor): readonly number[] {
+  const copy: readonly unknown[] = Array.isArray(shape) ? shape.slice() : [];
+  const sound = Array.isArray(shape) && copy.length <= L.MAX_DIMS;
+  if (sound && copy.every((side) => Number.isSafeInteger(side) && (side as number) >= 0)) return copy as number[];
+  throw defect(`The shape of output '${name}' was changed to [${copy.join(", ")}], which is none.`);
+}
+
 /**
  * @param placeOf where an output lies already, or undefined where it must be copied. Asked last, as parameters and shapes may
  * run code of the model, and what it does may end the life of an output.
@@ -74,23 +90,32 @@ export function measureResponse(answer: Answer, placeOf: (output: Tensor) => Pla
   if (answer.error !== undefined) {
     const message = encodeMessage(answer.error.message);
     const recordBytes = align(L.RESPONSE_SIZE + message.length, L.DATA_ALIGNMENT);
-    return { answer, message, parameters: NO_PARAMETERS, places: NO_PLACES, recordBytes, dataBytes: 0 };
+    return { answer, message, parameters: NO_PARAMETERS, outputs: NO_OUTPUTS, recordBytes, dataBytes: 0 };
   }
   const parameters = encodeParameters(answer.parameters);
-  const { outputs } = answer;
   let recordBytes = L.RESPONSE_SIZE + parametersBytes(parameters);
-  for (const output of outputs) recordBytes += tensorHeadBytes(output.shape.length);
+  const heads = answer.outputs.map((output) => {
+    const shape = shapeOf(output);
+    recordBytes += tensorHeadBytes(shape.length);
+    return { dtype: dtypeOfName(output.datatype), shape };
+  });
   let copied = 0;
-  const places = new Array<Place | undefined>(outputs.length);
-  for (let i = 0; i < outputs.length; i++) {
-    places[i] = placeOf(outputs[i]!);
-    if (places[i] === undefined) copied += align(dataBytes(outputs[i]!), L.DATA_ALIGNMENT);
-  }
+  const outputs = heads.map(({ dtype, shape }, i): MeasuredOutput => {
+    const found = placeOf(answer.outputs[i]!);
+    if (found !== undefined) return { dtype, shape, place: found };
+    const content = contentOf(answer.outputs[i]!);
+    copied += align(content.bytes, L.DATA_ALIGNMENT);
+    return { dtype, shape, place: content };
+  });
   recordBytes = align(recordBytes, L.DATA_ALIGNMENT);
-  return { answer, message: undefined, parameters, places, recordBytes, dataBytes: copied };
+  return { answer, message: undefined, parameters, outputs, recordBytes, dataBytes: copied };
 }
 
-/** Writes a record at `at`, and behind it the data that does not lie in shared memory yet. */
+/**
+ * Writes a record at `at`, and behind it the data that does not lie in shared memory yet.
+ *
+ * @throws TritonError INTERNAL when data has another size by now
+ */
 export function writeResponse(region: Region, at: number, response: MeasuredResponse): void {
   const { u32 } = region;
   const head = at / 4;
@@ -103,7 +128,7 @@ export function writeResponse(region: Region, at: number, response: MeasuredResp
   u32[head + L.RESPONSE_MESSAGE_BYTES / 4] = message?.length ?? 0;
   u32[head + L.RESPONSE_PARAMETERS_OFFSET / 4] = end - at;
   u32[head + L.RESPONSE_PARAMETER_COUNT / 4] = parameters.length;
-  u32[head + L.RESPONSE_OUTPUT_COUNT / 4] = error === undefined ? answer.outputs.length : 0;
+  u32[head + L.RESPONSE_OUTPUT_COUNT / 4] = error === undefined ? response.outputs.length : 0;
   u32[head + L.RESPONSE_SIZE / 4 - 1] = 0;
   if (message !== undefined) region.u8.set(message, at + L.RESPONSE_SIZE);
   writeParameters(region, end, parameters);
@@ -111,18 +136,20 @@ export function writeResponse(region: Region, at: number, response: MeasuredResp
 
 /** Writes the outputs' heads and copies what is not in shared memory. Returns where the heads end. */
 function writeOutputs(region: Region, record: number, response: MeasuredResponse): number {
-  const { outputs, outputIndices } = response.answer;
+  const { outputs, answer } = response;
   let at = record + L.RESPONSE_SIZE;
   let data = record + response.recordBytes;
   for (let i = 0; i < outputs.length; i++) {
-    const output = outputs[i]!;
-    let place = response.places[i];
-    if (place === undefined) {
-      place = { region: region.id, offset: data, bytes: dataBytes(output) };
-      copyData(region, data, output);
+    const { dtype, shape, place } = outputs[i]!;
+    let written: Place;
+    if ("region" in place) {
+      written = place;
+    } else {
+      copyContent(region, data, place);
+      written = { region: region.id, offset: data, bytes: place.bytes };
       data += align(place.bytes, L.DATA_ALIGNMENT);
     }
-    at = writeTensor(region, at, outputIndices[i]!, dtypeOfName(output.datatype), output.shape, place);
+    at = writeTensor(region, at, answer.outputIndices[i]!, dtype, shape, written);
   }
   return at;
 }

@@ -187,6 +187,62 @@ describe("an answer that cannot be written fails its request alone", () => {
   });
 });
 
+describe("what the model changes", () => {
+  const sound = () => answer([new Tensor("X", Float32Array.of(5), [1])]);
+  /** Sends three, with a change between the measuring of them and the writing. */
+  const sendWith = (spoilt: Answer, change = () => {}) => {
+    const allocate = there.native.allocate.bind(there.native);
+    vi.spyOn(there.native, "allocate").mockImplementationOnce((bytes) => {
+      change();
+      allocate(bytes);
+    });
+    const [first, second, third] = send([sound(), spoilt, sound()]);
+    for (const neighbour of [first, third]) {
+      expect(neighbour!.error).toBeUndefined();
+      expect(neighbour!.outputs[0]!.tensor.data).toEqual(Float32Array.of(5));
+    }
+    return second!;
+  };
+
+  test.each([[["abcdef"]], [["a"]], [["ab", "c"]], [[]]])("elements, to %j, after they are measured", (to) => {
+    const elements = ["ab"];
+    const spoilt = sendWith(answer([new Tensor("X", elements, [1])]), () => {
+      elements.splice(0, 1, ...to);
+    });
+    expect(spoilt.error?.code).toBe("INTERNAL");
+  });
+
+  test.each([0, 4, 64])("a buffer that is resized to %d bytes", (bytes) => {
+    const buffer = new ArrayBuffer(8, { maxByteLength: 64 });
+    const spoilt = sendWith(answer([new Tensor("X", new Float32Array(buffer), [2])]), () => buffer.resize(bytes));
+    expect(spoilt.error?.message).toBe("The data of output 'X' changed its size while it was sent.");
+  });
+
+  test("a shape is written as it was measured", () => {
+    const tensor = new Tensor("X", Float32Array.of(1, 2), [2]);
+    const good = sendWith(answer([tensor]), () => tensor.shape.push(1, 1, 1, 1, 1, 1, 1, 1));
+    expect(good.outputs[0]!.tensor.shape).toEqual([2]);
+  });
+
+  test("a shape that answers with another one each time", () => {
+    const tensor = new Tensor("X", Float32Array.of(1, 2), [2]);
+    const shapes = [[2], new Array(50).fill(1)];
+    Object.defineProperty(tensor, "shape", { get: () => shapes.shift() });
+    expect(sendWith(answer([tensor])).outputs[0]!.tensor.shape).toEqual([2]);
+  });
+
+  test.each([[[1.5]], [[-1]], [["2"]], [new Array(100).fill(1)], [undefined]])("a shape, to %j", (shape) => {
+    const tensor = Object.defineProperty(new Tensor("X", Float32Array.of(1, 2), [2]), "shape", { value: shape });
+    expect(sendWith(answer([tensor])).error?.message).toMatch(
+      /^The shape of output 'X' was changed to \[.*\], which is none/,
+    );
+  });
+
+  test.each([[[1]], [Number.NaN], [null], ["a\0b"]])("a parameter, to %j", (value) => {
+    expect(sendWith(answer([], { p: value as never })).error?.message).toMatch(/^Response parameter 'p' /);
+  });
+});
+
 describe("the memory limit", () => {
   const large = () => answer([new Tensor("X", new Float32Array(1000), [1000])]);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TritonError } from "../api/errors.ts";
+import { defect, TritonError } from "../api/errors.ts";
 import { placeOf, type Tensor, unserializedElements } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Outbox } from "./entries.ts";
@@ -54,8 +54,9 @@ export class ResponseWriter {
     } else {
       let at = block.offset;
       for (const item of outgoing) {
+        const { recordBytes, dataBytes } = item.response;
         this.#write(item, block.region, at);
-        at += item.response.recordBytes + item.response.dataBytes;
+        at += recordBytes + dataBytes;
       }
       this.#outbox.freeLater(block);
     }
@@ -83,7 +84,14 @@ export class ResponseWriter {
     item.region = region;
     item.offset = offset;
     item.bytes = item.response.recordBytes;
-    writeResponse(this.#memory.region(region), offset, item.response);
+    try {
+      writeResponse(this.#memory.region(region), offset, item.response);
+    } catch (error) {
+      // The model changed an output since it was measured. An error has nothing that can change.
+      item.response = measureResponse(this.#onError(error), NOWHERE);
+      this.#sendAlone(item);
+      return;
+    }
     this.#outbox.add(L.ENTRY_RESPONSE, item.final ? L.RESPONSE_FINAL : 0, item.request, item);
   }
 
@@ -93,7 +101,7 @@ export class ResponseWriter {
       this.#refuseLostInput(request);
       const response = measureResponse(answer, (output) => this.#placeOf(request, output));
       if (response.recordBytes <= L.MAX_RECORD_BYTES) return response;
-      throw new TritonError(
+      throw defect(
         `The parameters of a response take ${response.recordBytes} bytes, but at most ${L.MAX_RECORD_BYTES} fit. ` +
           "Send large values as outputs.",
       );

@@ -1,26 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data of a tensor on its way into shared memory.
 import { serializeBytesInto, serializedByteLength } from "../api/bytes.ts";
-import { TritonError } from "../api/errors.ts";
+import type { TensorData } from "../api/datatype.ts";
+import { defect } from "../api/errors.ts";
 import { type Tensor, unserializedElements } from "../api/tensor.ts";
 import type { Region } from "./record.ts";
 
-/** Bytes of the data as it lies in shared memory. */
-export function dataBytes(tensor: Tensor): number {
-  const elements = unserializedElements(tensor);
-  if (elements !== undefined) return serializedByteLength(elements);
-  const bytes = tensor.data.byteLength;
-  if (bytes > 0 || tensor.elementCount === 0) return bytes;
-  throw new TritonError(`The buffer of output '${tensor.name}' was transferred away, and with it the output's data.`);
+/** What a tensor holds, read once: a model may change what its tensor says at any time. */
+export interface Content {
+  readonly name: string;
+  /** As it lies in shared memory. */
+  readonly bytes: number;
+  /** A view, or the elements of a BYTES tensor that nobody has serialized yet. */
+  readonly data: TensorData | readonly (string | Uint8Array)[];
 }
 
-export function copyData(region: Region, offset: number, tensor: Tensor): void {
+export function contentOf(tensor: Tensor): Content {
+  const { name } = tensor;
   const elements = unserializedElements(tensor);
-  if (elements !== undefined) {
-    serializeBytesInto(elements, region.u8, offset);
+  if (elements !== undefined) return { name, bytes: serializedByteLength(elements), data: elements };
+  const { data } = tensor;
+  const bytes = data.byteLength;
+  if (bytes > 0 || tensor.elementCount === 0) return { name, bytes, data };
+  throw defect(`The buffer of output '${name}' was transferred away, and with it the output's data.`);
+}
+
+/** @throws TritonError INTERNAL when the data has not the size any more that it had when it was read */
+export function copyContent(region: Region, offset: number, { name, bytes, data }: Content): void {
+  if (bytes === 0) return; // a view that was kept too long has a buffer that cannot be looked at
+  if (ArrayBuffer.isView(data)) {
+    if (data.byteLength !== bytes) throw changed(name);
+    region.u8.set(new Uint8Array(data.buffer, data.byteOffset, bytes), offset);
     return;
   }
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  if (byteLength === 0) return; // a view that was kept too long has a buffer that cannot be looked at
-  region.u8.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
+  const room = new Uint8Array(region.buffer, offset, bytes);
+  if (serializeBytesInto(data, room, 0) !== bytes) throw changed(name);
+}
+
+function changed(name: string): Error {
+  return defect(`The data of output '${name}' changed its size while it was sent.`);
 }

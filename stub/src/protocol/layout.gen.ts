@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xae669c5c187d9b76n;
+export const FINGERPRINT = 0x455523d6809b5ea1n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 3;
@@ -176,7 +176,7 @@ export const METHODS = {
   initialize: {
     number: 4,
     stub: true,
-    call: ["instanceName", "instanceKind", "deviceId", "concurrency", "inputs", "outputs", "modelConfig"],
+    call: ["instanceName", "instanceKind", "deviceId", "concurrency", "exposeErrors", "checkOutputs", "inputs", "outputs", "modelConfig"],
     reply: [],
   },
   finalize: {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { InferenceResponse } from "../api/response.ts";
@@ -8,6 +8,12 @@ import { dtypeOfName } from "../ipc/dtype.ts";
 import { makeRegion } from "../ipc/record.ts";
 import { MeasuredRequest, RequestRecord } from "../ipc/request_record.ts";
 import { AnswerMaker } from "./answers.ts";
+
+let write: MockInstance<typeof process.stdout.write>;
+beforeEach(() => {
+  write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => write.mockRestore());
 
 const config = {
   max_batch_size: 0,
@@ -59,11 +65,17 @@ describe("one item", () => {
     [{}, "Object"],
     [[floats([1])], "Array"],
     [new Error("returned"), "Error"],
+    [Promise.resolve(), "Promise"],
   ])("%s is no response", (item, type) => {
     expect(answer(item).error).toMatchObject({
       code: "INTERNAL",
       message: expect.stringContaining(`found type '${type}' for request 0`),
     });
+  });
+
+  test("a promise in an answer is most likely not awaited, a result that is none not returned", () => {
+    expect(answer(Promise.resolve()).error?.message).toContain("Is an await missing?");
+    expect(() => maker().check(undefined, 1)).toThrow("Is a return missing?");
   });
 
   test("a returned TritonError, and one inside a response, keep their code", () => {
@@ -100,6 +112,33 @@ describe("outputs", () => {
     expect(answer(respond(text, out), { wants: [] })).toMatchObject({ outputs: [] });
   });
 
+  test("one that the client wants is missing", () => {
+    expect(answer(respond(floats([1])), { wants: [0, 1] }).error).toEqual({
+      code: "INTERNAL",
+      message:
+        "Model 'm_0' answered without output 'TEXT', which the client asked for. Give every output of " +
+        "request.requestedOutputs.",
+    });
+    expect(answer(respond(), { wants: [0, 1] }).error?.message).toContain("without output 'OUT', 'TEXT', which");
+    expect(answer(respond(floats([1])), { wants: [0] }).error).toBeUndefined();
+    expect(answer(respond(), { wants: [] }).error).toBeUndefined();
+  });
+
+  test("neither presence nor shapes are looked at when the model does not want it, but datatypes are", () => {
+    const one = new AnswerMaker("m_0", config, ["OUT", "TEXT"], { checksOutputs: false });
+    const loose = (...outputs: Tensor[]) => one.answer(request({ wants: [0, 1] }), 0, [respond(...outputs)]).error;
+    expect(loose()).toBeUndefined();
+    expect(loose(floats([2, 2]))).toBeUndefined();
+    expect(loose(floats([1], "OTU"))).toBeUndefined();
+    expect(loose(new Tensor("OUT", new Int32Array(1), [1]))?.message).toContain("has datatype INT32");
+  });
+
+  test("something that is no tensor, put there later", () => {
+    const response = respond(floats([1]));
+    (response.outputs as unknown[]).push("text");
+    expect(answer(response).error?.message).toBe("A response of model 'm_0' has an output that is string.");
+  });
+
   test("a datatype that is not the configured one", () => {
     expect(answer(respond(new Tensor("OUT", new Int32Array(1), [1]))).error?.message).toBe(
       "Output 'OUT' of model 'm_0' has datatype INT32, but its configuration says FP32.",
@@ -130,12 +169,13 @@ describe("outputs", () => {
 
   test("any shape where the class leaves it open, but the batch size and the rank that a reshape takes for granted", () => {
     const reshaped = { ...config.output[1], reshape: { shape: [2, -1] } };
+    const open = { openShapes: true };
     const ask = (tensor: Tensor, max_batch_size: number, asked?: Asked) =>
       new AnswerMaker(
         "m_0",
         { max_batch_size, output: [config.output[0], reshaped] } as ModelConfig,
         ["OUT", "TEXT"],
-        true,
+        open,
       ).answer(request(asked), 0, [respond(tensor)]).error?.message;
     for (const shape of [[], [2, 2], [1, 1, 1]]) expect(ask(floats(shape), 0)).toBeUndefined();
     const asked = { inputShape: [3, 5] };
@@ -175,25 +215,13 @@ describe("names that are not configured", () => {
   });
 
   test("an unknown one beside all others is dropped with one warning", () => {
-    const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-    try {
-      const one = maker();
-      for (let i = 0; i < 3; i++) {
-        const found = one.answer(request(), 0, [respond(floats([1]), floats([1], "MORE"))]);
-        expect(found).toMatchObject({ error: undefined, outputIndices: [0] });
-      }
-      expect(write.mock.calls.map(([text]) => text)).toEqual([
-        "\x1eWOutput 'MORE' is dropped, because it is not in the configuration of the model.\n",
-      ]);
-    } finally {
-      write.mockRestore();
+    const one = maker();
+    for (let i = 0; i < 3; i++) {
+      const found = one.answer(request(), 0, [respond(floats([1]), floats([1], "MORE"))]);
+      expect(found).toMatchObject({ error: undefined, outputIndices: [0] });
     }
-  });
-});
-
-test("what was thrown becomes INTERNAL with one sentence", () => {
-  expect(maker().failure(new TypeError("a\nb")).error).toEqual({
-    code: "INTERNAL",
-    message: "Failed to process the request(s) for model 'm_0', message: TypeError: a b",
+    expect(write.mock.calls.map(([text]) => text)).toEqual([
+      "\x1eWOutput 'MORE' is dropped, because it is not in the configuration of the model.\n",
+    ]);
   });
 });

@@ -3,11 +3,12 @@ import type { DataType } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { InferenceResponse } from "../api/response.ts";
-import type { Tensor } from "../api/tensor.ts";
+import { Tensor } from "../api/tensor.ts";
 import type { RequestRecord } from "../ipc/request_record.ts";
 import type { Answer } from "../ipc/response_record.ts";
+import { type FailureOptions, Failures, finding } from "./failures.ts";
 import { log } from "./logging.ts";
-import { oneLine, ownWords, typeName } from "./thrown.ts";
+import { typeName } from "./thrown.ts";
 
 interface OutputRule {
   readonly index: number;
@@ -19,6 +20,13 @@ interface OutputRule {
   readonly isOpen: boolean;
 }
 
+export interface AnswerOptions extends FailureOptions {
+  /** Whether all outputs must be there, with the shapes of the configuration (CHECK_OUTPUTS). */
+  readonly checksOutputs?: boolean;
+  /** Whether outputs may have other shapes than those of the configuration. */
+  readonly openShapes?: boolean;
+}
+
 const NO_INDICES: readonly number[] = [];
 
 /** Turns what `execute` returned into answers, checked against the model's configuration. */
@@ -27,43 +35,43 @@ export class AnswerMaker {
   readonly #batching: boolean;
   readonly #rules = new Map<string, OutputRule>();
   readonly #droppedNames = new Set<string>();
+  readonly #failures: Failures;
+  readonly #checksOutputs: boolean;
 
-  /** @param openShapes whether outputs may have other shapes than those of the configuration */
   constructor(
     instance: string,
     config: Partial<Pick<ModelConfig, "max_batch_size" | "output">>,
     outputNames: readonly string[],
-    openShapes = false,
+    { checksOutputs = true, openShapes = false, ...failures }: AnswerOptions = {},
   ) {
     this.#instance = instance;
+    this.#failures = new Failures(instance, failures);
+    this.#checksOutputs = checksOutputs;
     this.#batching = (config.max_batch_size ?? 0) > 0;
     outputNames.forEach((name, index) => {
       const output = config.output?.find((candidate) => candidate.name === name);
       const datatype = output?.data_type?.replace(/^TYPE_/, "") ?? "";
       const dims = (output?.reshape?.shape ?? output?.dims ?? []).map(Number);
-      const isOpen = openShapes && output?.reshape === undefined;
+      const isOpen = (openShapes || !checksOutputs) && output?.reshape === undefined;
       this.#rules.set(name, { index, name, datatype: datatype === "STRING" ? "BYTES" : datatype, dims, isOpen });
     });
   }
 
-  /** The answer that carries an error: a TritonError as it is, anything else as INTERNAL with one sentence. */
+  /** The answer that carries an error, of which the log has been told where the model is to blame. */
   failure(error: unknown): Answer {
-    const shown = ownWords(error) ?? {
-      code: "INTERNAL",
-      message: `Failed to process the request(s) for model '${this.#instance}', message: ${oneLine(error)}`,
-    };
-    return { error: shown, outputIndices: NO_INDICES, outputs: [], parameters: {} };
+    return { error: this.#failures.report(error), outputIndices: NO_INDICES, outputs: [], parameters: {} };
   }
 
   /** Throws when the result as a whole is not what `execute` must return. */
   check(result: unknown, count: number): asserts result is readonly unknown[] {
     if (!Array.isArray(result)) {
-      throw new TritonError(
-        `Expected an array in the execute return of model '${this.#instance}', found type '${typeName(result)}'.`,
+      throw finding(
+        `Expected an array in the execute return of model '${this.#instance}', found type '${typeName(result)}'.` +
+          (result === undefined ? " Is a return missing?" : ""),
       );
     }
     if (result.length !== count) {
-      throw new TritonError(
+      throw finding(
         `Expected ${count} responses in the execute return of model '${this.#instance}', one for each request, ` +
           `but found ${result.length}.`,
       );
@@ -83,9 +91,10 @@ export class AnswerMaker {
     if (item instanceof TritonError) return this.failure(item);
     if (!(item instanceof InferenceResponse)) {
       return this.failure(
-        new TritonError(
+        finding(
           "Expected an 'InferenceResponse' object in the execute function return list, found type " +
-            `'${typeName(item)}' for request ${index} of model '${this.#instance}'.`,
+            `'${typeName(item)}' for request ${index} of model '${this.#instance}'.` +
+            (item instanceof Promise ? " Is an await missing? Return Promise.all(requests.map(...))." : ""),
         ),
       );
     }
@@ -98,6 +107,9 @@ export class AnswerMaker {
     const outputs: Tensor[] = [];
     let unknown: string | undefined;
     for (const output of response.outputs) {
+      if (!(output instanceof Tensor)) {
+        throw finding(`A response of model '${this.#instance}' has an output that is ${typeName(output)}.`, response);
+      }
       const rule = this.#rules.get(output.name);
       if (rule === undefined) {
         unknown = output.name;
@@ -106,24 +118,38 @@ export class AnswerMaker {
       if (!request.wants(rule.index)) continue;
       this.#checkOutput(request, rule, output);
       if (outputIndices.includes(rule.index)) {
-        throw new TritonError(`Model '${this.#instance}' answered with output '${rule.name}' twice.`);
+        throw finding(`Model '${this.#instance}' answered with output '${rule.name}' twice.`, output);
       }
       outputIndices.push(rule.index);
       outputs.push(output);
     }
-    if (unknown !== undefined) this.#dropUnknown(request, unknown, outputs);
+    if (outputs.length < request.requestedCount && this.#checksOutputs) this.#refuseMissing(request, response, unknown);
+    if (unknown !== undefined) this.#dropUnknown(unknown);
     return { error: undefined, outputIndices, outputs, parameters: response.parameters };
   }
 
-  /** A name that is not configured is dropped; if an output is missing at the same time it is most likely misspelt. */
-  #dropUnknown(request: RequestRecord, unknown: string, outputs: readonly Tensor[]): void {
+  /** A missing output, beside one whose name is not configured, is most likely misspelt. */
+  #refuseMissing(request: RequestRecord, response: InferenceResponse, unknown: string | undefined): void {
+    const { outputs } = response;
     const missing = request.requestedOutputs.filter((name) => !outputs.some((output) => output.name === name));
-    if (missing.length > 0) {
-      throw new TritonError(
-        `Model '${this.#instance}' answered with output '${unknown}', which is not in its configuration, and without ` +
-          `${missing.map((name) => `'${name}'`).join(", ")}, which the client asked for. Is the name misspelt?`,
-      );
-    }
+    if (missing.length === 0) return;
+    const names = missing.map((name) => `'${name}'`).join(", ");
+    const other = outputs.find((output) => output.name === unknown);
+    throw other === undefined
+      ? finding(
+          `Model '${this.#instance}' answered without output ${names}, which the client asked for. Give every output of ` +
+            "request.requestedOutputs.",
+          response,
+        )
+      : finding(
+          `Model '${this.#instance}' answered with output '${unknown}', which is not in its configuration, and without ` +
+            `${names}, which the client asked for. Is the name misspelt?`,
+          other,
+        );
+  }
+
+  /** A name that is not configured is dropped. */
+  #dropUnknown(unknown: string): void {
     if (this.#droppedNames.has(unknown) || this.#droppedNames.size >= 100) return;
     this.#droppedNames.add(unknown);
     log("W", `Output '${unknown}' is dropped, because it is not in the configuration of the model.`);
@@ -131,9 +157,10 @@ export class AnswerMaker {
 
   #checkOutput(request: RequestRecord, rule: OutputRule, output: Tensor): void {
     if (output.datatype !== (rule.datatype as DataType)) {
-      throw new TritonError(
+      throw finding(
         `Output '${rule.name}' of model '${this.#instance}' has datatype ${output.datatype}, ` +
           `but its configuration says ${rule.datatype}.`,
+        output,
       );
     }
     const { shape } = output;
@@ -144,9 +171,10 @@ export class AnswerMaker {
     if (fits) return;
     const expected = rule.isOpen ? ["..."] : rule.dims.map(String);
     if (this.#batching) expected.unshift(String(request.inputCount === 0 ? "batch" : request.inputShape(0)[0]));
-    throw new TritonError(
+    throw finding(
       `Output '${rule.name}' of model '${this.#instance}' has shape [${shape.join(", ")}], ` +
         `but its configuration asks for [${expected.join(", ")}]${this.#batching ? ", the batch size first" : ""}.`,
+      output,
     );
   }
 }

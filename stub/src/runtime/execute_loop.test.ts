@@ -111,6 +111,31 @@ describe("failures answer every request of the batch", () => {
       { error: { code: "INTERNAL" } },
       { error: { code: "INTERNAL" } },
     ]);
+    expect(logged()).toMatch(/^#EExpected an array in the execute return of model 'm_0'[^#]*\n$/);
+  });
+
+  test.each([
+    ["that the model has not", "IN", "nope", "The model asked for input 'nope', which is not in its configuration."],
+    ["of another datatype", "IN", "IN", "Input 'IN' has datatype FP32, but the model asked for INT64."],
+  ])("an input %s is the model's mistake, at its place", (_what, given, asked, text) => {
+    const loop = new ModelLoop((requests) => requests.map((request) => request.input(asked, "INT64")));
+    const inputs = [new Tensor(given, new Float32Array(1), [1])];
+    expect(loop.host.execute([{ inputs }]).responses[0]).toMatchObject([
+      { error: { code: "INTERNAL", message: expect.stringContaining(text) } },
+    ]);
+    expect(logged()).toMatch(/^#ETritonError: .*\n(?:#E +at .*\n)*#E +at .*execute_loop\.test\.ts/);
+  });
+
+  test("an input that the client did not send is the client's", () => {
+    const loop = new ModelLoop((requests) => requests.map((request) => request.input("IN")));
+    expect(loop.host.execute([{}]).responses[0]).toMatchObject([{ error: { code: "INVALID_ARG" } }]);
+    expect(logged()).not.toContain("#E");
+  });
+
+  test("each request of a batch with a fault of its own has its line", () => {
+    const { answers } = run(() => [5, new InferenceResponse(), new TritonError("fine", "NOT_FOUND")], 3);
+    expect(answers()?.map(({ error }) => error?.code)).toEqual(["INTERNAL", undefined, "NOT_FOUND"]);
+    expect(logged()).toMatch(/^#EExpected an 'InferenceResponse' object[^#]*\n$/);
   });
 });
 

@@ -78,9 +78,8 @@ export class ExecuteLoop {
   #fail(batch: Batch, error: unknown): void {
     if (batch.settled) return;
     const answer = this.#answers.failure(error);
-    // A TritonError is the model's own word to the client, unless the API made it for a mistake of the model; that and
-    // anything else is a defect, for the log with its stack.
-    log(ownWords(error) !== undefined && !isDefect(error) ? "V" : "E", describeError(error));
+    // The model's own word to the client is no line of the log, but for who looks closely.
+    if (ownWords(error) !== undefined && !isDefect(error)) log("V", describeError(error));
     this.#finish(batch, new Array<Answer>(batch.lives.length).fill(answer));
   }
 

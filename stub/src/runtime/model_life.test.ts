@@ -49,6 +49,8 @@ const start = (modelConfig: ModelConfig): InitializePayload => ({
   instanceKind: "CPU",
   deviceId: "0",
   concurrency: 1,
+  exposeErrors: true,
+  checkOutputs: true,
   inputs: [],
   outputs: [],
   modelConfig,

@@ -31,6 +31,10 @@ export interface InitializePayload {
   readonly deviceId: string;
   /** How many batches the model executes at once. */
   readonly concurrency: number;
+  /** Clients may read what the model threw that is no TritonError. */
+  readonly exposeErrors: boolean;
+  /** All outputs must be there, with the shapes of the configuration. */
+  readonly checkOutputs: boolean;
   /** Names of inputs and outputs in the order of the protocol's tables. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -149,7 +153,12 @@ export class ModelLife {
     this.#model = model;
     return {
       model,
-      answers: new AnswerMaker(instanceName, modelConfig, payload.outputs, this.#hasOpenShapes()),
+      answers: new AnswerMaker(instanceName, modelConfig, payload.outputs, {
+        file: this.#loaded!.file,
+        exposesErrors: payload.exposeErrors,
+        checksOutputs: payload.checkOutputs,
+        openShapes: this.#hasOpenShapes(),
+      }),
       strict: flag(modelConfig, "STRICT_VIEWS"),
     };
   }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { defect, TritonError } from "../api/errors.ts";
+import { Tensor } from "../api/tensor.ts";
+import { Failures, finding } from "./failures.ts";
+
+let write: MockInstance<typeof process.stdout.write>;
+beforeEach(() => {
+  write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => write.mockRestore());
+/** The lines that were logged; the mark of a line is shown as `#`. */
+const logged = () =>
+  write.mock.calls
+    .map(([text]) => String(text).replaceAll("\x1e", "#"))
+    .join("")
+    .split("\n")
+    .slice(0, -1);
+const here = import.meta.filename;
+
+describe("who is to blame", () => {
+  test("the model's own word to the client is no line of the log", () => {
+    const error = new TritonError("no such picture", "NOT_FOUND");
+    expect(new Failures("m_0").report(error)).toEqual({ code: "NOT_FOUND", message: "no such picture" });
+    expect(logged()).toEqual([]);
+  });
+
+  test("anything else is told in one sentence, and has its stack in the log", () => {
+    expect(new Failures("m_0").report(new TypeError("a\nb"))).toEqual({
+      code: "INTERNAL",
+      message: "Failed to process the request(s) for model 'm_0', message: TypeError: a b",
+    });
+    expect(logged().slice(0, 3)).toEqual(["#ETypeError: a", "#Eb", expect.stringContaining(here)]);
+  });
+
+  test("so has a mistake in the use of the API, which is told as it is", () => {
+    expect(new Failures("m_0").report(defect("the shape"))).toEqual({ code: "INTERNAL", message: "the shape" });
+    expect(logged()[0]).toBe("#ETritonError: the shape");
+  });
+});
+
+describe("what the runtime found is one line", () => {
+  const failures = new Failures("m_0", { file: "/models/m/1/model.ts" });
+  const make = () => new Tensor("OUT", new Int32Array(1), [1]);
+
+  test("with the model's file", () => {
+    expect(failures.report(finding("Two answers."))).toEqual({ code: "INTERNAL", message: "Two answers." });
+    expect(logged()).toEqual(["#ETwo answers. (answered by execute of '/models/m/1/model.ts')"]);
+  });
+
+  test("with the place where the tensor was made, from the second time on", () => {
+    failures.report(finding("Wrong.", make()));
+    expect(logged()[0]).toMatch(/^#EWrong\. \(/);
+    write.mockClear();
+    failures.report(finding("Wrong.", make()));
+    expect(logged()).toEqual([expect.stringMatching(`^#EWrong\\. \\(made at ${here}:\\d+:\\d+\\)$`)]);
+  });
+});
+
+test("a flood of them is kept from the log", () => {
+  const failures = new Failures("m_0");
+  for (let i = 0; i < 1000; i++) failures.report(finding(`Wrong ${i}.`));
+  expect(logged()).toHaveLength(20);
+});
+
+describe("errors that clients may not read", () => {
+  const failures = () => new Failures("m_0", { exposesErrors: false });
+  const secret = () => new Error("postgres://user:secret@db");
+
+  test("get an id, which the log has with text and stack", () => {
+    const { code, message } = failures().report(secret());
+    expect(code).toBe("INTERNAL");
+    const id =
+      /^Failed to process the request\(s\) for model 'm_0'\. The server's log says more under error id (\w+)\.$/.exec(
+        message,
+      )?.[1];
+    expect(logged()[0]).toBe(`#EError ${id}: Error: postgres://user:secret@db`);
+    expect(logged()[1]).toContain(here);
+  });
+
+  test("each have their own, and a line, however many there are", () => {
+    const many = failures();
+    const ids = new Set(Array.from({ length: 100 }, () => many.report(secret()).message));
+    expect(ids.size).toBe(100);
+    expect(logged().filter((line) => line.startsWith("#EError "))).toHaveLength(100);
+    expect(logged().at(-1)).toMatch(/secret@db$/);
+  });
+
+  test("a TritonError is always told, and so is what the runtime found", () => {
+    expect(failures().report(new TritonError("own", "NOT_FOUND")).message).toBe("own");
+    expect(failures().report(finding("found")).message).toBe("found");
+  });
+});

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defect, isDefect, type TritonError } from "../api/errors.ts";
+import { noteOrigins, originOf } from "../api/origin.ts";
+import type { AnswerError } from "../ipc/response_record.ts";
+import { LogLimit } from "./log_limit.ts";
+import { log } from "./logging.ts";
+import { describeError, oneLine, ownWords } from "./thrown.ts";
+
+interface Finding {
+  /** What the model made wrongly: a tensor or a response. */
+  readonly about: object | undefined;
+}
+
+/** Errors that the runtime made about an answer of the model. */
+const findings = new WeakMap<object, Finding>();
+
+/**
+ * The error for an answer that is not what it must be. Its stack leads nowhere near the model.
+ */
+export function finding(message: string, about?: object): TritonError {
+  const error = defect(message);
+  findings.set(error, { about });
+  return error;
+}
+
+export interface FailureOptions {
+  /** The model's file. */
+  readonly file?: string | undefined;
+  /** Whether clients may read what the model threw that is no TritonError (EXPOSE_ERRORS). */
+  readonly exposesErrors?: boolean | undefined;
+}
+
+/** What becomes of an error: words for the client and, where the model is to blame, for the log. */
+export class Failures {
+  readonly #instance: string;
+  readonly #file: string | undefined;
+  readonly #exposesErrors: boolean;
+  readonly #limit = new LogLimit();
+
+  constructor(instance: string, { file, exposesErrors = true }: FailureOptions = {}) {
+    this.#instance = instance;
+    this.#file = file;
+    this.#exposesErrors = exposesErrors;
+  }
+
+  /** A TritonError is told as it is, anything else as INTERNAL with one sentence. Never throws. */
+  report(error: unknown): AnswerError {
+    const own = ownWords(error);
+    if (own === undefined && !this.#exposesErrors) return this.#hide(error);
+    if (own === undefined || isDefect(error)) this.#log(error);
+    return (
+      own ?? {
+        code: "INTERNAL",
+        message: `Failed to process the request(s) for model '${this.#instance}', message: ${oneLine(error)}`,
+      }
+    );
+  }
+
+  /** The client gets an id, under which the log has the rest. */
+  #hide(error: unknown): AnswerError {
+    const id = Math.random().toString(36).slice(2, 12);
+    const text = this.#limit.take() === undefined ? oneLine(error) : describeError(error);
+    log("E", `Error ${id}: ${text}`);
+    return {
+      code: "INTERNAL",
+      message: `Failed to process the request(s) for model '${this.#instance}'. The server's log says more under error id ${id}.`,
+    };
+  }
+
+  #log(error: unknown): void {
+    const before = this.#limit.take();
+    if (before === undefined) return;
+    if (before > 0) log("E", `${before} more failures of the model were not logged.`);
+    const found = findings.get(error as object);
+    log(
+      "E",
+      found === undefined ? describeError(error) : `${oneLine((error as Error).message)} (${this.#placeOf(found)})`,
+    );
+  }
+
+  #placeOf({ about }: Finding): string {
+    noteOrigins();
+    const place = about === undefined ? undefined : originOf(about);
+    if (place !== undefined) return `made at ${place}`;
+    const file = this.#file === undefined ? "" : ` of '${this.#file}'`;
+    return `answered by execute${file}${about === undefined ? "" : "; if it happens again, this says where it was made"}`;
+  }
+}
