@@ -95,6 +95,7 @@ static TRITONSERVER_Error* backend__read_options(struct tsb_backend* backend, TR
   }
   const struct tsb_json* cmdline = tsb_json_member(document.root, "cmdline");
   TRITONSERVER_Error* error = tsb_settings_read_backend(&backend->settings, cmdline);
+  tsb_settings_warn_backend(cmdline);
   backend->options_json = cmdline == NULL ? strdup("{}") : strndup(cmdline->raw, cmdline->raw_length);
   tsb_json_free(&document);
   return error;

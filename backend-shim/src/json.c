@@ -67,8 +67,8 @@ static void json__utf8(struct json_reader* reader, uint32_t code) {
 static uint32_t json__pair(struct json_reader* reader, uint32_t high) {
   const char* start = reader->at;
   uint32_t low;
-  if (json__take(reader, '\\') && json__take(reader, 'u') && json__hex4(reader, &low) && low >= 0xdc00 &&
-      low < 0xe000) {
+  bool escaped = json__take(reader, '\\') && json__take(reader, 'u') && json__hex4(reader, &low);
+  if (escaped && low >= 0xdc00 && low < 0xe000) {
     return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
   }
   reader->at = start;

@@ -24,11 +24,15 @@ static TRITONSERVER_Error* model__refuse_unsupported(const struct tsb_model* mod
   }
   const struct tsb_json* sequences = tsb_json_member(config, "sequence_batching");
   if (tsb_json_length(tsb_json_member(sequences, "state")) > 0) {
-    return tsb_error_new(
-        TRITONSERVER_ERROR_UNSUPPORTED,
-        "Model '%s' asks for 'sequence_batching { state }', but the TypeScript backend does not keep state in "
-        "the server. Remove the setting and keep the state in the model, by request.correlationId.",
-        model->name);
+    // Who has no code of the model in hand cannot keep anything in it.
+    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
+                         "Model '%s' asks for 'sequence_batching { state }', but the %s backend does not keep state in "
+                         "the server. Remove the setting and %s.",
+                         model->name, model->backend->is_typescript_based ? model->backend->name : "TypeScript",
+                         model->backend->is_typescript_based
+                             ? "declare the tensors of the state as inputs and outputs, so that the client sends back "
+                               "what it got, or keep the state in a model in front of this one"
+                             : "keep the state in the model, by request.correlationId");
   }
   return NULL;
 }
@@ -152,6 +156,13 @@ static TRITONSERVER_Error* model__apply_reply(struct tsb_model* model, const str
   return error;
 }
 
+static void model__warn_of_parameters(const struct tsb_model* model) {
+  struct tsb_json_document document;
+  if (!tsb_json_parse(&document, model->config_json, strlen(model->config_json))) return;
+  tsb_settings_warn_model(model->name, document.root);
+  tsb_json_free(&document);
+}
+
 static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   const char* text;
   TRITONBACKEND_ArtifactType type;
@@ -167,6 +178,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   model->directory = tsb_path_absolute(text);
   if (model->name == NULL || model->directory == NULL) return model__out_of_memory();
   TSB_RETURN_IF_ERROR(model__read_config(model));
+  model__warn_of_parameters(model);
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelAutoCompleteConfig(model->triton, &auto_complete));
   struct tsb_model_stub_plan plan = {.name = model->name, .stop_fd = -1};
   model->first_stub_placement = tsb_placement_of_this_thread();

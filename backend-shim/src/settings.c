@@ -7,6 +7,8 @@
 #include <strings.h>
 
 #include "environment.h"
+#include "log.h"
+#include "resemblance.h"
 #include "text.h"
 #include "tsb_protocol.h"
 
@@ -52,6 +54,9 @@ static const struct setting MODEL_SETTINGS[] = {
     {"NODE_PATH", SETTING_TEXT, AT(node_path), 0, 0},
     {"ENVIRONMENT", SETTING_NAMES, AT(environment), 0, 0},
 };
+
+// These are read by the model's process (stub/src/runtime/model_life.ts).
+static const struct setting STUB_SETTINGS[] = {{.key = "LOADER"}, {.key = "TYPE_CHECK"}, {.key = "STRICT_VIEWS"}};
 
 void tsb_settings_defaults(struct tsb_settings* settings) {
   *settings = (struct tsb_settings){.shm_default_bytes = 16 * MIB,
@@ -174,6 +179,38 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
     TSB_RETURN_IF_ERROR(settings__set(settings, row, text, "The model parameter"));
   }
   return NULL;
+}
+
+// The name in a table that `name` is most likely meant to be. NULL: it is one of them, or like none.
+static const char* settings__meant(const struct setting* table, size_t count, const char* name) {
+  const char* meant = NULL;
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(table[i].key, name) == 0) return NULL;
+    if (meant == NULL && tsb_resembles(name, table[i].key)) meant = table[i].key;
+  }
+  return meant;
+}
+#define MEANT(table, name) settings__meant(table, sizeof table / sizeof *table, name)
+
+void tsb_settings_warn_backend(const struct tsb_json* cmdline) {
+  for (const struct tsb_json* option = cmdline == NULL ? NULL : cmdline->first; option != NULL; option = option->next) {
+    const char* meant = MEANT(BACKEND_SETTINGS, option->key);
+    if (meant != NULL) {
+      TSB_LOG(WARN, "The backend option '%s' is not known. Is '%s' meant?", option->key, meant);
+    }
+  }
+}
+
+void tsb_settings_warn_model(const char* model, const struct tsb_json* config) {
+  const struct tsb_json* parameters = tsb_json_member(config, "parameters");
+  for (const struct tsb_json* it = parameters == NULL ? NULL : parameters->first; it != NULL; it = it->next) {
+    const char* meant = MEANT(MODEL_SETTINGS, it->key);
+    if (meant == NULL) meant = MEANT(STUB_SETTINGS, it->key);
+    if (meant != NULL) {
+      TSB_LOG(WARN, "The parameter '%s' of model '%s' is not one of the backend's. Is '%s' meant?", it->key, model,
+              meant);
+    }
+  }
 }
 
 void tsb_settings_free(struct tsb_settings* settings) {

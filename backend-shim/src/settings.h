@@ -33,6 +33,9 @@ TRITONSERVER_Error* tsb_settings_read_backend(struct tsb_settings* settings, con
 // Reads "parameters" of a model configuration over a copy of the backend's settings.
 TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const struct tsb_settings* backend,
                                             const struct tsb_json* config);
+// Warns in the log of names in either that look like ours and are not. `model` is its name.
+void tsb_settings_warn_backend(const struct tsb_json* cmdline);
+void tsb_settings_warn_model(const char* model, const struct tsb_json* config);
 void tsb_settings_free(struct tsb_settings* settings);
 
 #endif

@@ -24,10 +24,10 @@
 enum { END_PATIENCE_MS = 10000 };
 
 // Node runs this at the start of each thread, the worker threads of a model among them; the stub's main thread says
-// which file it is that they need (stub/src/runtime/model_threads.ts).
-#define STUB_PROCESS__PRELOAD                                                 \
-  "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';" \
-  "const%20file=getEnvironmentData('triton-typescript:preload');if(file!==undefined)await%20import(file);"
+// which file they need (stub/src/runtime/model_threads.ts).
+static const char PRELOAD[] =
+    "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';"
+    "const%20file=getEnvironmentData('triton-typescript:preload');if(file!==undefined)await%20import(file);";
 
 // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
 static int stub_process__close_others(posix_spawn_file_actions_t* actions) {
@@ -62,7 +62,7 @@ static int stub_process__spawn(struct tsb_stub_process* process, const struct ts
   // garbage.ts.
   arguments[count++] = "--no-memory-reducer";
   arguments[count++] = "--import";
-  arguments[count++] = STUB_PROCESS__PRELOAD;
+  arguments[count++] = (char*)PRELOAD;
   if (plan->settings->heap_limit_mb > 0) {
     snprintf(heap, sizeof heap, "--max-old-space-size=%lld", (long long)plan->settings->heap_limit_mb);
     arguments[count++] = heap;

@@ -19,7 +19,7 @@ static struct tsb_io outputs[] = {
     {.name = any_name, .datatype = TRITONSERVER_TYPE_FP64, .dims_count = 2, .dims = {-1, -1}},
     {.name = text_name, .datatype = TRITONSERVER_TYPE_BYTES, .dims_count = 1, .dims = {-1}},
 };
-static struct tsb_model model = {.outputs = {outputs, 3}};
+static struct tsb_model model = {.outputs = {outputs, 3}, .settings = {.check_outputs = true}};
 static struct tsb_stub* stub;
 static uint8_t* memory;  // of region 5, which the stub made
 static struct tsb_loans loans;

@@ -3,6 +3,7 @@
 #include "settings.h"
 
 #include "check.h"
+#include "fake_triton.h"
 
 static TRITONSERVER_Error* read_backend(struct tsb_settings* settings, const char* text) {
   struct tsb_json_document document;
@@ -39,6 +40,8 @@ static void test_defaults(void) {
   CHECK_INT(settings.execute_timeout_ms, 0);
   CHECK(settings.restart);
   CHECK(settings.map_client_memory);
+  CHECK(settings.expose_errors);
+  CHECK(settings.check_outputs);
   CHECK(!settings.allow_node_path);
   CHECK(settings.node_path == NULL);
   CHECK(tsb_settings_read_backend(&settings, NULL) == NULL);  // no "cmdline" at all
@@ -50,13 +53,14 @@ static void test_backend_options(void) {
   CHECK(read_backend(&settings,
                      "{\"shm-default-byte-size\":\"2097152\",\"stub-timeout-seconds\":\"7\","
                      "\"restart\":\"false\",\"restart-backoff-ms\":\"20\",\"node-path\":\"/a/node\","
-                     "\"allow-node-path\":\"on\",\"map-client-memory\":\"no\","
+                     "\"allow-node-path\":\"on\",\"map-client-memory\":\"no\",\"expose-errors\":\"off\","
                      "\"another-backend's-key\":\"x\"}") == NULL);
   CHECK_INT(settings.shm_default_bytes, 2 << 20);
   CHECK_INT(settings.stub_timeout_ms, 7000);
   CHECK_INT(settings.restart_backoff_ms, 20);
   CHECK(!settings.restart);
   CHECK(!settings.map_client_memory);
+  CHECK(!settings.expose_errors);
   CHECK(settings.allow_node_path);
   CHECK_TEXT(settings.node_path, "/a/node");
   tsb_settings_free(&settings);
@@ -158,7 +162,30 @@ static void test_environment_names_of_a_model_come_to_those_of_the_backend(void)
   tsb_settings_free(&backend);
 }
 
+static void test_names_that_look_like_ours(void) {
+  static const char options[] = "{\"shm_max_byte_size\":\"1\",\"restart\":\"on\",\"default-max-batch-size\":\"4\"}";
+  static const char config[] =
+      "{\"parameters\":{\"MAX_INFLIGHT_BATCHES\":{},\"TYPECHECK\":{},\"LOADER\":{},\"HEAP_LIMIT_MB\":{},\"MINE\":{}}}";
+  struct tsb_json_document document;
+  fake_log_clear();
+  CHECK(tsb_json_parse(&document, options, sizeof options - 1));
+  tsb_settings_warn_backend(document.root);
+  tsb_json_free(&document);
+  CHECK(tsb_json_parse(&document, config, sizeof config - 1));
+  tsb_settings_warn_model("m", document.root);
+  tsb_json_free(&document);
+  tsb_settings_warn_backend(NULL);
+  tsb_settings_warn_model("m", NULL);
+  CHECK(fake_log_has("The backend option 'shm_max_byte_size' is not known. Is 'shm-max-byte-size' meant?"));
+  CHECK(
+      fake_log_has("The parameter 'MAX_INFLIGHT_BATCHES' of model 'm' is not one of the backend's. Is "
+                   "'MAX_IN_FLIGHT_BATCHES' meant?"));
+  CHECK(fake_log_has("'TYPE_CHECK' meant?"));
+  CHECK_INT(fake_log_lines(), 3);
+}
+
 int main(void) {
+  test_names_that_look_like_ours();
   test_defaults();
   test_backend_options();
   test_booleans();

@@ -80,6 +80,7 @@ export const LAYERS = [
     "path",
     "environment",
     "log_pipe",
+    "resemblance",
     "settings",
     "scheduling",
     "correlation",
