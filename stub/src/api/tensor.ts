@@ -47,6 +47,9 @@ interface InferredInputMap extends Omit<TensorDataMap, UntoldDataType>, Converte
   BF16: never;
 }
 
+/** The typed arrays among them. */
+type TypedInputMap = Omit<InferredInputMap, "BOOL" | "BYTES"> & { BOOL: never; BYTES: never };
+
 /** What a tensor of datatype `D` may be made of when the datatype is not said. */
 export type InferredTensorInput<D extends DataType = DataType> = InferredInputMap[D];
 
@@ -104,8 +107,10 @@ export class Tensor<D extends DataType = DataType> {
    * @throws TritonError INTERNAL when the name is empty, the array does not fit the datatype, or the number of elements
    *   does not fit the shape
    */
-  constructor(name: string, data: TensorInput<D>, shape: readonly number[], datatype: D);
   constructor(name: string, data: InferredTensorInput<D>, shape: readonly number[], datatype?: undefined);
+  // Allows nothing new. Of what fits none, a `number[]` most of all, the compiler tells why it does not fit the last one.
+  constructor(name: string, data: TypedInputMap[D], shape: readonly number[], datatype?: undefined);
+  constructor(name: string, data: TensorInput<D>, shape: readonly number[], datatype: D);
   constructor(
     name: string,
     data: unknown,
