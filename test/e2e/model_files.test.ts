@@ -109,6 +109,28 @@ class Decorated { @traced act() {} }
 void Decorated;`,
     ),
   }),
+  model(
+    "jsx_file",
+    { "1/main.tsx": says("Colour[Colour.Green]", "enum Colour { Red, Green }") },
+    'default_model_filename: "main.tsx"',
+  ),
+  model("thread", {
+    "1/model.ts": says(
+      "said",
+      `
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+const thread = new Worker(new URL("./thread.ts", import.meta.url));
+const [said] = await once(thread, "message");
+await thread.terminate();`,
+    ),
+    "1/thread.ts": `
+import { parentPort } from "node:worker_threads";
+import { Tensor } from "triton-typescript";
+import { Colour } from "./colour";
+parentPort!.postMessage(new Tensor("A", new Float32Array(1), [1]).datatype + " " + Colour[Colour.Green]);`,
+    "1/colour.ts": "export enum Colour { Red, Green }",
+  }),
   model("extensionless", {
     "1/model.ts": says("word", 'import { word } from "./word";'),
     "1/word.ts": "export const word = 'extensionless';",
@@ -197,6 +219,8 @@ describe("a model's file", () => {
     ["checked", "checked"],
     ["unchecked", "10"],
     ["tsx", "tsx"],
+    ["jsx_file", "Green"],
+    ["thread", "FP32 Green"],
   ] as const;
 
   test.each(cases)("%s works", async (name, expected) => {

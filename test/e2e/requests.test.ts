@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model sees of a request, and what a client sees of an answer.
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   ClientError,
@@ -21,7 +22,10 @@ let server: TestServer;
 let client: TritonClient;
 
 beforeAll(async () => {
-  server = await startServer({ models: ["mirror", "answers", "numbers"] });
+  const config = readFileSync(new URL("../fixtures/models/answers/config.pbtxt", import.meta.url), "utf8");
+  const hides = 'parameters { key: "EXPOSE_ERRORS" value { string_value: "no" } }';
+  const discreet = { name: "discreet", fixture: "answers", config: `${config}${hides}` };
+  server = await startServer({ models: ["mirror", "answers", discreet, "numbers"] });
   client = new TritonClient(server);
 });
 
@@ -157,8 +161,8 @@ const statusOfCode = [
   ["CANCELLED", "400", "CANCELLED"],
 ] as const;
 
-const act = (protocol: Protocol, action: string) =>
-  client.infer(protocol, "answers", { inputs: [tensor("ACTION", "BYTES", [action], [1, 1])] });
+const act = (protocol: Protocol, action: string, model = "answers") =>
+  client.infer(protocol, model, { inputs: [tensor("ACTION", "BYTES", [action], [1, 1])] });
 
 describe("a TritonError", () => {
   test.each(statusOfCode)("%s keeps its code over HTTP and gRPC", async (code, http, grpc) => {
@@ -185,6 +189,15 @@ describe("another error", () => {
     );
     await server.waitForLog(/failDeepInside .*answers\/1\/model\.ts:13:\d+/);
     expect(server.logLines("RangeError: the number 42")[0]).toMatch(/^E\d{4} .*answers_0/);
+  });
+
+  test("can be kept from the client, who gets an id that the log has, too", async () => {
+    const error = await failure(act("http", "crash", "discreet"));
+    const id = /^Failed to process .* under error id (\w+)\.$/.exec(error.message)?.[1];
+    expect(error.message).not.toContain("42");
+    await server.waitForLog(new RegExp(`discreet_0\\] Error ${id}: RangeError: the number 42`));
+    await server.waitForLog(/discreet_0\].*failDeepInside .*discreet\/1\/model\.ts:13:\d+/);
+    expect((await failure(act("http", "throw NOT_FOUND", "discreet"))).message).toBe("asked for NOT_FOUND");
   });
 
   test("may be any value", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const BURST = 20;
+const BURST = 100;
 const PER_SECOND = 1;
 
 /** Keeps a log readable, and its disk from filling: some entries at once, then one each second. */

@@ -25,6 +25,9 @@ const errors: Record<string, (string | RegExp)[]> = {
   wrong_shape: ["Output 'OUT'", "has shape [2, 2], but its configuration asks for [-1]"],
   wrong_datatype: ["Output 'OUT'", "has datatype INT32, but its configuration says FP32"],
   wrong_name: ["output 'OTU', which is not in its configuration", "without 'OUT'"],
+  no_output: ["answered without output 'OUT', which the client asked for"],
+  text_for_out: ["answered without output 'OUT', which the client asked for"],
+  missing_await: ["found type 'Promise'", "Is an await missing?"],
   twice: ["answered with output 'OUT' twice"],
   twice_in_constructor: ["two outputs named 'OUT'"],
   spoilt_shape: ["has shape [1.5]"],
@@ -50,7 +53,8 @@ const errors: Record<string, (string | RegExp)[]> = {
   rejects_hostile: ["message: a value that cannot be shown as text"],
   rejects_unreadable: ["message: Error: its message cannot be read"],
   wrong_input: ["Input 'IN' has datatype FP32, but the model asked for INT32"],
-  no_input: ["The request has no input 'INN'", "'IN'"],
+  no_input: ["The model asked for input 'INN', which is not in its configuration", "'IN'"],
+  request_by_hand: ["An InferenceRequest cannot be made by a model"],
 };
 
 /** What gRPC makes of each code. */
@@ -69,21 +73,22 @@ describe("one request at a time", () => {
   let server: TestServer;
   let client: TritonClient;
   let stub: number;
+  const ask = (name: string) => inferCase(server, "answers", name, {}, [name === "spoilt_elements" ? "TEXT" : "OUT"]);
   beforeAll(async () => {
     server = await startServer({ models: [bad("answers")] });
-    expect(await inferCase(server, "answers", "good")).toMatchObject({ status: 200, values: [1, 2] });
+    expect(await ask("good")).toMatchObject({ status: 200, values: [1, 2] });
     client = new TritonClient(server);
     stub = stubOf(server, "answers")!;
     expect(stub).toBeGreaterThan(0);
   });
   const still = async () => {
-    expect(await inferCase(server, "answers", "good")).toMatchObject({ status: 200, values: [1, 2] });
+    expect(await ask("good")).toMatchObject({ status: 200, values: [1, 2] });
     expect(stubOf(server, "answers")).toBe(stub);
   };
 
   test.each(Object.keys(errors))("%s", async (name) => {
-    const { status, error } = await inferCase(server, "answers", name);
-    expect(status).not.toBe(200);
+    const { status, error } = await ask(name);
+    expect(status).toBe(500);
     for (const part of errors[name]!) expect(error).toMatch(part);
     expect(error).not.toContain("\n");
     await still();
@@ -96,7 +101,7 @@ describe("one request at a time", () => {
   });
 
   test.each(["double_then", "emptied_requests", "unhandled"])("%s does no harm", async (name) => {
-    expect(await inferCase(server, "answers", name)).toMatchObject({ status: 200, values: [1, 2] });
+    expect(await ask(name)).toMatchObject({ status: 200, values: [1, 2] });
     await still();
   });
 
@@ -110,6 +115,12 @@ describe("one request at a time", () => {
     expect(server.logLines("Output 'EXTRA' is dropped")).toHaveLength(1);
   });
 
+  test("the log has the place of what was found in an answer, when it is not the first time", async () => {
+    await ask("wrong_datatype");
+    await server.waitForLog(/E.*Output 'OUT' .* says FP32\. \(made at \/.*answers\/1\/model\.ts:\d+:\d+\)/);
+    await server.waitForLog(/E.*\(answered by execute of '\/.*answers\/1\/model\.ts'/);
+  });
+
   test("the log has the stack of an error, a rejection and a promise that nobody waits for", async () => {
     await server.waitForLog(/RangeError: out of[\s\S]*answers\/1\/model\.ts:\d+:\d+/);
     await server.waitForLog(/Error: rejected[\s\S]*answers\/1\/model\.ts:\d+:\d+/);
@@ -117,15 +128,15 @@ describe("one request at a time", () => {
   });
 
   test("an output that was allocated for an earlier request is refused", async () => {
-    expect((await inferCase(server, "answers", "keep")).status).toBe(200);
-    const { error } = await inferCase(server, "answers", "kept");
+    expect((await ask("keep")).status).toBe(200);
+    const { error } = await ask("kept");
     expect(error).toContain("Output 'OUT' was allocated for a request that is answered already");
-    expect((await inferCase(server, "answers", "allocated")).values).toEqual([7, 7]);
+    expect((await ask("allocated")).values).toEqual([7, 7]);
     await still();
   });
 
   test("100 000 elements of BYTES", async () => {
-    const { body } = await inferCase(server, "answers", "texts", { count: 100_000 });
+    const { body } = await inferCase(server, "answers", "texts", { count: 100_000 }, ["TEXT"]);
     const { data } = body.outputs[0];
     expect(data).toHaveLength(100_000);
     expect(data[99_999]).toBe("element 99999");

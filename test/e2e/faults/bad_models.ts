@@ -38,15 +38,23 @@ export async function infer(
   values: readonly number[] = [1, 2],
   parameters: Record<string, unknown> = {},
   shape: readonly number[] = [values.length],
+  outputs?: readonly string[],
 ): Promise<Answer> {
   const inputs = [{ name: "IN", datatype: "FP32", shape, data: values }];
-  const { status, body } = await inferJson(server, model, { inputs, parameters });
+  const wanted = outputs === undefined ? {} : { outputs: outputs.map((name) => ({ name })) };
+  const { status, body } = await inferJson(server, model, { inputs, parameters, ...wanted });
   return { status, error: body.error ?? "", values: body.outputs?.[0]?.data ?? [], body };
 }
 
-/** Sends a request whose parameter `case` says what the model is to do. */
-export function inferCase(server: TestServer, model: string, name: string, more: object = {}): Promise<Answer> {
-  return infer(server, model, [1, 2], { case: name, ...more });
+/** Sends a request whose parameter `case` says what the model is to do. Left out, all outputs are wanted. */
+export function inferCase(
+  server: TestServer,
+  model: string,
+  name: string,
+  more: object = {},
+  outputs?: readonly string[],
+): Promise<Answer> {
+  return infer(server, model, [1, 2], { case: name, ...more }, [2], outputs);
 }
 
 /** Loads or unloads a model. Gives the reason when that fails, else an empty string. */
