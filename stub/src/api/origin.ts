@@ -25,9 +25,14 @@ const OWN_FRAME = /\/stub\/src\/(?:api|ipc)\/|^node:/;
 
 /** The place where an object was made, as `file:line:column`, when it was noted. */
 export function originOf(made: object): string | undefined {
-  for (const line of origins.get(made)?.stack?.split("\n") ?? []) {
-    const place = /^\s+at (?:.*\()?(.*:\d+:\d+)\)?$/.exec(line)?.[1];
-    if (place !== undefined && !OWN_FRAME.test(place)) return decodeURI(place.replace(/^file:\/\//, ""));
+  try {
+    for (const line of origins.get(made)?.stack?.split("\n") ?? []) {
+      const place = /^\s+at (?:.*\()?(.*:\d+:\d+)\)?$/.exec(line)?.[1];
+      if (place === undefined || OWN_FRAME.test(place)) continue;
+      return place.startsWith("file://") ? decodeURI(place.slice("file://".length)) : place;
+    }
+  } catch {
+    // How a stack reads is the model's to change (Error.prepareStackTrace).
   }
   return undefined;
 }

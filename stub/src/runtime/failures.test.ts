@@ -7,8 +7,13 @@ import { Failures, finding } from "./failures.ts";
 let write: MockInstance<typeof process.stdout.write>;
 beforeEach(() => {
   write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  // No time goes by, in which more lines would be allowed.
+  vi.spyOn(performance, "now").mockReturnValue(0);
 });
-afterEach(() => write.mockRestore());
+afterEach(() => {
+  write.mockRestore();
+  vi.mocked(performance.now).mockRestore();
+});
 /** The lines that were logged; the mark of a line is shown as `#`. */
 const logged = () =>
   write.mock.calls
@@ -55,6 +60,19 @@ describe("what the runtime found is one line", () => {
     failures.report(finding("Wrong.", make()));
     expect(logged()).toEqual([expect.stringMatching(`^#EWrong\\. \\(made at ${here}:\\d+:\\d+\\)$`)]);
   });
+});
+
+test("a model may change how stacks read", () => {
+  const failures = new Failures("m_0");
+  const { prepareStackTrace } = Error;
+  try {
+    Error.prepareStackTrace = () => 5;
+    const make = () => new Tensor("OUT", new Int32Array(1), [1]);
+    for (let i = 0; i < 2; i++) expect(failures.report(finding("Wrong.", make())).message).toBe("Wrong.");
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+  expect(logged()).toHaveLength(2);
 });
 
 test("a flood of them is kept from the log", () => {

@@ -14,9 +14,7 @@ interface Finding {
 /** Errors that the runtime made about an answer of the model. */
 const findings = new WeakMap<object, Finding>();
 
-/**
- * The error for an answer that is not what it must be. Its stack leads nowhere near the model.
- */
+/** The error for an answer that is not what it must be; the stack of it leads nowhere near the model. */
 export function finding(message: string, about?: object): TritonError {
   const error = defect(message);
   findings.set(error, { about });
