@@ -112,6 +112,7 @@ describe("one request at a time", () => {
       const { body } = await inferJson(server, "answers", { inputs, outputs, parameters: { case: "extra_name" } });
       expect(body.outputs.map((output: { name: string }) => output.name)).toEqual(["OUT"]);
     }
+    await server.waitForLog("Output 'EXTRA' is dropped");
     expect(server.logLines("Output 'EXTRA' is dropped")).toHaveLength(1);
   });
 
