@@ -70,9 +70,10 @@ describe.each(protocols)("over %s", (protocol) => {
 
 describe("plain HTTP", () => {
   test.each(identitySamples)("carries %s in the binary extension", async (_, sent) => {
-    const reply = await inferBinary(server, "identity", [sent]);
+    const expected = identityOutput(sent);
+    const reply = await inferBinary(server, "identity", [sent], {}, [expected.name]);
     expect(reply.status).toBe(200);
-    expect(reply.outputs).toEqual([identityOutput(sent)]);
+    expect(reply.outputs).toEqual([expected]);
   });
 
   const asJson: [Datatype, unknown[]][] = [

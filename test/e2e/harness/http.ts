@@ -54,6 +54,7 @@ export async function inferBinary(
   model: string,
   inputs: readonly WireTensor[],
   parameters: Record<string, unknown> = {},
+  outputs?: readonly string[],
 ): Promise<BinaryReply> {
   const parts = inputs.map(bytesOf);
   const header = Buffer.from(
@@ -65,6 +66,7 @@ export async function inferBinary(
         shape,
         parameters: { binary_data_size: parts[i]!.byteLength },
       })),
+      outputs: outputs?.map((name) => ({ name, parameters: { binary_data: true } })),
     }),
   );
   const response = await fetchOnce(inferUrl(server, model), {
