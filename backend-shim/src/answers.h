@@ -7,6 +7,9 @@
 
 // A RESPONSE entry came; the caller is the reader of answers. 0, or -EPROTO: no correct stub writes that.
 int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry);
+// A SETTLED entry came: the model is free for the next batch, though requests of this one are open still. Returns as
+// above.
+int tsb_answers_on_settled(struct tsb_instance* instance, const struct tsb_entry* entry);
 // Fails every request that is open. The stub is dead, nobody reads its answers any more, and no other thread is here:
 // the supervisor waits until all others have left (tsb_instance_leave).
 void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason);

@@ -14,6 +14,11 @@ static int reader__on_response(struct tsb_instance* instance, struct tsb_stub* s
   return tsb_answers_on_response(instance, stub, entry);
 }
 
+static int reader__on_settled(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  (void)stub;
+  return tsb_answers_on_settled(instance, entry);
+}
+
 // One function for each kind that the shim receives: who adds one to tsb_entry.def is told here what is missing.
 static int (*const HANDLERS[])(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) = {
 #define FOR_STUB(number, handler)

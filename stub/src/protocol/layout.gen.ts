@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x455523d6809b5ea1n;
+export const FINGERPRINT = 0x4a8b805bd35b8239n;
 
 export const PROTOCOL_MAGIC = 826430292;
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
 export const MAX_DIMS = 32;
@@ -24,8 +24,11 @@ export const STUB_CHANNEL = 3;
 export const LOG_MARK = 30;
 export const ENTRY_EXECUTE = 1;
 export const ENTRY_RESPONSE = 2;
+export const ENTRY_SETTLED = 3;
+export const ENTRY_CANCEL = 4;
 export const EXECUTE_SPARSE = 1;
 export const RESPONSE_FINAL = 1;
+export const RESPONSE_RESCHEDULE = 2;
 export const TABLE_BATCHES = 1;
 export const METHOD_HELLO = 1;
 export const METHOD_REGION = 2;
@@ -94,8 +97,10 @@ export const REQUEST_PARAMETER_COUNT = 44;
 export const REQUEST_REQUESTED_OFFSET = 48;
 export const REQUEST_REQUESTED_COUNT = 52;
 export const REQUEST_INPUT_COUNT = 56;
-export const BATCH_SIZE = 8;
+export const REQUEST_CANCELLED = 60;
+export const BATCH_SIZE = 16;
 export const BATCH_REQUEST_COUNT = 0;
+export const BATCH_TAKEN_NS = 8;
 export const RESPONSE_SIZE = 32;
 export const RESPONSE_RECORD_BYTES = 0;
 export const RESPONSE_STATUS = 4;
@@ -151,6 +156,7 @@ export const STATUS_CANCELLED = 8;
 /** Kinds of entries that the stub takes. */
 export const ENTRIES_TO_STUB = {
   execute: 1,
+  cancel: 4,
 } as const;
 
 /** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */
