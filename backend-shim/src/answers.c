@@ -47,19 +47,32 @@ static void answers__close_batch(struct tsb_instance* instance, struct tsb_stub*
       "Reporting batch statistics");
 }
 
+void tsb_answers_free_inputs(struct tsb_stub* stub, struct tsb_batch_slot* slot, uint32_t item) {
+  struct tsb_batch_request* request = &slot->requests[item];
+  if (tsb_stub_memory_free(&stub->memory, &request->data, request->data_bytes) < 0) {
+    TSB_LOG(ERROR, "Internal error: a block of inputs was freed twice.");
+  }
+  request->data_bytes = 0;
+}
+
+// How long a batch waited in the stub while the model was at the one before.
+static uint64_t answers__waited_ns(const struct tsb_instance* instance, const struct tsb_batch_slot* slot,
+                                   uint64_t sent_ns) {
+  if (!slot->is_executing) return slot->waited_ns;
+  if (instance->concurrency != 1 || instance->model_free_ns <= slot->compute_start_ns) return 0;
+  uint64_t free_ns = instance->model_free_ns < sent_ns ? instance->model_free_ns : sent_ns;
+  return free_ns - slot->compute_start_ns;
+}
+
 // The times of a request, without its waits in the stub and in the ring: while the model was at the batch before, and
 // while the reader was at that batch's answers. Triton then counts these waits as time in the queue, which they are.
 // What is left is what the request itself took, wake-ups included. `sent_ns` is the stub's word, so it is held to what
 // can be true.
 static void answers__set_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot, uint64_t sent_ns,
                                struct answers_times* times) {
-  uint64_t waited_ns = 0;
   if (sent_ns < slot->compute_start_ns) sent_ns = slot->compute_start_ns;
   if (sent_ns > times->compute_end_ns) sent_ns = times->compute_end_ns;
-  if (instance->concurrency == 1 && instance->model_free_ns > slot->compute_start_ns) {
-    uint64_t free_ns = instance->model_free_ns < sent_ns ? instance->model_free_ns : sent_ns;
-    waited_ns += free_ns - slot->compute_start_ns;
-  }
+  uint64_t waited_ns = answers__waited_ns(instance, slot, sent_ns);
   if (instance->reader_free_ns > sent_ns) {
     uint64_t free_ns =
         instance->reader_free_ns < times->compute_end_ns ? instance->reader_free_ns : times->compute_end_ns;
@@ -70,7 +83,7 @@ static void answers__set_times(const struct tsb_instance* instance, const struct
   times->sent_ns = sent_ns;
 }
 
-// All requests of a batch were answered: from here on the model is free, and so is the reader soon.
+// The model has settled a batch, by its last answer at the latest: from here on it is free, and so is the reader soon.
 static void answers__note_batch(struct tsb_instance* instance, const struct answers_times* times) {
   pthread_mutex_lock(&instance->lock);  // time_limit.c reads it on the supervisor's thread
   instance->last_answer_ns = times->compute_end_ns;
@@ -82,35 +95,110 @@ static void answers__note_batch(struct tsb_instance* instance, const struct answ
   instance->compute_ns = tsb_pace_average(instance->compute_ns, compute_ns);
 }
 
-int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
-  struct answers_times times = {.compute_end_ns = tsb_now_ns()};
-  bool success;
-  if ((entry->flags & TSB_RESPONSE_FINAL) == 0) return -EPROTO;  // a request has one response
-  pthread_mutex_lock(&instance->lock);
-  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &entry->owner);
-  if (slot != NULL) answers__set_times(instance, slot, entry->sent_ns, &times);
-  pthread_mutex_unlock(&instance->lock);
-  if (slot == NULL) return -EPROTO;
-  TRITONBACKEND_Request* request = slot->requests[entry->owner.item].triton;
-  struct tsb_response_source source = {.stub = stub,
-                                       .loans = &slot->loans,
-                                       .request = entry->owner.item,
-                                       .send_flags = TRITONSERVER_RESPONSE_COMPLETE_FINAL};
-  int status = tsb_response_send(instance->model, &source, request, &entry->place, &success);
+// Whether an entry says what a correct stub may say of a request of this model.
+static bool answers__is_sound(const struct tsb_model* model, const struct tsb_entry* entry) {
+  bool has_record = entry->place.bytes > 0;
+  switch (entry->flags) {
+    case 0: return has_record && model->is_decoupled;
+    case TSB_RESPONSE_FINAL: return has_record || model->is_decoupled;
+    case TSB_RESPONSE_RESCHEDULE: return !has_record && model->is_iterative;
+    default: return false;
+  }
+}
+
+// The final flag without a response.
+static void answers__send_final(TRITONBACKEND_Request* request) {
+  TRITONBACKEND_ResponseFactory* factory;
+  TRITONSERVER_Error* error = TRITONBACKEND_ResponseFactoryNew(&factory, request);
+  if (error == NULL) {
+    error = TRITONBACKEND_ResponseFactorySendFlags(factory, TRITONSERVER_RESPONSE_COMPLETE_FINAL);
+    tsb_error_log(TRITONBACKEND_ResponseFactoryDelete(factory), "TRITONBACKEND_ResponseFactoryDelete");
+  }
+  tsb_error_log(error, "Sending the end of a stream");
+}
+
+// Gives a request back for another round. It may come again before this returns; after an error it is ours still.
+static void answers__reschedule(struct tsb_instance* instance, TRITONBACKEND_Request* request,
+                                const struct answers_times* times) {
+  TRITONSERVER_Error* error = TRITONBACKEND_RequestRelease(request, TRITONSERVER_REQUEST_RELEASE_RESCHEDULE);
+  if (error == NULL) return;
+  tsb_response_send_error(instance->model, request, error);
+  answers__release(instance, request, false, times);
+}
+
+// Does with a request what an entry says. 0, or -EPROTO: the record is impossible, and nothing was sent.
+static int answers__do(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot,
+                       const struct tsb_entry* entry, const struct answers_times* times) {
+  struct tsb_batch_request* request = &slot->requests[entry->owner.item];
+  if (entry->flags == TSB_RESPONSE_RESCHEDULE) {
+    answers__reschedule(instance, request->triton, times);
+    return 0;
+  }
+  bool is_final = entry->flags == TSB_RESPONSE_FINAL;
+  int status = 0;
+  if (entry->place.bytes == 0) {
+    answers__send_final(request->triton);
+  } else {
+    struct tsb_response_source source = {.stub = stub,
+                                         .loans = &slot->loans,
+                                         .request = entry->owner.item,
+                                         .send_flags = is_final ? TRITONSERVER_RESPONSE_COMPLETE_FINAL : 0};
+    bool success;
+    status = tsb_response_send(instance->model, &source, request->triton, &entry->place, &success);
+    if (!success) request->failed = true;
+  }
+  if (!is_final) return status;
   if (status < 0) {
-    tsb_response_send_error(instance->model, request,
+    tsb_response_send_error(instance->model, request->triton,
                             tsb_instance_error_unhealthy(instance, "It wrote an answer that breaks the protocol."));
   }
-  answers__release(instance, request, success, &times);
+  answers__release(instance, request->triton, !request->failed, times);
+  return status;
+}
+
+int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  struct answers_times times = {.compute_end_ns = tsb_now_ns()};
+  if (!answers__is_sound(instance->model, entry)) return -EPROTO;
+  bool ends = entry->flags != 0;
+  pthread_mutex_lock(&instance->lock);
+  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &entry->owner, ends);
+  if (slot != NULL && ends) {
+    answers__set_times(instance, slot, entry->sent_ns, &times);
+    pthread_cond_broadcast(&instance->changed);
+  }
+  pthread_mutex_unlock(&instance->lock);
+  if (slot == NULL) return -EPROTO;
+  int status = answers__do(instance, stub, slot, entry, &times);
+  if (!ends) return status;
+  tsb_answers_free_inputs(stub, slot, entry->owner.item);
   if (tsb_batch_note_release(slot, entry->owner.item)) {
-    answers__note_batch(instance, &times);
+    if (slot->is_executing) answers__note_batch(instance, &times);
     answers__close_batch(instance, stub, slot, &times);
   }
   return status;
 }
 
+int tsb_answers_on_settled(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  struct answers_times times = {.compute_end_ns = tsb_now_ns()};
+  if (entry->flags != 0 || entry->place.bytes != 0) return -EPROTO;
+  pthread_mutex_lock(&instance->lock);
+  struct tsb_batch_slot* slot = tsb_batch_executing(&instance->batches, &entry->owner);
+  if (slot != NULL) {
+    answers__set_times(instance, slot, entry->sent_ns, &times);
+    slot->waited_ns = answers__waited_ns(instance, slot, times.sent_ns);
+    tsb_batch_settle(&instance->batches, slot);
+    pthread_cond_broadcast(&instance->changed);
+  }
+  pthread_mutex_unlock(&instance->lock);
+  if (slot == NULL) return -EPROTO;
+  // What the model writes into inputs that are open still must not show in those of the next batches.
+  tsb_stub_memory_share(&stub->memory, true);
+  answers__note_batch(instance, &times);
+  return 0;
+}
+
 void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason) {
-  for (uint32_t i = 0; i < instance->batches.count; i++) {
+  for (uint32_t i = 0; i < instance->batches.used_count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use) continue;
     struct answers_times times = {.exec_start_ns = slot->exec_start_ns,
@@ -119,8 +207,12 @@ void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, 
     for (uint32_t j = 0; j < slot->request_count; j++) {
       if (slot->requests[j].state == TSB_REQUEST_RELEASED) continue;
       TRITONBACKEND_Request* request = slot->requests[j].triton;
+      pthread_mutex_lock(&instance->lock);
+      tsb_batch_take(&instance->batches, slot, j);
+      pthread_mutex_unlock(&instance->lock);
       tsb_response_send_error(instance->model, request, tsb_instance_error_unhealthy(instance, reason));
       answers__release(instance, request, false, &times);
+      tsb_answers_free_inputs(stub, slot, j);
       tsb_batch_note_release(slot, j);
     }
     slot->batch_size = 0;  // a batch that failed is no batch in the statistics

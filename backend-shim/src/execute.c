@@ -4,21 +4,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/timerfd.h>
 
 #include "answers.h"
 #include "barrier.h"
+#include "cancels.h"
 #include "reader.h"
 
 enum { DOWN_PAUSE_MS = 100 };
-
-// The supervisor stops the timer when it ticks and nothing is in flight: at most one start a tick, however many
-// batches.
-static void execute__start_ticking(struct tsb_instance* instance) {
-  struct timespec tick = {.tv_sec = TSB_CHECK_TIME_MS / 1000, .tv_nsec = TSB_CHECK_TIME_MS % 1000 * 1000000};
-  timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){.it_interval = tick, .it_value = tick}, NULL);
-  instance->ticking = true;
-}
 
 static struct tsb_batch_slot* execute__claim(struct tsb_instance* instance, TRITONBACKEND_Request** requests,
                                              uint32_t count, uint64_t exec_start_ns) {
@@ -28,7 +20,9 @@ static struct tsb_batch_slot* execute__claim(struct tsb_instance* instance, TRIT
   if (slot != NULL) {
     slot->exec_start_ns = slot->compute_start_ns = exec_start_ns;
     slot->deadline_ns = limit_ms > 0 ? exec_start_ns + (uint64_t)limit_ms * 1000000u : 0;
-    if (!instance->ticking) execute__start_ticking(instance);
+    // The supervisor stops the timer when it ticks and nothing is in flight: at most one start a tick, however many
+    // batches.
+    if (instance->ticking == TSB_TICKING_NOT) tsb_instance_tick(instance, TSB_TICKING_SLOWLY);
   }
   pthread_mutex_unlock(&instance->lock);
   return slot;
@@ -60,16 +54,37 @@ static int execute__lend(void* context, uint32_t request, const void* data, uint
   return tsb_stub_memory_lend(&lending->stub->memory, &lending->slot->loans, request, data, bytes, place);
 }
 
+// Streams of one batch may end at very different times, so each has its inputs in a block of its own. 0 or negative.
+static int execute__set_apart(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot) {
+  struct tsb_encoder* encoder = &instance->encoder;
+  for (uint32_t i = 0; i < slot->request_count; i++) {
+    struct tsb_batch_request* request = &slot->requests[i];
+    uint64_t bytes = encoder->requests[i].data_bytes;
+    if (bytes == 0) continue;
+    int status = tsb_stub_memory_alloc(&stub->memory, bytes, &request->data);
+    if (status < 0) return status;
+    request->data_bytes = bytes;
+    tsb_encoder_set_apart(encoder, i, &request->data);
+  }
+  return 0;
+}
+
 // Copies a batch into shared memory, but for what can be lent, and gives it to the stub.
 static TRITONSERVER_Error* execute__send(struct tsb_instance* instance, struct tsb_stub* stub,
                                          struct tsb_batch_slot* slot) {
   struct execute__lending lending = {stub, slot};
   int status = tsb_encoder_lend_inputs(&instance->encoder, execute__lend, &lending);
+  uint64_t all_bytes = tsb_encoder_bytes(&instance->encoder);
+  if (status == 0 && instance->model->is_decoupled && slot->request_count > 1) {
+    status = execute__set_apart(instance, stub, slot);
+  }
   uint64_t bytes = tsb_encoder_bytes(&instance->encoder);
   if (status == 0) status = tsb_stub_memory_alloc(&stub->memory, bytes, &slot->block);
-  if (status < 0) return execute__memory_error(instance, bytes, status);
+  if (status < 0) return execute__memory_error(instance, all_bytes, status);
   slot->block_bytes = bytes;
   slot->batch_size = tsb_encoder_write(&instance->encoder, &slot->block, instance->model->max_batch_size > 0);
+  for (uint32_t i = 0; i < slot->request_count; i++) slot->requests[i].record = instance->encoder.requests[i].record;
+  tsb_cancels_note(slot);
   struct tsb_entry entry = {.kind = TSB_ENTRY_EXECUTE,
                             .flags = tsb_pace_is_sparse(instance->at_once_share) ? TSB_EXECUTE_SPARSE : 0,
                             .owner = tsb_batch_owner(&instance->batches, slot),
@@ -111,6 +126,7 @@ static void execute__run(struct tsb_instance* instance, struct tsb_stub* stub, T
   if (is_reader) tsb_reader_leave(instance, stub);
   execute__fail(instance, requests, count, exec_start_ns, error);
   if (slot == NULL) return;
+  for (uint32_t i = 0; i < slot->request_count; i++) tsb_answers_free_inputs(stub, slot, i);
   tsb_stub_memory_release(&stub->memory, &slot->block, slot->block_bytes, &slot->loans);
   pthread_mutex_lock(&instance->lock);
   tsb_batch_close(&instance->batches, slot);
@@ -120,7 +136,7 @@ static void execute__run(struct tsb_instance* instance, struct tsb_stub* stub, T
 void tsb_execute(struct tsb_instance* instance, TRITONBACKEND_Request** requests, uint32_t count) {
   uint64_t exec_start_ns = tsb_now_ns();
   uint32_t good = 0;
-  tsb_encoder_begin(&instance->encoder);
+  tsb_encoder_begin(&instance->encoder, exec_start_ns);
   for (uint32_t i = 0; i < count; i++) {
     TRITONSERVER_Error* error = tsb_encoder_add(&instance->encoder, requests[i]);
     if (error == NULL) {

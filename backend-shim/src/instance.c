@@ -32,8 +32,10 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   if (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU) instance->visible_devices = strdup(instance->device_id);
   tsb_encoder_init(&instance->encoder, &instance->model->inputs, &instance->model->outputs);
   instance->encoder.correlation_input = instance->model->correlation_input;
-  if (tsb_batch_table_init(&instance->batches, instance->concurrency + TSB_PACE_MAX_PREFETCH) < 0 ||
-      instance->name == NULL || (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
+  // Each open batch has an open request, but for the one whose last answer is being sent.
+  uint32_t most_batches = (uint32_t)instance->model->settings.max_open_requests + 1;
+  if (tsb_batch_table_init(&instance->batches, most_batches) < 0 || instance->name == NULL ||
+      (kind == TRITONSERVER_INSTANCEGROUPKIND_GPU && instance->visible_devices == NULL)) {
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while creating a model instance.");
   }
   instance->stop_fd = eventfd(0, EFD_CLOEXEC);

@@ -2,6 +2,7 @@
 #include "instance_state.h"
 
 #include <errno.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 enum { RESTART_PATIENCE_S = 10 };
@@ -24,6 +25,14 @@ void tsb_instance_state_destroy(struct tsb_instance* instance) {
   pthread_mutex_destroy(&instance->reading);
 }
 
+void tsb_instance_tick(struct tsb_instance* instance, enum tsb_ticking ticking) {
+  if (instance->ticking == ticking) return;
+  int64_t ms = ticking == TSB_TICKING_NOT ? 0 : ticking == TSB_TICKING_SLOWLY ? TSB_CHECK_TIME_MS : TSB_CHECK_CANCEL_MS;
+  struct timespec tick = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+  timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){.it_interval = tick, .it_value = tick}, NULL);
+  instance->ticking = ticking;
+}
+
 void tsb_instance_set_state(struct tsb_instance* instance, enum tsb_instance_state state) {
   pthread_mutex_lock(&instance->lock);
   if (instance->state != TSB_INSTANCE_STOPPING) instance->state = state;
@@ -39,7 +48,8 @@ struct tsb_stub* tsb_instance_enter(struct tsb_instance* instance, TRITONSERVER_
   patience.tv_sec += RESTART_PATIENCE_S;
   pthread_mutex_lock(&instance->lock);
   for (;;) {
-    if (instance->state == TSB_INSTANCE_RUNNING && instance->batches.open_count < instance->batches.count) {
+    if (instance->state == TSB_INSTANCE_RUNNING &&
+        instance->batches.request_count < (uint64_t)instance->model->settings.max_open_requests) {
       stub = instance->stub;
       instance->users++;
       break;

@@ -28,8 +28,16 @@ enum tsb_instance_state {
   TSB_INSTANCE_STOPPING,
 };
 
-// How often the time limits of batches in flight are looked at.
-enum { TSB_CHECK_TIME_MS = 1000 };
+// How often the time limits of batches in flight are looked at, and how often it is asked whether anybody still waits
+// for a request that is open.
+enum { TSB_CHECK_TIME_MS = 1000, TSB_CHECK_CANCEL_MS = 10 };
+
+// What the instance's timer does, so that an idle instance never wakes up.
+enum tsb_ticking {
+  TSB_TICKING_NOT,
+  TSB_TICKING_SLOWLY,   // every TSB_CHECK_TIME_MS: something was in flight lately
+  TSB_TICKING_QUICKLY,  // every TSB_CHECK_CANCEL_MS: requests are open and no thread sleeps in Execute for them
+};
 
 struct tsb_instance {
   // --- Set before there is a second thread
@@ -46,7 +54,10 @@ struct tsb_instance {
   pthread_t supervisor;
   bool supervised;
   int stop_fd;
-  int timer_fd;  // ticks while batches are in flight, so that an idle instance never wakes up
+  int timer_fd;  // see `ticking`
+
+  // --- Of the supervisor
+  uint64_t checked_ns;  // when it looked at time limits last
 
   // --- Of the thread that executes
   struct tsb_encoder encoder;
@@ -68,19 +79,21 @@ struct tsb_instance {
   enum tsb_instance_state state;
   struct tsb_stub* stub;  // NULL unless RUNNING (or dying)
   uint32_t users;         // threads between enter and leave: the stub must not be freed
-  bool ticking;           // timer_fd is armed
+  enum tsb_ticking ticking;
   struct tsb_batch_table batches;
   bool timed_out;     // the stub was killed because a batch took too long
   char reason[1024];  // why the stub is not healthy
 };
 
+// Sets the timer; the caller holds `lock`.
+void tsb_instance_tick(struct tsb_instance* instance, enum tsb_ticking ticking);
 // Makes the locks and the rest that must be there before anything can fail.
 void tsb_instance_state_init(struct tsb_instance* instance);
 void tsb_instance_state_destroy(struct tsb_instance* instance);
 void tsb_instance_set_state(struct tsb_instance* instance, enum tsb_instance_state state);
-// Waits for a running stub with room for one more batch, and for one that is being restarted no longer than a short
-// while: a model whose initialize takes minutes must not hold its requests, and with them its unloading, for as long.
-// Until tsb_instance_leave the stub is not destroyed. NULL: it is down, *error says why.
+// Waits for a running stub in which fewer than MAX_OPEN_REQUESTS are open, and for one that is being restarted no
+// longer than a short while: a model whose initialize takes minutes must not hold its requests, and with them its
+// unloading, for as long. Until tsb_instance_leave the stub is not destroyed. NULL: it is down, *error says why.
 struct tsb_stub* tsb_instance_enter(struct tsb_instance* instance, TRITONSERVER_Error** error);
 void tsb_instance_leave(struct tsb_instance* instance);
 // What a client is told whose request cannot be served: the first sentence is always the same.

@@ -32,7 +32,7 @@ TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struc
   struct tsb_model_stub_plan plan = {
       .name = instance->name, .visible_devices = instance->visible_devices, .stop_fd = instance->stop_fd};
   TSB_RETURN_IF_ERROR(tsb_model_take_stub(instance->model, &plan, &stub));
-  tsb_stub_memory_share(&stub->memory, instance->concurrency > 1);
+  tsb_stub_memory_share(&stub->memory, instance->concurrency > 1 || instance->model->is_decoupled);
   TRITONSERVER_Error* error = instance_stub__payload(instance, &payload);
   if (error == NULL) {
     struct tsb_stub_question question = {.method = TSB_METHOD_INITIALIZE,

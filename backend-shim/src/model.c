@@ -15,13 +15,6 @@ static TRITONSERVER_Error* model__out_of_memory(void) {
 
 // What the server would accept and this backend would not do is refused at load, not found out by a client.
 static TRITONSERVER_Error* model__refuse_unsupported(const struct tsb_model* model, const struct tsb_json* config) {
-  const struct tsb_json* policy = tsb_json_member(config, "model_transaction_policy");
-  if (tsb_json_bool(tsb_json_member(policy, "decoupled"), false)) {
-    return tsb_error_new(TRITONSERVER_ERROR_UNSUPPORTED,
-                         "Model '%s' asks for 'model_transaction_policy { decoupled: true }', but this version of the "
-                         "TypeScript backend sends exactly one response for each request. Remove the setting.",
-                         model->name);
-  }
   const struct tsb_json* sequences = tsb_json_member(config, "sequence_batching");
   if (tsb_json_length(tsb_json_member(sequences, "state")) > 0) {
     // Who has no code of the model in hand cannot keep anything in it.
@@ -64,6 +57,10 @@ static TRITONSERVER_Error* model__read_config(struct tsb_model* model) {
   free(model->correlation_input);
   model->correlation_input = correlation_input != NULL ? strdup(correlation_input) : NULL;
   if (error == NULL && correlation_input != NULL && model->correlation_input == NULL) error = model__out_of_memory();
+  model->is_decoupled =
+      tsb_json_bool(tsb_json_member(tsb_json_member(config, "model_transaction_policy"), "decoupled"), false);
+  model->is_iterative =
+      tsb_json_bool(tsb_json_member(tsb_json_member(config, "sequence_batching"), "iterative_sequence"), false);
   tsb_io_table_free(&model->inputs);
   tsb_io_table_free(&model->outputs);
   int status = tsb_io_table_read(&model->inputs, config, "input");

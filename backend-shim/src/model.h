@@ -21,6 +21,8 @@ struct tsb_model {
   bool caches;              // the server keeps its responses (response_cache)
   bool has_open_shapes;     // its class says that outputs may have other shapes than those of the configuration
   char* correlation_input;  // the control input that carries the id of a sequence, see correlation.h; NULL: none
+  bool is_decoupled;        // any number of responses for each request, instead of one
+  bool is_iterative;        // a request may be handed back to the scheduler, to come again (iterative_sequence)
   struct tsb_settings settings;
   struct tsb_io_table inputs, outputs;
   pthread_mutex_t first_stub_lock;

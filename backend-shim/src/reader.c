@@ -7,6 +7,7 @@
 
 #include "answers.h"
 #include "barrier.h"
+#include "cancels.h"
 #include "log.h"
 #include "time_limit.h"
 
@@ -15,8 +16,7 @@ static int reader__on_response(struct tsb_instance* instance, struct tsb_stub* s
 }
 
 static int reader__on_settled(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
-  (void)stub;
-  return tsb_answers_on_settled(instance, entry);
+  return tsb_answers_on_settled(instance, stub, entry);
 }
 
 // One function for each kind that the shim receives: who adds one to tsb_entry.def is told here what is missing.
@@ -65,10 +65,13 @@ static void reader__fail_after_death(struct tsb_instance* instance, struct tsb_s
 static bool reader__sleep(struct tsb_instance* instance, struct tsb_stub* stub) {
   int wake_fd = stub->wake_shim_fds[TSB_WAKER_EXECUTE];
   struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->process.pidfd, .events = POLLIN}};
-  int ready = poll(items, 2, TSB_CHECK_TIME_MS);
+  int ready = poll(items, 2, TSB_CHECK_CANCEL_MS);
   tsb_ring_awake(&stub->to_shim);
   if (items[0].revents != 0) tsb_ring_clear_wake(wake_fd);
-  if (ready == 0) tsb_time_limit_check(instance, stub);
+  if (ready == 0) {
+    tsb_cancels_look(instance, stub);
+    tsb_time_limit_check(instance, stub);
+  }
   return ready > 0 && items[1].revents != 0;
 }
 
@@ -83,6 +86,13 @@ static uint32_t reader__executing(struct tsb_instance* instance) {
   uint32_t executing = instance->batches.executing_count;
   pthread_mutex_unlock(&instance->lock);
   return executing;
+}
+
+// From here on it is the supervisor's to look whether anybody waits for the requests that are open.
+static void reader__hand_over(struct tsb_instance* instance) {
+  pthread_mutex_lock(&instance->lock);
+  if (instance->batches.open_count > 0) tsb_instance_tick(instance, TSB_TICKING_QUICKLY);
+  pthread_mutex_unlock(&instance->lock);
 }
 
 bool tsb_reader_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
@@ -137,6 +147,7 @@ void tsb_reader_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool
     dead = reader__sleep(instance, stub);  // if so, once more around: it may have answered before it died
   }
   instance->left_ns = tsb_now_ns();
+  reader__hand_over(instance);
   reader__let_go(instance, stub);
   if (dead || broken) reader__fail_after_death(instance, stub);
 }

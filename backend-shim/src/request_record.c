@@ -23,7 +23,8 @@ void tsb_encoder_free(struct tsb_encoder* encoder) {
   *encoder = (struct tsb_encoder){0};
 }
 
-void tsb_encoder_begin(struct tsb_encoder* encoder) {
+void tsb_encoder_begin(struct tsb_encoder* encoder, uint64_t taken_ns) {
+  encoder->taken_ns = taken_ns;
   encoder->input_count = encoder->request_count = 0;
   encoder->record_bytes = sizeof(struct tsb_batch);
   encoder->data_bytes = 0;
@@ -188,22 +189,30 @@ TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_R
   }
   encoder->request_count++;
   encoder->record_bytes += measured->record_bytes;
+  measured->data_bytes = data_bytes;
   encoder->data_bytes += data_bytes;
   return NULL;
 }
 
 int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, void* context) {
   for (uint32_t i = 0; i < encoder->request_count; i++) {
-    const struct tsb_encoder_request* measured = &encoder->requests[i];
+    struct tsb_encoder_request* measured = &encoder->requests[i];
     for (uint32_t j = 0; j < measured->input_count; j++) {
       struct tsb_encoder_input* input = &encoder->inputs[measured->first_input + j];
       if (input->buffer_count != 1 || input->bytes == 0) continue;
       int status = lend(context, i, input->buffer, input->bytes, &input->lent);
       if (status < 0) return status;
-      if (input->lent.bytes > 0) encoder->data_bytes -= tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
+      if (input->lent.bytes == 0) continue;
+      measured->data_bytes -= tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
+      encoder->data_bytes -= tsb_record_align(input->bytes, TSB_DATA_ALIGNMENT);
     }
   }
   return 0;
+}
+
+void tsb_encoder_set_apart(struct tsb_encoder* encoder, uint32_t request, const struct tsb_block* block) {
+  encoder->requests[request].apart = block;
+  encoder->data_bytes -= encoder->requests[request].data_bytes;
 }
 
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder) {
@@ -310,9 +319,10 @@ uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* 
   uint64_t batch_size = 0;
   uint64_t data = tsb_record_align(encoder->record_bytes, TSB_DATA_ALIGNMENT);
   uint8_t* record = block->base + sizeof(struct tsb_batch);
-  *(struct tsb_batch*)block->base = (struct tsb_batch){.request_count = encoder->request_count};
+  *(struct tsb_batch*)block->base =
+      (struct tsb_batch){.request_count = encoder->request_count, .taken_ns = encoder->taken_ns};
   for (uint32_t i = 0; i < encoder->request_count; i++) {
-    const struct tsb_encoder_request* measured = &encoder->requests[i];
+    struct tsb_encoder_request* measured = &encoder->requests[i];
     const struct tsb_encoder_input* inputs = encoder->inputs + measured->first_input;
     struct tsb_request* head = (struct tsb_request*)record;
     struct tsb_record_writer writer = {.bytes = record, .used = sizeof *head};
@@ -322,7 +332,12 @@ uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* 
                                  .timeout_us = measured->timeout_us,
                                  .parameter_count = measured->parameter_count,
                                  .input_count = measured->input_count};
-    data = request_record__write_inputs(inputs, measured->input_count, &writer, block, data);
+    measured->record = head;
+    if (measured->apart != NULL) {
+      request_record__write_inputs(inputs, measured->input_count, &writer, measured->apart, 0);
+    } else {
+      data = request_record__write_inputs(inputs, measured->input_count, &writer, block, data);
+    }
     head->id_bytes = (uint32_t)strlen(measured->id);
     head->id_offset = tsb_record_put(&writer, measured->id, head->id_bytes);
     head->correlation_bytes = (uint32_t)strlen(measured->correlation.text);

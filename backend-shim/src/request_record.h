@@ -35,6 +35,9 @@ struct tsb_encoder_request {
   uint32_t output_count;
   uint32_t parameter_count;
   uint64_t record_bytes;
+  uint64_t data_bytes;            // of its inputs that are copied, each aligned
+  const struct tsb_block* apart;  // where they are copied to; NULL: behind the records of the batch
+  struct tsb_request* record;     // once it is written
 };
 
 // Scratch of one instance, reused from batch to batch.
@@ -46,6 +49,7 @@ struct tsb_encoder {
   uint32_t input_count, input_capacity;
   struct tsb_encoder_request* requests;
   uint32_t request_count, request_capacity;
+  uint64_t taken_ns;      // when the instance got the batch
   uint64_t record_bytes;  // of the batch's head and all its requests
   uint64_t data_bytes;    // of all tensors, each aligned
 };
@@ -53,7 +57,7 @@ struct tsb_encoder {
 void tsb_encoder_init(struct tsb_encoder* encoder, const struct tsb_io_table* inputs,
                       const struct tsb_io_table* outputs);
 void tsb_encoder_free(struct tsb_encoder* encoder);
-void tsb_encoder_begin(struct tsb_encoder* encoder);
+void tsb_encoder_begin(struct tsb_encoder* encoder, uint64_t taken_ns);
 // Looks at one request and makes room for it. After an error the request is not part of the batch.
 TRITONSERVER_Error* tsb_encoder_add(struct tsb_encoder* encoder, TRITONBACKEND_Request* request);
 // Asks whether an input in one buffer, of request `request` of the batch, can be lent instead of copied; *place is
@@ -62,6 +66,9 @@ typedef int (*tsb_encoder_lend)(void* context, uint32_t request, const void* dat
                                 struct tsb_place* place);
 // Lends what can be lent of all that was added. 0 or what `lend` returned.
 int tsb_encoder_lend_inputs(struct tsb_encoder* encoder, tsb_encoder_lend lend, void* context);
+// Has the data of a request's inputs copied into a block of its own, of at least `data_bytes`, which is kept until
+// then.
+void tsb_encoder_set_apart(struct tsb_encoder* encoder, uint32_t request, const struct tsb_block* block);
 // Bytes of the block that tsb_encoder_write needs.
 uint64_t tsb_encoder_bytes(const struct tsb_encoder* encoder);
 // Writes all that was added into the block. Returns the batch size (sum of first dimensions, or the number of requests

@@ -45,6 +45,7 @@ static const struct setting BACKEND_SETTINGS[] = {
 };
 static const struct setting MODEL_SETTINGS[] = {
     {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, TSB_RING_CAPACITY},
+    {"MAX_OPEN_REQUESTS", SETTING_INTEGER, AT(max_open_requests), 1, 1 << 20},
     {"INITIALIZE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(initialize_timeout_ms), 0, 86400},
     {"EXECUTE_TIMEOUT_SECONDS", SETTING_SECONDS, AT(execute_timeout_ms), 0, 86400},
     {"HEAP_LIMIT_MB", SETTING_INTEGER, AT(heap_limit_mb), 0, 1 << 20},
@@ -66,6 +67,7 @@ void tsb_settings_defaults(struct tsb_settings* settings) {
                                     .stub_timeout_ms = 30000,
                                     .initialize_timeout_ms = 120000,
                                     .max_in_flight_batches = 1,
+                                    .max_open_requests = 1024,
                                     .restart_backoff_ms = 500,
                                     .map_client_memory = true,
                                     .expose_errors = true,

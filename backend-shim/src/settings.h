@@ -15,7 +15,8 @@ struct tsb_settings {
   int64_t initialize_timeout_ms;  // load and initialize; 0: none
   int64_t execute_timeout_ms;     // one batch; 0: none
   int64_t max_in_flight_batches;
-  int64_t heap_limit_mb;  // 0: Node's own
+  int64_t max_open_requests;  // of one instance
+  int64_t heap_limit_mb;      // 0: Node's own
   int64_t restart_backoff_ms;
   bool map_client_memory;
   bool restart;

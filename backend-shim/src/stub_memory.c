@@ -67,6 +67,14 @@ int tsb_stub_memory_lend(struct tsb_stub_memory* memory, struct tsb_loans* loans
   return status < 0 ? -EPIPE : 0;
 }
 
+int tsb_stub_memory_free(struct tsb_stub_memory* memory, const struct tsb_block* block, uint64_t bytes) {
+  if (bytes == 0) return 0;
+  pthread_mutex_lock(&memory->lock);
+  int status = tsb_arena_free(&memory->inbound, block->region, block->offset, bytes);
+  pthread_mutex_unlock(&memory->lock);
+  return status;
+}
+
 int tsb_stub_memory_release(struct tsb_stub_memory* memory, const struct tsb_block* block, uint64_t bytes,
                             struct tsb_loans* loans) {
   pthread_mutex_lock(&memory->lock);

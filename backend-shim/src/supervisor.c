@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "answers.h"
 #include "barrier.h"
+#include "cancels.h"
 #include "instance_stub.h"
 #include "log.h"
 #include "reader.h"
@@ -23,11 +23,8 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
 }
 
 // The time limits of batches in flight, and the clients' files that none of them uses; the timer stops when neither is
-// left, so that an idle instance never wakes up.
-static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stub) {
-  uint64_t count;
-  ssize_t got = read(instance->timer_fd, &count, sizeof count);
-  (void)got;  // EAGAIN: stopped in the meantime
+// left.
+static void supervisor__tick_slowly(struct tsb_instance* instance, struct tsb_stub* stub) {
   // First, as what follows may have to wait for a stub that does not read its channel.
   tsb_time_limit_check(instance, stub);
   pthread_mutex_lock(&instance->lock);
@@ -38,11 +35,24 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   pthread_mutex_lock(&instance->lock);
   // A batch that was open when the files were counted, or has come since, may have lent one and ended: then it is the
   // next tick's turn.
-  if (was_idle && instance->batches.claims == claims && !has_files) {
-    timerfd_settime(instance->timer_fd, 0, &(struct itimerspec){0}, NULL);
-    instance->ticking = false;
+  if (was_idle && instance->batches.claims == claims && !has_files) tsb_instance_tick(instance, TSB_TICKING_NOT);
+  pthread_mutex_unlock(&instance->lock);
+}
+
+static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stub) {
+  uint64_t count;
+  ssize_t got = read(instance->timer_fd, &count, sizeof count);
+  (void)got;  // EAGAIN: set anew in the meantime
+  uint64_t now = tsb_now_ns();
+  tsb_cancels_look(instance, stub);
+  pthread_mutex_lock(&instance->lock);
+  if (instance->batches.open_count == 0 && instance->ticking == TSB_TICKING_QUICKLY) {
+    tsb_instance_tick(instance, TSB_TICKING_SLOWLY);
   }
   pthread_mutex_unlock(&instance->lock);
+  if (now - instance->checked_ns < UINT64_C(900000) * TSB_CHECK_TIME_MS) return;
+  instance->checked_ns = now;
+  supervisor__tick_slowly(instance, stub);
 }
 
 // Runs until the stub is dead (true) or the instance is to be removed (false).

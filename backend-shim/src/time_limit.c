@@ -9,7 +9,7 @@ enum { LONG_RUN_MS = 60000 };
 void tsb_time_limit_check(struct tsb_instance* instance, struct tsb_stub* stub) {
   uint64_t now = tsb_now_ns();
   pthread_mutex_lock(&instance->lock);
-  for (uint32_t i = 0; i < instance->batches.count; i++) {
+  for (uint32_t i = 0; i < instance->batches.used_count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use || !slot->is_executing) continue;
     // What waited behind another batch did not run yet; see answers__set_times.

@@ -12,8 +12,8 @@ static struct tsb_batch_table table;
 static TRITONBACKEND_Request* answer(uint32_t index, uint32_t generation, uint32_t item) {
   struct tsb_owner owner = {TSB_TABLE_BATCHES, index, generation, item};
   struct tsb_owner elsewhere = {TSB_TABLE_BATCHES + 1, index, generation, item};
-  CHECK(tsb_batch_answer(&table, &elsewhere) == NULL);
-  struct tsb_batch_slot* slot = tsb_batch_answer(&table, &owner);
+  CHECK(tsb_batch_answer(&table, &elsewhere, true) == NULL);
+  struct tsb_batch_slot* slot = tsb_batch_answer(&table, &owner, true);
   if (slot == NULL) return NULL;
   CHECK_INT(slot->requests[item].state, TSB_REQUEST_ANSWERED);
   return slot->requests[item].triton;
@@ -56,6 +56,71 @@ static void test_executing_apart_from_open(void) {
   tsb_batch_close(&table, slot);
   CHECK_INT(table.executing_count, 0);
   CHECK_INT(table.open_count, 0);
+  tsb_batch_table_free(&table);
+}
+
+static struct tsb_batch_slot* executing(uint32_t index, uint32_t generation, uint32_t item) {
+  return tsb_batch_executing(&table, &(struct tsb_owner){TSB_TABLE_BATCHES, index, generation, item});
+}
+
+// Only a batch that the stub knows and that the model has not settled may be settled by it.
+static void test_which_batch_is_executing(void) {
+  TRITONBACKEND_Request* requests[] = {fake(1), fake(2)};
+  CHECK_INT(tsb_batch_table_init(&table, 2), 0);
+  struct tsb_batch_slot* slot = tsb_batch_claim(&table, requests, 2);
+  uint32_t generation = slot->generation;
+  CHECK(executing(0, generation, 0) == NULL);  // the stub was not told of it
+  tsb_batch_run(slot);
+  CHECK(executing(0, generation, 0) == slot);
+  CHECK(executing(0, generation, 1) == NULL);  // a batch, not one of its requests
+  CHECK(executing(0, generation - 1, 0) == NULL);
+  CHECK(executing(1, generation, 0) == NULL);  // never used
+  CHECK(answer(0, generation, 0) == fake(1));
+  CHECK(executing(0, generation, 0) == slot);
+  tsb_batch_settle(&table, slot);
+  CHECK(executing(0, generation, 0) == NULL);
+  tsb_batch_close(&table, slot);
+  CHECK(executing(0, generation, 0) == NULL);
+  tsb_batch_table_free(&table);
+}
+
+// A response that does not end its request leaves it as it is.
+static void test_a_request_that_is_answered_twice(void) {
+  TRITONBACKEND_Request* requests[] = {fake(1)};
+  CHECK_INT(tsb_batch_table_init(&table, 1), 0);
+  struct tsb_batch_slot* slot = tsb_batch_claim(&table, requests, 1);
+  struct tsb_owner owner = tsb_batch_owner(&table, slot);
+  CHECK(tsb_batch_answer(&table, &owner, false) == NULL);
+  tsb_batch_run(slot);
+  CHECK(tsb_batch_answer(&table, &owner, false) == slot);
+  CHECK(tsb_batch_answer(&table, &owner, false) == slot);
+  CHECK_INT(slot->requests[0].state, TSB_REQUEST_RUNNING);
+  CHECK(tsb_batch_answer(&table, &owner, true) == slot);
+  CHECK(tsb_batch_answer(&table, &owner, false) == NULL);
+  tsb_batch_table_free(&table);
+}
+
+// Requests are counted from the claim to the last answer, and slots that were in use are used first.
+static void test_open_requests_and_used_slots(void) {
+  TRITONBACKEND_Request* requests[] = {fake(1), fake(2), fake(3)};
+  CHECK_INT(tsb_batch_table_init(&table, 100), 0);
+  struct tsb_batch_slot* first = tsb_batch_claim(&table, requests, 3);
+  struct tsb_batch_slot* second = tsb_batch_claim(&table, requests, 2);
+  CHECK_INT(table.request_count, 5);
+  tsb_batch_run(first);
+  CHECK(answer(0, first->generation, 1) == fake(2));
+  CHECK_INT(table.request_count, 4);
+  tsb_batch_take(&table, first, 0);
+  tsb_batch_take(&table, first, 2);
+  tsb_batch_close(&table, first);
+  CHECK_INT(table.request_count, 2);
+  tsb_batch_close(&table, second);  // was never handed over
+  CHECK_INT(table.request_count, 0);
+  for (int i = 0; i < 50; i++) tsb_batch_close(&table, tsb_batch_claim(&table, requests, 1));
+  CHECK_INT(table.used_count, 2);
+  CHECK(tsb_batch_claim(&table, requests, 1) != tsb_batch_claim(&table, requests, 1));
+  CHECK_INT(table.used_count, 2);
+  CHECK(tsb_batch_claim(&table, requests, 1) == &table.slots[2]);
   tsb_batch_table_free(&table);
 }
 
@@ -110,13 +175,16 @@ static void test_an_owner_names_its_batch(void) {
   CHECK_INT(owner.table, TSB_TABLE_BATCHES);
   CHECK_INT(owner.index, 1);
   CHECK_INT(owner.item, 0);
-  CHECK(tsb_batch_answer(&table, &owner) == slot);
+  CHECK(tsb_batch_answer(&table, &owner, true) == slot);
   tsb_batch_table_free(&table);
 }
 
 int main(void) {
   test_claim_and_close();
   test_executing_apart_from_open();
+  test_which_batch_is_executing();
+  test_a_request_that_is_answered_twice();
+  test_open_requests_and_used_slots();
   test_the_states_of_a_request();
   test_names_that_are_refused();
   test_an_owner_names_its_batch();

@@ -42,13 +42,14 @@ static void test_golden_bytes(void) {
   request.parameters[1] = (struct fake_parameter){flag, TRITONSERVER_PARAMETER_BOOL, {.boolean = true}};
   // clang-format off
   static const uint8_t EXPECTED[] = {
-      // batch: 1 request
-      1, 0, 0, 0, 0, 0, 0, 0,
+      // batch: 1 request, taken at 1 ns
+      1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
       // request: record_bytes 288, flags 3
       0x20, 1, 0, 0, 3, 0, 0, 0,
       // correlation id, timeout
       0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, FAKE_TRITON_IS_OLD ? 0 : 5, 0, 0, 0, 0, 0, 0, 0,
-      // id at 208, 4 bytes; correlation at 216, 0 bytes; parameters at 224, 2; requested at 216, 1; 2 inputs; reserved
+      // id at 208, 4 bytes; correlation at 216, 0 bytes; parameters at 224, 2; requested at 216, 1; 2 inputs; not
+      // cancelled; reserved
       208, 0, 0, 0, 4, 0, 0, 0, 216, 0, 0, 0, 0, 0, 0, 0, 224, 0, 0, 0, 2, 0, 0, 0, 216, 0, 0, 0, 1, 0, 0, 0,
       2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       // input 0: index 0, FP32, 2 dims, no inline name, place: region 9, offset 4096 + 320, 12 bytes; dims 1, 3
@@ -66,13 +67,13 @@ static void test_golden_bytes(void) {
       // parameter on = true: BOOL
       3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'o', 'n', 0, 0, 0, 0, 0, 0,
       // to the next multiple of 64, then the data
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0x40, 0x40,
   };
   // clang-format on
   struct tsb_encoder encoder;
   tsb_encoder_init(&encoder, &input_table, &output_table);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   CHECK_INT(tsb_encoder_bytes(&encoder), 448);
   uint8_t* block = calloc(1, 448);
@@ -92,7 +93,7 @@ static void test_strings_numbers_and_text_correlation(void) {
   request.parameters[1] = (struct fake_parameter){number, TRITONSERVER_PARAMETER_DOUBLE, {.number = 0.5}};
   struct tsb_encoder encoder;
   tsb_encoder_init(&encoder, &input_table, &output_table);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
   CHECK_INT(tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true),
@@ -118,7 +119,7 @@ static void test_many_requests_and_buffers(void) {
   static const uint8_t first[] = {1, 2, 3}, second[] = {4, 5, 6, 7, 8};
   struct tsb_encoder encoder;
   tsb_encoder_init(&encoder, &input_table, &output_table);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   for (int i = 0; i < COUNT; i++) {
     requests[i].input_count = 1;
     requests[i].inputs[0] = tensor("IN", TRITONSERVER_TYPE_UINT8, 8, NULL, 8);
@@ -145,7 +146,7 @@ static void test_many_requests_and_buffers(void) {
     record += head->record_bytes;
   }
   free(block);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   CHECK_INT(tsb_encoder_bytes(&encoder), TSB_DATA_ALIGNMENT);
   tsb_encoder_free(&encoder);
 }
@@ -166,7 +167,7 @@ static void test_lent_inputs_are_not_copied(void) {
   struct tsb_encoder encoder;
   int calls = 0;
   tsb_encoder_init(&encoder, &input_table, &output_table);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   uint64_t before = tsb_encoder_bytes(&encoder);
   CHECK_INT(tsb_encoder_lend_inputs(&encoder, lend_second, &calls), 0);
@@ -185,9 +186,39 @@ static void test_lent_inputs_are_not_copied(void) {
   free(block);
   CHECK_INT(tsb_encoder_lend_inputs(&encoder, lend_second, &calls), -7);
   // The next batch begins anew.
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);
   CHECK_INT(tsb_encoder_bytes(&encoder), before);
+  tsb_encoder_free(&encoder);
+}
+
+// Each request's inputs may go into a block of their own.
+static void test_inputs_apart(void) {
+  static const float data[] = {1, 2, 3};
+  static TRITONBACKEND_Request requests[2] = {{.input_count = 1}, {.input_count = 1}};
+  uint8_t apart[256] = {0};
+  struct tsb_block own = {.region = 8, .offset = 640, .base = apart};
+  struct tsb_encoder encoder;
+  tsb_encoder_init(&encoder, &input_table, &output_table);
+  tsb_encoder_begin(&encoder, 1);
+  for (int i = 0; i < 2; i++) {
+    requests[i].inputs[0] = tensor("IN", TRITONSERVER_TYPE_FP32, 3, data, 12);
+    CHECK(tsb_encoder_add(&encoder, &requests[i]) == NULL);
+    CHECK_INT(encoder.requests[i].data_bytes, TSB_DATA_ALIGNMENT);
+  }
+  uint64_t before = tsb_encoder_bytes(&encoder);
+  tsb_encoder_set_apart(&encoder, 1, &own);
+  CHECK_INT(before - tsb_encoder_bytes(&encoder), TSB_DATA_ALIGNMENT);
+  uint8_t* block = calloc(1, tsb_encoder_bytes(&encoder));
+  tsb_encoder_write(&encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true);
+  const struct tsb_tensor* first = (const struct tsb_tensor*)(encoder.requests[0].record + 1);
+  const struct tsb_tensor* second = (const struct tsb_tensor*)(encoder.requests[1].record + 1);
+  CHECK_INT(first->place.region, 1);
+  CHECK_INT(memcmp(block + first->place.offset, data, 12), 0);
+  CHECK_INT(second->place.region, 8);
+  CHECK_INT(second->place.offset, 640);
+  CHECK_INT(memcmp(apart, data, 12), 0);
+  free(block);
   tsb_encoder_free(&encoder);
 }
 
@@ -210,7 +241,7 @@ static void test_requests_that_are_refused_leave_no_trace(void) {
   static TRITONBACKEND_Request good = {.input_count = 1}, bad;
   struct tsb_encoder encoder;
   tsb_encoder_init(&encoder, &input_table, &output_table);
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   good.inputs[0] = tensor("IN", TRITONSERVER_TYPE_FP32, 3, data, 12);
   CHECK(tsb_encoder_add(&encoder, &good) == NULL);
 
@@ -272,6 +303,7 @@ int main(void) {
   test_strings_numbers_and_text_correlation();
   test_many_requests_and_buffers();
   test_lent_inputs_are_not_copied();
+  test_inputs_apart();
   test_requests_that_are_refused_leave_no_trace();
   test_the_control_input_of_a_sequence();
   return 0;

@@ -120,6 +120,10 @@ static void test_model_parameters(void) {
   CHECK_INT(settings.shm_max_bytes, backend.shm_max_bytes);
   CHECK(read_model(&settings, &backend, "EXECUTE_TIMEOUT_SECONDS", "3") == NULL);
   CHECK_INT(settings.execute_timeout_ms, 3000);
+  CHECK_INT(settings.max_open_requests, 1024);
+  CHECK(read_model(&settings, &backend, "MAX_OPEN_REQUESTS", "7") == NULL);
+  CHECK_INT(settings.max_open_requests, 7);
+  refuse(read_model(&settings, &backend, "MAX_OPEN_REQUESTS", "0"), "from 1 to 1048576, but is '0'");
   refuse(read_model(&settings, &backend, "MAX_IN_FLIGHT_BATCHES", "0"), "from 1 to 1024, but is '0'");
   refuse(read_model(&settings, &backend, "MAX_IN_FLIGHT_BATCHES", "2000"), "from 1 to 1024");
   refuse(read_model(&settings, &backend, "HEAP_LIMIT_MB", "-1"), "'HEAP_LIMIT_MB'");

@@ -106,6 +106,7 @@ export const LAYERS = [
     "response_wish",
     "response_record",
     "answers",
+    "cancels",
     "time_limit",
     "reader",
     "execute",

@@ -272,12 +272,31 @@ TRITONSERVER_Error* TRITONBACKEND_RequestOutputName(TRITONBACKEND_Request* reque
 }
 
 TRITONSERVER_Error* TRITONBACKEND_RequestRelease(TRITONBACKEND_Request* request, uint32_t flags) {
-  if (flags != TRITONSERVER_REQUEST_RELEASE_ALL) return failure("released with unknown flags");
+  bool again = flags == TRITONSERVER_REQUEST_RELEASE_RESCHEDULE;
+  if (!again && flags != TRITONSERVER_REQUEST_RELEASE_ALL) return failure("released with unknown flags");
+  if (again && fails(&fake_faults.request_reschedule)) return failure("fake: rescheduling failed");
   pthread_mutex_lock(&lock);
-  request->release_count++;
+  if (again) {
+    request->reschedule_count++;
+  } else {
+    request->release_count++;
+  }
   pthread_cond_broadcast(&released);
   pthread_mutex_unlock(&lock);
   return NULL;
+}
+
+TRITONSERVER_Error* TRITONBACKEND_RequestIsCancelled(TRITONBACKEND_Request* request, bool* is_cancelled) {
+  pthread_mutex_lock(&lock);
+  *is_cancelled = request->cancelled;
+  pthread_mutex_unlock(&lock);
+  return NULL;
+}
+
+void fake_request_cancel(TRITONBACKEND_Request* request) {
+  pthread_mutex_lock(&lock);
+  request->cancelled = true;
+  pthread_mutex_unlock(&lock);
 }
 
 TRITONSERVER_Error* TRITONBACKEND_InputProperties(TRITONBACKEND_Input* input, const char** name,
@@ -303,7 +322,8 @@ TRITONSERVER_Error* TRITONBACKEND_InputBuffer(TRITONBACKEND_Input* input, uint32
   return NULL;
 }
 
-bool fake_request_wait(const TRITONBACKEND_Request* request, int timeout_ms) {
+// Waits until a counter of a request has reached `count`.
+static bool wait_for(const int* counter, int count, int timeout_ms) {
   struct timespec end;
   clock_gettime(CLOCK_REALTIME, &end);
   end.tv_sec += timeout_ms / 1000;
@@ -314,10 +334,22 @@ bool fake_request_wait(const TRITONBACKEND_Request* request, int timeout_ms) {
   }
   pthread_mutex_lock(&lock);
   int status = 0;
-  while (request->release_count == 0 && status == 0) status = pthread_cond_timedwait(&released, &lock, &end);
-  bool done = request->release_count > 0;
+  while (*counter < count && status == 0) status = pthread_cond_timedwait(&released, &lock, &end);
+  bool done = *counter >= count;
   pthread_mutex_unlock(&lock);
   return done;
+}
+
+bool fake_request_wait(const TRITONBACKEND_Request* request, int timeout_ms) {
+  return wait_for(&request->release_count, 1, timeout_ms);
+}
+
+bool fake_request_wait_responses(const TRITONBACKEND_Request* request, int count, int timeout_ms) {
+  return wait_for(&request->response_count, count, timeout_ms);
+}
+
+bool fake_request_wait_rescheduled(const TRITONBACKEND_Request* request, int count, int timeout_ms) {
+  return wait_for(&request->reschedule_count, count, timeout_ms);
 }
 
 int fake_request_releases(const TRITONBACKEND_Request* request) {
@@ -330,7 +362,9 @@ int fake_request_releases(const TRITONBACKEND_Request* request) {
 void fake_request_clear(TRITONBACKEND_Request* request) {
   if (request->response != NULL) fake_response_delete(request->response);
   request->response = NULL;
-  request->response_count = request->release_count = request->success_count = request->failure_count = 0;
+  request->response_count = request->error_count = request->final_count = request->after_final_count = 0;
+  request->release_count = request->reschedule_count = request->success_count = request->failure_count = 0;
+  request->cancelled = false;
 }
 
 // --- Response ------------------------------------------------------------------------------------------------------
@@ -441,6 +475,13 @@ TRITONSERVER_Error* TRITONBACKEND_ResponseSetDoubleParameter(TRITONBACKEND_Respo
 }
 #endif
 
+// The caller holds the lock.
+static void note_flags(TRITONBACKEND_Request* request, uint32_t flags) {
+  if (request->final_count > 0) request->after_final_count++;
+  if (flags == TRITONSERVER_RESPONSE_COMPLETE_FINAL) request->final_count++;
+  pthread_cond_broadcast(&released);
+}
+
 TRITONSERVER_Error* TRITONBACKEND_ResponseSend(TRITONBACKEND_Response* response, uint32_t flags,
                                                TRITONSERVER_Error* error) {
   TRITONBACKEND_Request* request = response->request;
@@ -459,9 +500,36 @@ TRITONSERVER_Error* TRITONBACKEND_ResponseSend(TRITONBACKEND_Response* response,
   bool first = request->response == NULL;
   if (first) request->response = response;
   request->response_count++;
+  if (response->error != NULL) request->error_count++;
+  note_flags(request, flags);
   pthread_mutex_unlock(&lock);
   if (!first) fake_response_delete(response);
-  return flags == TRITONSERVER_RESPONSE_COMPLETE_FINAL ? NULL : failure("a response without the final flag");
+  return NULL;
+}
+
+struct TRITONBACKEND_ResponseFactory {
+  TRITONBACKEND_Request* request;
+};
+
+TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryNew(TRITONBACKEND_ResponseFactory** factory,
+                                                     TRITONBACKEND_Request* request) {
+  *factory = calloc(1, sizeof **factory);
+  (*factory)->request = request;
+  live_responses++;
+  return NULL;
+}
+
+TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryDelete(TRITONBACKEND_ResponseFactory* factory) {
+  free(factory);
+  live_responses--;
+  return NULL;
+}
+
+TRITONSERVER_Error* TRITONBACKEND_ResponseFactorySendFlags(TRITONBACKEND_ResponseFactory* factory, uint32_t flags) {
+  pthread_mutex_lock(&lock);
+  note_flags(factory->request, flags);
+  pthread_mutex_unlock(&lock);
+  return NULL;
 }
 
 const TRITONBACKEND_Output* fake_output(const TRITONBACKEND_Request* request, const char* name) {

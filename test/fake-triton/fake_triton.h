@@ -71,6 +71,11 @@ struct TRITONBACKEND_Request {
   // ---
   TRITONBACKEND_Response* response;  // the first one that was sent
   int response_count;
+  int error_count;        // of these, with an error
+  int final_count;        // final flags, with a response or alone
+  int after_final_count;  // what was sent afterwards: a real server dies of it
+  int reschedule_count;
+  bool cancelled;  // nobody waits for it; set by fake_request_cancel
   int release_count;
   int success_count;  // statistics reported with success
   int failure_count;  // and without
@@ -118,6 +123,7 @@ struct fake_faults {
   int response_parameter;
   int input_buffer;
   int request_id;
+  int request_reschedule;
 };
 extern struct fake_faults fake_faults;
 
@@ -134,6 +140,11 @@ int fake_log_lines(void);
 
 // Waits until a request is released (and so answered). False: not within the time.
 bool fake_request_wait(const TRITONBACKEND_Request* request, int timeout_ms);
+// The client of a request goes away.
+void fake_request_cancel(TRITONBACKEND_Request* request);
+// Waits until a request has had so many responses, or was handed back so often. False: not within the time.
+bool fake_request_wait_responses(const TRITONBACKEND_Request* request, int count, int timeout_ms);
+bool fake_request_wait_rescheduled(const TRITONBACKEND_Request* request, int count, int timeout_ms);
 int fake_request_releases(const TRITONBACKEND_Request* request);
 // Frees what the fake attached to a request; the test's own fields stay.
 void fake_request_clear(TRITONBACKEND_Request* request);

@@ -356,8 +356,6 @@ static void test_instance_that_is_pinned(void) {
 
 static void test_models_that_are_refused(void) {
   refuse("\"restart\":\"perhaps\"", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_INVALID_ARG, "'restart' must be");
-  refuse("", CONFIG(0, ",\"model_transaction_policy\":{\"decoupled\":true}"), "model", TRITONSERVER_ERROR_UNSUPPORTED,
-         "decoupled: true");
   refuse("", CONFIG(0, ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"x\"}}"), "model",
          TRITONSERVER_ERROR_INVALID_ARG, "'MAX_IN_FLIGHT_BATCHES' must be a whole number");
   refuse("", "{\"name\":", "model", TRITONSERVER_ERROR_INTERNAL, "is not JSON");

@@ -20,17 +20,17 @@
 
 #include "barrier.h"
 #include "client_regions.h"
+#include "hostile_stub.h"
 #include "layout.h"
-#include "connection.h"
 
 enum { CHANNEL = 3, LIFETIME_SECONDS = 120 };
 
-static struct tsb_connection connection_;
+struct tsb_connection connection_;
 static char evil[64];
 static bool jitters;
 static struct tsb_entry last_answer;
 
-static bool is(const char* name) { return strcmp(evil, name) == 0; }
+bool is(const char* name) { return strcmp(evil, name) == 0; }
 
 static void choose_evil(void) {
   const char* list = getenv("FAKE_STUB_EVILS");
@@ -145,7 +145,7 @@ static void lie_about_a_place(const struct tsb_request* request, struct tsb_plac
 }
 
 // Writes the record that echoes the first input of a request, into memory of the stub. `data` is a copy of it, if any.
-static struct tsb_place echo_record(const struct tsb_request* request, const struct tsb_place* data, uint32_t index) {
+struct tsb_place echo_record(const struct tsb_request* request, const struct tsb_place* data, uint32_t index) {
   const struct tsb_tensor* input = first_input(request);
   const int64_t* dims = (const int64_t*)(input + 1);
   uint64_t bytes = sizeof(struct tsb_response) + sizeof *input + input->dims_count * sizeof *dims;
@@ -358,7 +358,7 @@ static void jitter(void) {
   }
 }
 
-static const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count) {
+const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count) {
   const uint8_t* base = tsb_region_resolve(&connection_.regions, &entry->place);
   if (base == NULL) _exit(103);
   *count = ((const struct tsb_batch*)base)->request_count;
@@ -414,7 +414,9 @@ static void execute(const struct tsb_entry* entry) {
   evil_regions();
   evil_channel();
   evil_rings();
-  if (is("writes_into_an_input")) {
+  if (streams()) {
+    stream_batch(entry);
+  } else if (is("writes_into_an_input")) {
     write_into_an_input(entry);
   } else {
     answer_batch(entry);
@@ -488,7 +490,11 @@ static void serve(void) {
     while (tsb_ring_take(&connection_.to_stub, &entry) > 0) {
       while (channel_has_something()) read_channel();  // what announces the entry's regions was sent before it
       if (!is("head_jump")) tsb_ring_release(&connection_.to_stub);
-      execute(&entry);
+      if (entry.kind == TSB_ENTRY_CANCEL) {
+        stream_cancel(&entry);
+      } else {
+        execute(&entry);
+      }
     }
   }
 }

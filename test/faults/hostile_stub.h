@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the fake stub have in common.
+#ifndef HOSTILE_STUB_H
+#define HOSTILE_STUB_H
+
+#include <stdbool.h>
+
+#include "connection.h"
+
+extern struct tsb_connection connection_;
+
+// Whether this process does the evil called `name`.
+bool is(const char* name);
+const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count);
+// Writes the record that echoes the first input of a request. `data` is a copy of the input, of 0 bytes if there is
+// none; `index` is the request's in its batch.
+struct tsb_place echo_record(const struct tsb_request* request, const struct tsb_place* data, uint32_t index);
+
+// --- hostile_streams.c
+// Whether requests are answered as by a decoupled model: FAKE_STUB_STREAMS is the number of responses for each.
+bool streams(void);
+void stream_batch(const struct tsb_entry* batch);
+// Nobody waits for a request any more.
+void stream_cancel(const struct tsb_entry* cancel);
+
+#endif
