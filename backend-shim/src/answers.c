@@ -171,7 +171,7 @@ int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub
   int status = answers__do(instance, stub, slot, entry, &times);
   if (!ends) return status;
   tsb_answers_free_inputs(stub, slot, entry->owner.item);
-  if (tsb_batch_note_release(slot, entry->owner.item)) {
+  if (tsb_batch_note_release(slot)) {
     if (slot->is_executing) answers__note_batch(instance, &times);
     answers__close_batch(instance, stub, slot, &times);
   }
@@ -205,7 +205,7 @@ void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, 
                                   .compute_start_ns = slot->compute_start_ns,
                                   .compute_end_ns = tsb_now_ns()};
     for (uint32_t j = 0; j < slot->request_count; j++) {
-      if (slot->requests[j].state == TSB_REQUEST_RELEASED) continue;
+      if (slot->requests[j].state == TSB_REQUEST_ANSWERED) continue;  // and released, as nobody reads answers now
       TRITONBACKEND_Request* request = slot->requests[j].triton;
       pthread_mutex_lock(&instance->lock);
       tsb_batch_take(&instance->batches, slot, j);
@@ -213,7 +213,7 @@ void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, 
       tsb_response_send_error(instance->model, request, tsb_instance_error_unhealthy(instance, reason));
       answers__release(instance, request, false, &times);
       tsb_answers_free_inputs(stub, slot, j);
-      tsb_batch_note_release(slot, j);
+      tsb_batch_note_release(slot);
     }
     slot->batch_size = 0;  // a batch that failed is no batch in the statistics
     answers__close_batch(instance, stub, slot, &times);

@@ -100,10 +100,7 @@ struct tsb_batch_slot* tsb_batch_executing(struct tsb_batch_table* table, const 
   return is_known && slot->is_executing ? slot : NULL;
 }
 
-bool tsb_batch_note_release(struct tsb_batch_slot* slot, uint32_t item) {
-  slot->requests[item].state = TSB_REQUEST_RELEASED;
-  return --slot->open_count == 0;
-}
+bool tsb_batch_note_release(struct tsb_batch_slot* slot) { return --slot->open_count == 0; }
 
 void tsb_batch_settle(struct tsb_batch_table* table, struct tsb_batch_slot* slot) {
   if (!slot->is_executing) return;

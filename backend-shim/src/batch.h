@@ -14,8 +14,7 @@
 enum tsb_request_state {
   TSB_REQUEST_FILLED,    // the executing thread's alone; the stub does not know of it
   TSB_REQUEST_RUNNING,   // the stub may answer, more than once where the model is decoupled
-  TSB_REQUEST_ANSWERED,  // its last response is here; of the thread that reads answers alone
-  TSB_REQUEST_RELEASED,  // given back to Triton: not ours any more
+  TSB_REQUEST_ANSWERED,  // its last response is here: the thread that reads answers gives it back to Triton
 };
 
 struct tsb_batch_request {
@@ -36,7 +35,7 @@ struct tsb_batch_slot {
   struct tsb_batch_request* requests;
   uint32_t request_count;
   uint32_t request_capacity;
-  uint32_t open_count;     // requests that are not released
+  uint32_t open_count;     // requests that are not released; of the thread that reads answers
   struct tsb_block block;  // records and inputs, in the shim's regions
   uint64_t block_bytes;
   struct tsb_loans loans;     // inputs that were not copied
@@ -74,8 +73,8 @@ struct tsb_batch_slot* tsb_batch_answer(struct tsb_batch_table* table, const str
 void tsb_batch_take(struct tsb_batch_table* table, struct tsb_batch_slot* slot, uint32_t item);
 // The slot of a batch that an entry of a stub names, if that is executing. NULL: it names none.
 struct tsb_batch_slot* tsb_batch_executing(struct tsb_batch_table* table, const struct tsb_owner* owner);
-// The request was given back to Triton. Returns whether it was the batch's last one that was open.
-bool tsb_batch_note_release(struct tsb_batch_slot* slot, uint32_t item);
+// A request was given back to Triton. Returns whether it was the batch's last one that was open.
+bool tsb_batch_note_release(struct tsb_batch_slot* slot);
 // The model has settled the batch: it does not count as executing any more.
 void tsb_batch_settle(struct tsb_batch_table* table, struct tsb_batch_slot* slot);
 // The slot is free again.
