@@ -210,6 +210,33 @@ static napi_value JS_allocateCleared(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value JS_allocateNow(napi_env env, napi_callback_info info) {
+  METHOD(1);
+  uint64_t bytes;
+  struct tsb_block block;
+  napi_value found;
+  if (!addon__u64(env, arguments[0], &bytes)) return addon__throw(env, "allocateNow needs a number of bytes.");
+  int status = tsb_connection_alloc_now(&addon->connection, bytes, &block);
+  if (status < 0 && status != -ENOMEM) return addon__throw_errno(env, "Could not add shared memory", status);
+  if (status == 0) {
+    addon->cell[0] = block.region;
+    addon->cell[1] = (double)block.offset;
+  }
+  napi_get_boolean(env, status == 0, &found);
+  return found;
+}
+
+static napi_value JS_consumed(napi_env env, napi_callback_info info) {
+  struct tsb_addon* addon;
+  uint64_t head;
+  napi_value count;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void**)&addon) != napi_ok) return NULL;
+  int status = tsb_connection_consumed(&addon->connection, &head);
+  if (status < 0) return addon__throw_errno(env, "The ring to the server is broken", status);
+  napi_create_double(env, (double)head, &count);
+  return count;
+}
+
 static napi_value JS_send(napi_env env, napi_callback_info info) {
   METHOD(2);
   uint32_t entries, blocks;
@@ -266,7 +293,9 @@ NAPI_MODULE_INIT() {
                  {"isLost", JS_isLost},
                  {"restore", JS_restore},
                  {"unguard", JS_unguard},
-                 {"hideMemory", JS_hideMemory}};
+                 {"hideMemory", JS_hideMemory},
+                 {"allocateNow", JS_allocateNow},
+                 {"consumed", JS_consumed}};
   struct tsb_addon* addon = calloc(1, sizeof *addon);
   if (addon == NULL) return addon__throw(env, "Out of memory.");
   addon->env = env;

@@ -157,9 +157,7 @@ int tsb_connection_adopt(struct tsb_connection* connection, struct tsb_message* 
   return status;
 }
 
-static void connection__free_consumed(struct tsb_connection* connection) {
-  uint64_t head;
-  if (connection->pending_count == 0 || tsb_ring_consumed(&connection->to_shim, &head) < 0) return;
+static void connection__free_behind(struct tsb_connection* connection, uint64_t head) {
   while (connection->pending_count > 0) {
     const struct tsb_pending_block* block = &connection->pending[connection->pending_first];
     if ((int64_t)(head - block->position) < 0) return;
@@ -169,10 +167,21 @@ static void connection__free_consumed(struct tsb_connection* connection) {
   }
 }
 
+int tsb_connection_consumed(struct tsb_connection* connection, uint64_t* head) {
+  int status = tsb_ring_consumed(&connection->to_shim, head);
+  if (status == 0) connection__free_behind(connection, *head);
+  return status;
+}
+
+int tsb_connection_alloc_now(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block) {
+  uint64_t head;
+  if (connection->pending_count > 0) tsb_connection_consumed(connection, &head);
+  return tsb_arena_alloc(&connection->outbound, bytes, block);
+}
+
 int tsb_connection_alloc(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block) {
   for (int naps = 0;; naps++) {
-    connection__free_consumed(connection);
-    int status = tsb_arena_alloc(&connection->outbound, bytes, block);
+    int status = tsb_connection_alloc_now(connection, bytes, block);
     // At the limit, what the shim is just reading will do in a moment.
     if (status != -ENOMEM || connection->pending_count == 0 || naps == FULL_ARENA_NAPS) return status;
     nanosleep(&(struct timespec){.tv_nsec = FULL_RING_NAP_NS}, NULL);

@@ -44,7 +44,11 @@ int tsb_connection_watch_server(struct tsb_connection* connection);
 _Noreturn void tsb_connection_end_with_server(void);
 // Takes a REGION notice. 0 or negative.
 int tsb_connection_adopt(struct tsb_connection* connection, struct tsb_message* message);
+// How many entries the shim has consumed, ever; frees the blocks behind them. 0, or -EPROTO.
+int tsb_connection_consumed(struct tsb_connection* connection, uint64_t* head);
 // -ENOMEM: the cap does not allow it.
+int tsb_connection_alloc_now(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block);
+// The same, after a while of waiting for what the shim is just reading.
 int tsb_connection_alloc(struct tsb_connection* connection, uint64_t bytes, struct tsb_block* block);
 // Frees a block after the shim has consumed all entries written so far. 0 or -ENOMEM.
 int tsb_connection_free_later(struct tsb_connection* connection, uint32_t region, uint64_t offset, uint64_t bytes);

@@ -64,7 +64,7 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
 static bool loop__on_idle(void* context) {
   struct tsb_addon* addon = context;
   napi_handle_scope scope;
-  if (addon->busy) return false;  // with a batch that takes long
+  if (addon->busy == TSB_LOOP_EXECUTING) return false;  // a batch that takes long
   if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return true;
   loop__call(addon, addon->on_idle, 0, NULL);
   napi_close_handle_scope(addon->env, scope);
@@ -86,7 +86,13 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   return count;
 }
 
-static void loop__execute(struct tsb_addon* addon, uint32_t count) {
+// The last batch among what came; the rest is about batches that are here, and says nothing of how often they come.
+static const struct tsb_entry* loop__last_batch(const struct tsb_addon* addon, uint32_t count) {
+  while (count > 0 && addon->inbox[count - 1].kind != TSB_ENTRY_EXECUTE) count--;
+  return count == 0 ? NULL : &addon->inbox[count - 1];
+}
+
+static void loop__note_batch(struct tsb_addon* addon, const struct tsb_entry* batch) {
   struct tsb_loop_pace* pace = &addon->pace;
   if (pace->idle_since_ns != 0) {
     uint64_t gap_ns = tsb_now_ns() - pace->idle_since_ns;
@@ -94,10 +100,15 @@ static void loop__execute(struct tsb_addon* addon, uint32_t count) {
     if (gap_ns > 8 * TSB_PACE_MAX_GAP_NS) gap_ns = 8 * TSB_PACE_MAX_GAP_NS;
     pace->gap_ns = tsb_pace_average(pace->gap_ns, gap_ns);
   }
-  pace->is_sparse = (addon->inbox[count - 1].flags & TSB_EXECUTE_SPARSE) != 0;
+  pace->is_sparse = (batch->flags & TSB_EXECUTE_SPARSE) != 0;
   tsb_idle_trim_note_work(&addon->idle_trim);
+}
+
+static void loop__execute(struct tsb_addon* addon, uint32_t count) {
+  const struct tsb_entry* batch = loop__last_batch(addon, count);
+  if (batch != NULL) loop__note_batch(addon, batch);
   loop__deliver_entries(addon, count);
-  pace->idle_since_ns = addon->busy ? 0 : tsb_now_ns();
+  if (batch != NULL) addon->pace.idle_since_ns = addon->busy ? 0 : tsb_now_ns();
 }
 
 // Waits a bounded time for the next batch.

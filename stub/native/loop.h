@@ -9,7 +9,11 @@
 #include "idle_trim.h"
 #include "connection.h"
 
-enum { TSB_INBOX_ENTRIES = 64, TSB_OUTBOX_ENTRIES = 256 };
+enum {
+  TSB_INBOX_ENTRIES = 64,
+  TSB_OUTBOX_ENTRIES = 256,
+  TSB_LOOP_EXECUTING = 1,  // what `busy` says
+};
 
 // How soon the next batch comes after an answer, see pace.h.
 struct tsb_loop_pace {
@@ -34,7 +38,7 @@ struct tsb_addon {
   uv_async_t again;  // see tsb_loop_wake
   struct tsb_idle_trim idle_trim;
   struct tsb_loop_pace pace;
-  uint32_t busy;        // written by JavaScript: 1 while the model executes a batch
+  uint32_t busy;        // written by JavaScript: TSB_LOOP_EXECUTING; 2 while requests are open only; else 0
   napi_ref on_entries;  // (count) => void: entries stand in `inbox`
   napi_ref on_frame;    // (method, call, isReply, region, payload) => void
   napi_ref on_idle;     // () => void: no batch has come for a while

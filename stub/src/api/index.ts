@@ -26,14 +26,18 @@ export {
   outputConfig,
   type SequenceBatching,
 } from "./model_config.ts";
-export { InferenceRequest, type Parameters, type ParameterValue } from "./request.ts";
+export type { Parameters, ParameterValue } from "./parameters.ts";
+export { InferenceRequest } from "./request.ts";
 export { InferenceResponse, type InferenceResponseOptions } from "./response.ts";
+export { ResponseSender, type SendOptions } from "./response_sender.ts";
 export { type FloatDataType, type InferredTensorInput, Tensor, type TensorInput } from "./tensor.ts";
 export type {
   AutoCompleteArgs,
   ExecuteResult,
   InitializeArgs,
   OutputShapes,
+  StreamingModel,
+  StreamResult,
   TritonModel,
   TritonModelClass,
 } from "./triton_model.ts";

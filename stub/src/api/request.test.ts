@@ -23,6 +23,11 @@ function fakeSource(changes: Partial<RequestSource> = {}) {
     correlationId: 0,
     flags: 0,
     timeoutUs: 0,
+    isCancelled: false,
+    signal: new AbortController().signal,
+    deadlineMs: undefined,
+    responseSender: vi.fn(),
+    reschedule: vi.fn(),
     get parameters() {
       reads.parameters++;
       return { size: 10n };

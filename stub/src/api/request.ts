@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
+import type { Parameters } from "./parameters.ts";
+import type { ResponseSender } from "./response_sender.ts";
 import { lazyTensor, type Tensor, type TensorSource } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
-
-/** A request or response parameter. Integers beyond 2^53 are bigints. */
-export type ParameterValue = string | number | bigint | boolean;
-
-/** Named parameters of a request or response. */
-export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
@@ -28,12 +24,18 @@ export interface RequestSource extends TensorSource {
   readonly inputCount: number;
   /** The inputs of the model's configuration, whether or not the client sent them. */
   readonly declaredInputs: readonly string[];
+  readonly isCancelled: boolean;
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number | undefined;
   inputName(index: number): string;
   inputDatatype(index: number): DataType;
   /** A fresh array, which belongs to the tensor. */
   inputShape(index: number): number[];
   /** Arguments are checked: the name is not empty, the datatype is not BYTES and the dimensions are sound. */
   allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor;
+  /** Asked for once. */
+  responseSender(): ResponseSender;
+  reschedule(): void;
 }
 
 /** Marks a constructor call of the runtime. */
@@ -42,9 +44,9 @@ const TRUSTED = Symbol("trusted");
 let makeRequest: (source: RequestSource) => InferenceRequest;
 
 /**
- * One request of a batch, as `execute` gets it.
+ * One request of a batch, as `execute` gets it, or the one that `stream` gets.
  *
- * The tensors are views on memory that is shared with the server and are valid until the request is answered.
+ * The tensors are views on memory that is shared with the server and are valid until the request has its last response.
  */
 export class InferenceRequest {
   #source: RequestSource;
@@ -55,6 +57,7 @@ export class InferenceRequest {
   /** The inputs made so far, at their index. */
   #made: (Tensor | undefined)[];
   #inputs: readonly Tensor[] | undefined;
+  #sender: ResponseSender | undefined;
 
   private constructor(source: RequestSource, trust: symbol) {
     if (trust !== TRUSTED) {
@@ -70,6 +73,7 @@ export class InferenceRequest {
     this.#requestedOutputs = undefined;
     this.#made = [];
     this.#inputs = undefined;
+    this.#sender = undefined;
   }
 
   /** The id that the client gave, or an empty string. */
@@ -102,6 +106,27 @@ export class InferenceRequest {
   /** The time that the client gives the request, in microseconds; 0 when it gives no limit. */
   get timeoutUs(): number {
     return this.#source.timeoutUs;
+  }
+
+  /**
+   * When the time that the client gives the request is over, in milliseconds on the clock of `performance.now()`; undefined
+   * when it gives no limit.
+   */
+  get deadlineMs(): number | undefined {
+    return this.#source.deadlineMs;
+  }
+
+  /**
+   * Whether nobody waits for the answer any more: the client cancelled, or has gone. True at once, even in a loop that never
+   * leaves the event loop a turn. It stays as it is once the request is answered.
+   */
+  get isCancelled(): boolean {
+    return this.#source.isCancelled;
+  }
+
+  /** Aborted when nobody waits for the answer any more; its reason is a TritonError with the code CANCELLED. */
+  get signal(): AbortSignal {
+    return this.#source.signal;
   }
 
   /** The parameters that the client sent with the request. */
@@ -208,6 +233,26 @@ export class InferenceRequest {
     }
     const elementCount = checkedElementCount(name, shape);
     return this.#source.allocateOutput(name, datatype, shape.slice(), elementCount) as Tensor<D>;
+  }
+
+  /**
+   * Sends the responses to this request, now or after `execute` has returned; the same object each time. A model in default
+   * mode that has asked for it may put null in the place of the response.
+   */
+  responseSender(): ResponseSender {
+    this.#sender ??= this.#source.responseSender();
+    return this.#sender;
+  }
+
+  /**
+   * Gives the request back to the scheduler when `execute` is over: it comes again, in a later batch and as a new object. In
+   * default mode null must stand in the place of its response. Only for models with
+   * `sequence_batching { iterative_sequence: true }`.
+   *
+   * @throws TritonError INVALID_ARG for any other model; INTERNAL when the request is answered already
+   */
+  reschedule(): void {
+    this.#source.reschedule();
   }
 
   static {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
 import { noteOrigin } from "./origin.ts";
-import type { Parameters, ParameterValue } from "./request.ts";
+import type { Parameters, ParameterValue } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What else a response may carry. */

@@ -39,8 +39,11 @@ export interface AutoCompleteArgs {
   readonly backendDirectory: string;
 }
 
-/** One answer for each request, in the order of the requests. */
-export type ExecuteResult = readonly (InferenceResponse | TritonError)[];
+/**
+ * One answer for each request, in the order of the requests. Null or undefined only for a request that was rescheduled, or
+ * that is answered by its sender.
+ */
+export type ExecuteResult = readonly (InferenceResponse | TritonError | null | undefined)[];
 
 /**
  * A model. Its class is the default export of the model file, or exported under the name `TritonModel`; it is
@@ -55,8 +58,12 @@ export interface TritonModel {
    *
    * A `TritonError` in the place of a response fails that request alone. What is thrown fails the whole batch: a
    * `TritonError` keeps its code, any other error becomes INTERNAL.
+   *
+   * With `decoupled: true` it returns nothing: all responses go by `request.responseSender()`. In default mode it may return
+   * nothing when the senders of all requests do.
    */
-  execute(requests: InferenceRequest[]): ExecuteResult | Promise<ExecuteResult>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: a method that returns nothing has the type void
+  execute(requests: InferenceRequest[]): ExecuteResult | void | Promise<ExecuteResult | void>;
 
   /** Called once, when the model is unloaded. */
   finalize?(): void | Promise<void>;
@@ -65,9 +72,30 @@ export interface TritonModel {
 /** What a class says about the shapes of its outputs, see `TritonModelClass.outputShapes`. */
 export type OutputShapes = "configured" | "open";
 
+/** The responses to one request, in their order; a `TritonError` in the place of one is an error after which more may follow. */
+export type StreamResult =
+  | Iterable<InferenceResponse | TritonError>
+  | AsyncIterable<InferenceResponse | TritonError>
+  | Promise<Iterable<InferenceResponse | TritonError> | AsyncIterable<InferenceResponse | TritonError>>;
+
+/**
+ * A model that gets one request at a time and gives any number of responses to it; in default mode exactly one. Its class is
+ * exported and made like that of a `TritonModel`.
+ */
+export interface StreamingModel extends Pick<TritonModel, "initialize" | "finalize"> {
+  /**
+   * Answers a request: a generator (`async *stream(request)` or `*stream(request)`), or a function that returns anything that can be
+   * iterated. Several requests are answered side by side on the event loop.
+   *
+   * What is thrown is sent as the last response: a `TritonError` with its code, any other error as INTERNAL. When the client
+   * cancels, the iterator's `return()` is called, so that `finally` runs.
+   */
+  stream(request: InferenceRequest): StreamResult;
+}
+
 /** What the runtime expects of a model's class. */
 export interface TritonModelClass {
-  new (): TritonModel;
+  new (): TritonModel | StreamingModel;
 
   /**
    * `"configured"` (also when it is left out): an output that does not fit the `dims` of its configuration is an error of

@@ -31,7 +31,7 @@ test("a batch of requests with all that a request has", () => {
       inputs: [new Tensor("B", new Int32Array(0), [1, 0])],
     },
   ]);
-  expect(batch).toMatchObject({ table: 1, index: 0, generation: 2, settled: false });
+  expect(batch).toMatchObject({ table: 1, index: 1, generation: 2, settled: false, isOpen: true });
   const [first, second] = batch.requests as [(typeof batch.requests)[0], (typeof batch.requests)[0]];
   expect(first).toMatchObject({
     id: "first",
@@ -72,7 +72,7 @@ test("data is a view on shared memory", () => {
 });
 
 test.each([
-  ["of a request that is longer than the block", [1, 0, 1 << 20], "a request that does not fit into its block."],
+  ["of a request that is longer than the block", [1, 0, 0, 0, 1 << 20], "a request that does not fit into its block."],
   ["of more requests than the block has room for", [1 << 30], "a batch of 1073741824 requests in 128 bytes."],
 ])("a batch %s ends the connection", (_what, written, message) => {
   const { native } = there;
@@ -93,7 +93,7 @@ describe("what is read after the answer", () => {
 
   test("belongs to its request: one that is open can be read beside one that is answered", () => {
     const batch = read([{ inputs: [floats("A", 1)] }, { inputs: [floats("A", 2)] }]);
-    there.connection.respond(batch.lives[0]!, failure("no"), true);
+    there.connection.respond(batch.lives[0]!, failure("no"));
     there.connection.send();
     expect(batch.lives.map(({ isOpen }) => isOpen)).toEqual([false, true]);
     expect(() => batch.requests[0]!.input("A").data).toThrow("after its request was answered");
@@ -121,7 +121,7 @@ describe("strict views", () => {
   test("of a request that is open stay", () => {
     const batch = read([{ inputs: [floats("A", 1)] }, { inputs: [floats("A", 2)] }]);
     const [first, second] = batch.requests.map((request) => request.input("A", "FP32").data);
-    there.connection.respond(batch.lives[0]!, failure("no"), true);
+    there.connection.respond(batch.lives[0]!, failure("no"));
     there.connection.send();
     expect(first).toHaveLength(0);
     expect(second).toEqual(Float32Array.of(2));

@@ -2,7 +2,8 @@
 import { type InferenceRequest, requestFromSource } from "../api/request.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Entry } from "./entries.ts";
-import { type Arrival, RequestLife } from "./request_life.ts";
+import { readU64 } from "./record.ts";
+import { type Arrival, type Exchange, RequestLife } from "./request_life.ts";
 import type { NameTables } from "./request_record.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
@@ -10,7 +11,12 @@ import type { SharedMemory } from "./shared_memory.ts";
 export interface BatchSettings {
   readonly tables: NameTables;
   readonly strictViews: boolean;
+  /** Makes what the runtime keeps for a request, when the model asks for more than to read it. */
+  makeExchange(request: RequestLife): Exchange;
 }
+
+/** How far the clock of the protocol, CLOCK_MONOTONIC, is ahead of `performance.now()`: both count evenly. */
+const CLOCK_OFFSET_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 /** Requests that came together and that `execute` gets together. Each of them ends by itself. */
 export class Batch implements Arrival {
@@ -20,18 +26,24 @@ export class Batch implements Arrival {
   readonly table: number;
   readonly index: number;
   readonly generation: number;
+  readonly takenMs: number;
+  readonly makeExchange: (request: RequestLife) => Exchange;
   /** As the runtime knows the requests. */
   readonly lives: readonly RequestLife[];
   /** As the model knows them; the array is the model's to empty. */
-  readonly requests: InferenceRequest[];
-  /** `execute` has settled: the batch is not being executed any more, though its requests may be open still. */
+  requests: InferenceRequest[];
+  /** `execute` is over: the batch is not being executed any more, though its requests may be open still. */
   settled = false;
+  /** What is done when its last request is answered. */
+  onClosed: (() => void) | undefined;
+  #open: number;
 
   /** Reads the batch that an EXECUTE entry points at. */
-  constructor(memory: SharedMemory, { tables, strictViews }: BatchSettings, entry: Entry) {
+  constructor(memory: SharedMemory, settings: BatchSettings, entry: Entry) {
     this.memory = memory;
-    this.tables = tables;
-    this.strictViews = strictViews;
+    this.tables = settings.tables;
+    this.strictViews = settings.strictViews;
+    this.makeExchange = settings.makeExchange;
     this.table = entry.table;
     this.index = entry.index;
     this.generation = entry.generation;
@@ -41,6 +53,7 @@ export class Batch implements Arrival {
     const count = region.u32[(offset + L.BATCH_REQUEST_COUNT) / 4]!;
     if (!(count * L.REQUEST_SIZE < bytes))
       throw new Error(`The server sent a batch of ${count} requests in ${bytes} bytes.`);
+    this.takenMs = readU64(region, offset + L.BATCH_TAKEN_NS) / 1e6 - CLOCK_OFFSET_MS;
     const lives = new Array<RequestLife>(count);
     const requests = new Array<InferenceRequest>(count);
     let at = offset + L.BATCH_SIZE;
@@ -52,5 +65,15 @@ export class Batch implements Arrival {
     }
     this.lives = lives;
     this.requests = requests;
+    this.#open = count;
+  }
+
+  /** Whether a request of it is not answered. */
+  get isOpen(): boolean {
+    return this.#open > 0;
+  }
+
+  noteAnswered(): void {
+    if (--this.#open === 0) this.onClosed?.();
   }
 }

@@ -70,15 +70,23 @@ describe("an input is lost", () => {
 test("memory is restored only when the model wrote into it", () => {
   const seen = new Uint8Array(native.region(lent));
   const restore = vi.spyOn(native, "restore");
-  expect(clients.restore()).toBe(false);
+  expect(clients.restore([])).toBe(false);
   expect(restore).not.toHaveBeenCalled();
   seen[0] = 9;
   native.noteWrite();
-  expect(clients.restore()).toBe(true);
+  expect(clients.restore([])).toBe(true);
   expect(seen[0]).toBe(1);
+});
+
+test("memory that an open request has an input in stays as the model wrote it", () => {
+  const restore = vi.spyOn(native, "restore");
+  native.noteWrite();
+  const places = [others[0]!, lent].map((region) => ({ region, offset: 0, bytes: 4 }));
+  expect(clients.restore(places.map((place) => requestWith(place)))).toBe(true);
+  expect(restore).not.toHaveBeenCalled();
 });
 
 test("once a model handles the signals itself, anything may have been written", () => {
   clients.unguard();
-  expect(clients.restore()).toBe(true);
+  expect(clients.restore([])).toBe(true);
 });

@@ -45,11 +45,21 @@ export class ClientMemory {
     return undefined;
   }
 
-  /** No batch is being executed: drops what the model wrote into clients' regions. Returns whether it ever wrote anything. */
-  restore(): boolean {
+  /**
+   * Drops what the model wrote into clients' regions, unless one of the requests that are open has an input there. Returns whether
+   * it ever wrote anything.
+   */
+  restore(open: Iterable<PlacedInputs>): boolean {
     if (this.#flags[0] === 0) return false;
-    this.#native.restore();
+    if (!this.#hasLentInput(open)) this.#native.restore();
     return true;
+  }
+
+  #hasLentInput(requests: Iterable<PlacedInputs>): boolean {
+    for (const request of requests) {
+      for (let i = 0; i < request.inputCount; i++) if (this.isOfClient(request.inputPlace(i).region)) return true;
+    }
+    return false;
   }
 
   /** No batch uses the region any more. `buffer` is what JavaScript saw of it, if it ever looked: views become empty. */

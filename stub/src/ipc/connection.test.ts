@@ -53,6 +53,9 @@ test("a batch before the model is initialized, and one that cannot be read, brea
   connection.configure({
     tables,
     strictViews: false,
+    makeExchange: () => {
+      throw new Error("unused");
+    },
     onUnsendable: (error) => {
       throw error;
     },

@@ -4,8 +4,11 @@ import { Batch, type BatchSettings } from "./batch.ts";
 import { Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox } from "./entries.ts";
 import { loadNative, type Native } from "./native.ts";
+import { OpenBatches } from "./open_batches.ts";
 import type { RequestLife } from "./request_life.ts";
+import { ResponseMeasurer } from "./response_measurer.ts";
 import type { Answer } from "./response_record.ts";
+import { ResponseStream } from "./response_stream.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { SharedMemory } from "./shared_memory.ts";
 
@@ -17,7 +20,7 @@ export interface ConnectionHandlers {
   onStep(step: Step, payload: unknown): void;
   /** No batch has come for some seconds. */
   onIdle(): void;
-  /** A batch could not be read: nothing can answer its requests. */
+  /** A batch could not be read, or nothing can be sent any more: nobody can answer its requests. */
   onBroken(error: unknown): void;
 }
 
@@ -27,6 +30,11 @@ export interface ExecuteSettings extends BatchSettings {
   onUnsendable(error: unknown): Answer;
 }
 
+/** What the word `busy` says of the model. */
+const IDLE = 0;
+const EXECUTING = 1;
+const HAS_OPEN_REQUESTS = 2;
+
 /** The connection to the server: batches come in, responses go out, steps of the model's life in between. */
 export class Connection {
   readonly #native: Native;
@@ -35,14 +43,20 @@ export class Connection {
   readonly #handlers: ConnectionHandlers;
   readonly #busy: Uint32Array;
   #settings: BatchSettings | undefined;
+  readonly #open = new OpenBatches();
   #writer: ResponseWriter | undefined;
+  #stream: ResponseStream | undefined;
 
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
     this.#native = native;
     this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
     this.#memory = new SharedMemory(this.#native);
-    const inbox = new Inbox(this.#native, { execute: (entry) => this.#onExecute(entry) });
+    const inbox = new Inbox(this.#native, {
+      execute: (entry) => this.#onExecute(entry),
+      // A request that was answered meanwhile has nothing to cancel.
+      cancel: (entry) => this.#open.find(entry)?.cancel(),
+    });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
     this.#control = new Control(this.#native, {
@@ -59,7 +73,10 @@ export class Connection {
   /** Sets how batches are read and answered from now on. */
   configure(settings: ExecuteSettings): void {
     this.#settings = settings;
-    this.#writer = new ResponseWriter(this.#memory, new Outbox(this.#native), settings.onUnsendable);
+    const outbox = new Outbox(this.#native);
+    const measurer = new ResponseMeasurer(this.#memory, settings.onUnsendable);
+    this.#writer = new ResponseWriter(this.#memory, outbox, measurer);
+    this.#stream = new ResponseStream(this.#memory, outbox, measurer, this.#handlers.onBroken);
   }
 
   /** Whether the connection alone keeps the process alive. */
@@ -71,9 +88,9 @@ export class Connection {
     this.#control.reply(step, payload);
   }
 
-  /** Takes one response of an open request, for `send`. The request has no more of them after a final one. */
-  respond(request: RequestLife, answer: Answer, final: boolean): void {
-    this.#writer!.add(request, answer, final);
+  /** Takes the last response of an open request, for `send`, which closes the request. */
+  respond(request: RequestLife, answer: Answer): void {
+    this.#writer!.add(request, answer);
   }
 
   /** Sends the responses that were given to `respond`, all at once. */
@@ -81,15 +98,48 @@ export class Connection {
     this.#writer!.send();
   }
 
+  /**
+   * Sends one response of an open request soon, before those that are posted later; a final one closes the request. The data is
+   * taken at once. Returns how much room it takes.
+   */
+  post(request: RequestLife, answer: Answer, final: boolean): number {
+    return this.#stream!.post(request, answer, final ? L.RESPONSE_FINAL : 0);
+  }
+
+  /** Closes a request without a response. */
+  end(request: RequestLife): void {
+    this.#stream!.post(request, undefined, L.RESPONSE_FINAL);
+  }
+
+  /** Gives a request back to the scheduler, which closes it here. */
+  reschedule(request: RequestLife): void {
+    this.#stream!.post(request, undefined, L.RESPONSE_RESCHEDULE);
+  }
+
+  /** Settled when more responses may be posted; undefined when that is now. */
+  get ready(): Promise<void> | undefined {
+    return this.#stream!.ready;
+  }
+
   /** The model begins to execute a batch. */
   begin(): void {
-    this.#busy[0] = 1;
+    this.#busy[0] = EXECUTING;
+  }
+
+  /** The model has executed a batch. The server need not be told if all of its requests are answered. */
+  release(batch: Batch): void {
+    if (batch.isOpen) this.#stream!.settle(batch);
   }
 
   /** The model executes no batch any more. Returns whether it wrote into inputs that lie in clients' memory. */
   settle(): boolean {
-    this.#busy[0] = 0;
-    return this.#memory.clients.restore();
+    this.#busy[0] = this.#open.size > 0 ? HAS_OPEN_REQUESTS : IDLE;
+    return this.#memory.clients.restore(this.#open);
+  }
+
+  /** How many batches have requests that are not answered. */
+  get openBatches(): number {
+    return this.#open.size;
   }
 
   /** The model is about to handle the signals by which writes into clients' memory are noticed. */
@@ -111,6 +161,15 @@ export class Connection {
       this.#handlers.onBroken(error);
       return;
     }
+    this.#open.add(batch);
+    batch.onClosed = () => this.#onClosed(batch);
     this.#handlers.onBatch(batch);
+  }
+
+  #onClosed(batch: Batch): void {
+    this.#open.delete(batch);
+    if (!batch.settled) return; // `settle` comes
+    if (this.#open.size === 0 && this.#busy[0] === HAS_OPEN_REQUESTS) this.#busy[0] = IDLE;
+    this.#memory.clients.restore(this.#open);
   }
 }

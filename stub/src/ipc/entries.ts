@@ -103,6 +103,8 @@ export class Outbox {
   readonly #blocks: Float64Array;
   #entryCount = 0;
   #blockCount = 0;
+  #written = 0;
+  #consumed = 0;
 
   constructor(native: Native) {
     this.#native = native;
@@ -113,6 +115,28 @@ export class Outbox {
   add(kind: number, flags: number, owner: Owner, place: Place): void {
     if (this.#entryCount === this.#entries.length) this.flush();
     this.#entries.write(this.#entryCount++, kind, flags, owner, place);
+    this.#written++;
+  }
+
+  /** How many entries were added, ever. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** How many of them the server has not read, as far as is known. */
+  get unread(): number {
+    return this.#written - this.#consumed;
+  }
+
+  /** Looks how many entries the server has read, ever. */
+  consumed(): number {
+    this.#consumed = this.#native.consumed();
+    return this.#consumed;
+  }
+
+  /** Whether the ring takes one more entry now; without room `flush` waits for the server. */
+  hasRoom(): boolean {
+    return this.unread < L.RING_CAPACITY || this.#written - this.consumed() < L.RING_CAPACITY;
   }
 
   /** Frees a block once the server has read the entries that were added before. */

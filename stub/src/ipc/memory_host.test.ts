@@ -30,7 +30,7 @@ test("the memory of a batch is free when its last request is answered, and that 
   const { batch } = there.receive([{}, { inputs: [new Tensor("A", new Float32Array(1000), [1000])] }]);
   for (const life of batch.lives) {
     expect(there.native.inbound.used).toBeGreaterThan(4000);
-    there.connection.respond(life, failure("no"), true);
+    there.connection.respond(life, failure("no"));
     there.connection.send();
   }
   expect(there.native.inbound.used).toBe(0);
@@ -54,8 +54,8 @@ test("a stub that answers what it was not asked is told so", () => {
   const there = new TestConnection(tables);
   const { batch } = there.receive([{}, {}]);
   const life = batch.lives[0]!;
-  there.connection.respond(life, failure("no"), true);
-  there.connection.respond(life, failure("no"), true);
+  there.connection.respond(life, failure("no"));
+  there.connection.respond(life, failure("no"));
   expect(() => there.connection.send()).toThrow("Request 0 was answered after its final response.");
   const place = { region: 0, offset: 0, bytes: 0 };
   const entry = { kind: L.ENTRY_RESPONSE, flags: 0, table: L.TABLE_BATCHES, index: 0, generation: 99, item: 0, place };

@@ -59,6 +59,9 @@ export class MemoryNative implements Native {
   #onFrame: Parameters<Native["start"]>[1] = () => {};
   #onIdle: () => void = () => {};
   #lastRegion = 0;
+  #consumed = 0;
+  /** What was sent while the server does not read: entries, and blocks to be freed behind them. */
+  #unread: { entries: Entry[]; blocks: Pick<Place, "region" | "offset">[] }[] | undefined;
 
   constructor({ limit = Number.POSITIVE_INFINITY }: MemoryNativeOptions = {}) {
     const makeRegion = (owner: number) => (bytes: number) => this.#addRegion(owner, new ArrayBuffer(bytes));
@@ -112,12 +115,8 @@ export class MemoryNative implements Native {
   }
 
   allocate(bytes: number): void {
-    const block = this.outbound.allocate(bytes);
-    if (block === undefined) {
-      throw Object.assign(new Error("Failed to increase the shared memory pool size"), { code: "ENOMEM" });
-    }
-    this.#found[0] = block.region;
-    this.#found[1] = block.offset;
+    if (this.allocateNow(bytes)) return;
+    throw Object.assign(new Error("Failed to increase the shared memory pool size"), { code: "ENOMEM" });
   }
 
   allocateCleared(bytes: number): void {
@@ -125,12 +124,39 @@ export class MemoryNative implements Native {
     new Uint8Array(this.region(this.#found[0]!), this.#found[1]!, bytes).fill(0);
   }
 
-  send(entries: number, blocks: number): void {
+  allocateNow(bytes: number): boolean {
+    const block = this.outbound.allocate(bytes);
+    if (block === undefined) return false;
+    this.#found[0] = block.region;
+    this.#found[1] = block.offset;
+    return true;
+  }
+
+  consumed(): number {
+    return this.#consumed;
+  }
+
+  send(entryCount: number, blockCount: number): void {
     for (const [buffer, place] of this.#views) if (buffer.byteLength > 0) this.#writeBack(buffer, place);
-    for (let i = 0; i < entries; i++) this.server?.onEntry(this.#outgoing.read(i));
-    for (let i = 0; i < blocks; i++) {
-      this.outbound.free({ region: this.#sentBlocks[i * 3]!, offset: this.#sentBlocks[i * 3 + 1]! });
+    const entries = Array.from({ length: entryCount }, (_, i) => this.#outgoing.read(i));
+    const blocks = Array.from({ length: blockCount }, (_, i) => ({
+      region: this.#sentBlocks[i * 3]!,
+      offset: this.#sentBlocks[i * 3 + 1]!,
+    }));
+    if (this.#unread === undefined) {
+      this.#read(entries, blocks);
+      return;
     }
+    this.#unread.push({ entries, blocks });
+    if (this.unreadCount > L.RING_CAPACITY) throw new Error("The stub would wait for room in the ring.");
+  }
+
+  #read(entries: Entry[], blocks: readonly Pick<Place, "region" | "offset">[]): void {
+    for (const entry of entries) {
+      this.server?.onEntry(entry);
+      this.#consumed++;
+    }
+    for (const block of blocks) this.outbound.free(block);
   }
 
   /** Held or not: nothing of ordinary memory need stay in its place. */
@@ -158,6 +184,18 @@ export class MemoryNative implements Native {
   }
 
   // --- The server's end ---
+
+  /** How many entries the server has not read. */
+  get unreadCount(): number {
+    return (this.#unread ?? []).reduce((sum, { entries }) => sum + entries.length, 0);
+  }
+
+  /** The server stops reading what the stub sends, or begins again with what has come meanwhile. */
+  pause(pauses: boolean): void {
+    const unread = this.#unread ?? [];
+    this.#unread = pauses ? unread : undefined;
+    if (!pauses) for (const { entries, blocks } of unread) this.#read(entries, blocks);
+  }
 
   deliver(kind: number, flags: number, owner: Owner, place: Place): void {
     this.#incoming.write(0, kind, flags, owner, place);

@@ -11,7 +11,10 @@ export interface Native {
   readonly blocks: ArrayBuffer;
   /** Region and offset (two doubles) of what `allocate` found last. */
   readonly cell: ArrayBuffer;
-  /** One word (u32), to be written: 1 while the model executes a batch. An idle one waits for the next one awake. */
+  /**
+   * One word (u32), to be written: 1 while the model executes a batch, 2 while requests are open only, else 0. An idle one
+   * waits for the next batch awake.
+   */
   readonly busy: ArrayBuffer;
   /** Two words (u32): not 0, from then on, once the model wrote into a client's region; once a client cut one short. */
   readonly clientFlags: ArrayBuffer;
@@ -37,6 +40,10 @@ export interface Native {
   allocate(bytes: number): void;
   /** The same, and what an earlier block has left there is zeros. */
   allocateCleared(bytes: number): void;
+  /** The same, true; or false at the limit, even if the server is about to read something. */
+  allocateNow(bytes: number): boolean;
+  /** How many entries the server has read, of all that were sent. Blocks that were to be freed behind them are free. */
+  consumed(): number;
   /** Sends the first `entries` of the outbox and frees the first `blocks` afterwards. */
   send(entries: number, blocks: number): void;
   /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parameters of a request or a response (struct tsb_parameter, then the texts of key and value).
-import type { Parameters, ParameterValue } from "../api/request.ts";
+import type { Parameters, ParameterValue } from "../api/parameters.ts";
 import { checkParameter } from "../api/response.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { align, type Region, readText, requireInside } from "./record.ts";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataType, TensorData } from "../api/datatype.ts";
-import { defect } from "../api/errors.ts";
+import { defect, TritonError } from "../api/errors.ts";
 import type { RequestSource } from "../api/request.ts";
+import type { ResponseSender } from "../api/response_sender.ts";
 import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";
 import type { Outbox, Owner } from "./entries.ts";
@@ -18,6 +19,12 @@ export const RequestState = {
 } as const;
 export type RequestState = (typeof RequestState)[keyof typeof RequestState];
 
+/** What a model may do with a request beside reading it, and what only the runtime knows how to. */
+export interface Exchange {
+  responseSender(): ResponseSender;
+  reschedule(): void;
+}
+
 /** How a request came here, which it has in common with the others of its batch. */
 export interface Arrival {
   readonly memory: SharedMemory;
@@ -28,6 +35,11 @@ export interface Arrival {
   readonly table: number;
   readonly index: number;
   readonly generation: number;
+  /** When the server got the batch, in milliseconds on the clock of `performance.now()`. */
+  readonly takenMs: number;
+  makeExchange(request: RequestLife): Exchange;
+  /** A request has its final response. */
+  noteAnswered(): void;
 }
 
 /** Where an output lies that the model allocated; the memory is the request's and is freed with it. */
@@ -43,6 +55,11 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   readonly #arrival: Arrival;
   /** Its number in the batch. */
   readonly item: number;
+  /** What is done when nobody waits for the answer any more. */
+  onCancel: (() => void) | undefined;
+  #exchange: Exchange | undefined;
+  #isCancelled = false;
+  #cancelling: AbortController | undefined;
   #state: RequestState = RequestState.RUNNING;
   /** Buffers to detach at the end. */
   #views: ArrayBufferLike[] | undefined;
@@ -70,6 +87,55 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   /** Whether it may still be answered. */
   get isOpen(): boolean {
     return this.#state === RequestState.RUNNING;
+  }
+
+  get isCancelled(): boolean {
+    // The word is read while the request is open only: its memory is another request's afterwards.
+    if (!this.#isCancelled && this.isOpen) this.#isCancelled = this.cancelledWord;
+    return this.#isCancelled;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#cancelling === undefined) {
+      this.#cancelling = new AbortController();
+      if (this.isCancelled) this.#abort(this.#cancelling);
+    }
+    return this.#cancelling.signal;
+  }
+
+  /** The server says that nobody waits for the answer any more. */
+  cancel(): void {
+    this.#isCancelled = true;
+    if (this.#cancelling !== undefined) this.#abort(this.#cancelling);
+    this.onCancel?.();
+  }
+
+  #abort(controller: AbortController): void {
+    controller.abort(new TritonError("The request was cancelled.", "CANCELLED"));
+  }
+
+  get deadlineMs(): number | undefined {
+    const { timeoutUs } = this;
+    return timeoutUs === 0 ? undefined : this.#arrival.takenMs + timeoutUs / 1000;
+  }
+
+  /** What the runtime keeps for the request, made when it is first asked for. */
+  get exchange(): Exchange {
+    this.#exchange ??= this.#arrival.makeExchange(this);
+    return this.#exchange;
+  }
+
+  /** The same, if it was ever asked for. */
+  get madeExchange(): Exchange | undefined {
+    return this.#exchange;
+  }
+
+  responseSender(): ResponseSender {
+    return this.exchange.responseSender();
+  }
+
+  reschedule(): void {
+    this.exchange.reschedule();
   }
 
   inputData(index: number): TensorData {
@@ -101,11 +167,19 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     return data;
   }
 
-  /** The final response stands in the outbox: the request cannot be answered any more, and what it holds is given back. */
-  close(outbox: Outbox): void {
+  /** The final response is made: the request cannot be answered any more, and what the model holds of it is stale. */
+  close(): void {
+    // The last look at the word.
+    this.#isCancelled ||= this.cancelledWord;
     this.#state = RequestState.ANSWERED;
-    if (this.#allocated !== undefined) for (const block of this.#allocated) outbox.freeLater(block);
+    this.onCancel = undefined;
     if (this.#views !== undefined) for (const buffer of this.#views) this.#arrival.memory.detach(buffer);
+    this.#arrival.noteAnswered();
+  }
+
+  /** The final response stands in the outbox: the blocks that outputs were allocated in are free behind it. */
+  release(outbox: Outbox): void {
+    if (this.#allocated !== undefined) for (const block of this.#allocated) outbox.freeLater(block);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request as it lies in shared memory (struct tsb_request).
 import type { DataType } from "../api/datatype.ts";
-import type { Parameters } from "../api/request.ts";
+import type { Parameters } from "../api/parameters.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Dtype } from "./dtype.ts";
 import {
@@ -87,6 +87,11 @@ export class RequestRecord {
 
   get timeoutUs(): number {
     return readU64(this.#region, this.#at + L.REQUEST_TIMEOUT_US);
+  }
+
+  /** Whether the server has said that nobody waits for the answer. It may say so at any time, also while JavaScript runs. */
+  get cancelledWord(): boolean {
+    return Atomics.load(this.#region.u32, (this.#at + L.REQUEST_CANCELLED) / 4) !== 0;
   }
 
   get parameters(): Parameters {
@@ -244,5 +249,6 @@ export class MeasuredRequest {
     put(L.REQUEST_PARAMETER_COUNT, this.#parameters.length);
     writeParameters(region, at, this.#parameters);
     put(L.REQUEST_INPUT_COUNT, inputs.length);
+    put(L.REQUEST_CANCELLED, 0);
   }
 }

@@ -2,7 +2,7 @@
 // A response as it lies in shared memory (struct tsb_response).
 import type { TritonErrorCode } from "../api/errors.ts";
 import { defect } from "../api/errors.ts";
-import type { Parameters } from "../api/request.ts";
+import type { Parameters } from "../api/parameters.ts";
 import type { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";

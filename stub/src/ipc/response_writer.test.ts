@@ -66,27 +66,9 @@ test("one entry for each request, one send and one block for the batch", () => {
   expect([...bytesOf(second!.outputs[1]!)]).toEqual([2, 0, 0, 0, 97, 98, 0, 0, 0, 0]);
 });
 
-test("a response that is not final leaves its request open, and its memory", () => {
-  const { batch, sent } = receive();
-  const [life] = batch.lives;
-  const allocated = batch.requests[0]!.allocateOutput("X", "FP32", [1]);
-  for (const final of [false, true]) {
-    expect(life!.isOpen).toBe(true);
-    allocated.data[0] = final ? 2 : 1;
-    there.connection.respond(life!, answer([allocated]), final);
-    there.connection.send();
-    expect(there.native.outbound.used > 0).toBe(!final);
-  }
-  expect(life!.isOpen).toBe(false);
-  expect(sent.responses[0]!.map(({ final, outputs }) => [final, outputs[0]!.tensor.data[0]])).toEqual([
-    [false, 1],
-    [true, 2],
-  ]);
-});
-
 test("requests of several batches are answered together", () => {
   const received = [receive(), receive()];
-  for (const { batch } of received) there.connection.respond(batch.lives[0]!, failure("no"), true);
+  for (const { batch } of received) there.connection.respond(batch.lives[0]!, failure("no"));
   there.connection.send();
   expect(sends).toHaveBeenCalledTimes(1);
   expect(received.map(({ sent }) => sent.responses[0]![0]!.error?.message)).toEqual(["no", "no"]);
@@ -141,7 +123,7 @@ describe("an answer that cannot be written fails its request alone", () => {
     const { batch, sent } = receive(2);
     const output = batch.requests[0]!.allocateOutput("X", "FP32", [1]);
     for (const life of batch.lives) {
-      there.connection.respond(life, answer([output]), true);
+      there.connection.respond(life, answer([output]));
       there.connection.send();
     }
     expect(sent.responses.map(([only]) => only!.error?.message)).toEqual([

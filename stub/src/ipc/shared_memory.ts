@@ -111,7 +111,12 @@ export class SharedMemory {
     return { region: this.#cell[0]!, offset: this.#cell[1]!, bytes };
   }
 
-  /** The same for `what`; throws the error that the client gets. */
+  /** The same without waiting for what the server is about to read. */
+  allocateNow(bytes: number): Place | undefined {
+    return this.#native.allocateNow(bytes) ? { region: this.#cell[0]!, offset: this.#cell[1]!, bytes } : undefined;
+  }
+
+  /** The same as `tryAllocate` for `what`; throws the error that the client gets. */
   allocate(bytes: number, what: string): Place {
     return this.#allocate(bytes, what, false);
   }
@@ -124,7 +129,12 @@ export class SharedMemory {
   #allocate(bytes: number, what: string, clear: boolean): Place {
     const block = this.#tryAllocate(bytes, clear);
     if (block !== undefined) return block;
-    throw new TritonError(
+    throw this.noRoom(bytes, what);
+  }
+
+  /** The error that the client gets when `what` does not fit. */
+  noRoom(bytes: number, what: string): TritonError {
+    return new TritonError(
       `Failed to increase the shared memory pool size: ${what} needs ${bytes} bytes, which do not fit into the limit. ` +
         "Raise --backend-config=typescript,shm-max-byte-size or answer with less.",
       "UNAVAILABLE",

@@ -23,6 +23,8 @@ interface OutputRule {
 export interface AnswerOptions extends FailureOptions {
   /** Whether all outputs must be there, with the shapes of the configuration (CHECK_OUTPUTS). */
   readonly checksOutputs?: boolean;
+  /** A response of a stream need not have all outputs, or any. */
+  readonly decoupled?: boolean;
   /** Whether outputs may have other shapes than those of the configuration. */
   readonly openShapes?: boolean;
 }
@@ -36,17 +38,17 @@ export class AnswerMaker {
   readonly #rules = new Map<string, OutputRule>();
   readonly #droppedNames = new Set<string>();
   readonly #failures: Failures;
-  readonly #checksOutputs: boolean;
+  readonly #wantsAll: boolean;
 
   constructor(
     instance: string,
     config: Partial<Pick<ModelConfig, "max_batch_size" | "output">>,
     outputNames: readonly string[],
-    { checksOutputs = true, openShapes = false, ...failures }: AnswerOptions = {},
+    { checksOutputs = true, decoupled = false, openShapes = false, ...failures }: AnswerOptions = {},
   ) {
     this.#instance = instance;
     this.#failures = new Failures(instance, failures);
-    this.#checksOutputs = checksOutputs;
+    this.#wantsAll = checksOutputs && !decoupled;
     this.#batching = (config.max_batch_size ?? 0) > 0;
     outputNames.forEach((name, index) => {
       const output = config.output?.find((candidate) => candidate.name === name);
@@ -123,7 +125,7 @@ export class AnswerMaker {
       outputIndices.push(rule.index);
       outputs.push(output);
     }
-    if (outputs.length < request.requestedCount && this.#checksOutputs) this.#refuseMissing(request, response, unknown);
+    if (outputs.length < request.requestedCount && this.#wantsAll) this.#refuseMissing(request, response, unknown);
     if (unknown !== undefined) this.#dropUnknown(unknown);
     return { error: undefined, outputIndices, outputs, parameters: response.parameters };
   }

@@ -201,7 +201,7 @@ test.each([
 describe("batches that come while the model is busy", () => {
   /** Sends four batches of one request. */
   function send(execute: (requests: InferenceRequest[]) => unknown, concurrency: number) {
-    const { connection, host, gaveUp } = new ModelLoop(execute, concurrency);
+    const { connection, host, gaveUp } = new ModelLoop(execute, { concurrency });
     const settle = vi.spyOn(connection, "settle");
     const onEntry = vi.spyOn(host, "onEntry");
     const batches = [0, 1, 2, 3].map(() => host.execute([{}]));
@@ -241,8 +241,7 @@ describe("batches that come while the model is busy", () => {
         await new Promise<void>((resolve) => running.set(correlationId, resolve));
         return requests.map(() => new InferenceResponse());
       },
-      3,
-      true,
+      { concurrency: 3, ordersSequences: true },
     );
     const arrive = (id: string, correlationId: number) => host.execute([{ id, correlationId }]);
     const finish = async (correlationId: number) => {
@@ -270,8 +269,7 @@ describe("batches that come while the model is busy", () => {
         await new Promise<void>((resolve) => resolves.push(resolve));
         return requests.map(() => new InferenceResponse());
       },
-      4,
-      true,
+      { concurrency: 4, ordersSequences: true },
     );
     const arrive = (...ids: number[]) => host.execute(ids.map((correlationId) => ({ correlationId })));
     arrive(1);

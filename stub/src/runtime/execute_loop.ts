@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isDefect } from "../api/errors.ts";
-import type { TritonModel } from "../api/triton_model.ts";
+import { isDefect, TritonError } from "../api/errors.ts";
+import type { StreamingModel, TritonModel } from "../api/triton_model.ts";
 import type { Batch } from "../ipc/batch.ts";
 import type { Connection } from "../ipc/connection.ts";
-import type { Answer } from "../ipc/response_record.ts";
+import type { RequestLife } from "../ipc/request_life.ts";
+import { AbandonedSenders } from "./abandoned_senders.ts";
 import type { AnswerMaker } from "./answers.ts";
+import { DecoupledExecutor } from "./decoupled_executor.ts";
+import { DefaultExecutor } from "./default_executor.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
+import type { Execution, Executor, ExecutorSettings } from "./execution.ts";
 import { log } from "./logging.ts";
+import { Responder } from "./responder.ts";
+import { StreamExecutor } from "./stream_executor.ts";
 import { describeError, ownWords } from "./thrown.ts";
+
+/** How the model answers, as its configuration says. */
+export interface ModelMode {
+  /** The name of the instance, for errors. */
+  readonly instance: string;
+  readonly decoupled: boolean;
+  /** Requests may be given back to the scheduler. */
+  readonly iterative: boolean;
+}
 
 /** Gives batches to the model and its answers to the server. */
 export class ExecuteLoop {
-  readonly #model: TritonModel;
   readonly #connection: Connection;
   readonly #answers: AnswerMaker;
   readonly #giveUp: (error: unknown) => void;
   /** Batches that the server handed over while the model was busy, so that nobody sleeps between two of them. */
   readonly #queue: ExecuteQueue;
+  readonly #settings: ExecutorSettings;
+  readonly #executor: Executor;
   #hasWarned = false;
 
   /**
@@ -24,63 +40,82 @@ export class ExecuteLoop {
    * @param queue how many batches the model executes at once (MAX_IN_FLIGHT_BATCHES), and which
    */
   constructor(
-    model: TritonModel,
+    model: TritonModel | StreamingModel,
     connection: Connection,
     answers: AnswerMaker,
+    mode: ModelMode,
     giveUp: (error: unknown) => void,
     queue = new ExecuteQueue(Number.POSITIVE_INFINITY, false),
   ) {
-    this.#model = model;
     this.#connection = connection;
     this.#answers = answers;
     this.#giveUp = giveUp;
     this.#queue = queue;
+    this.#settings = {
+      ...mode,
+      connection,
+      answers,
+      abandoned: new AbandonedSenders(answers, mode.instance),
+      onSettled: (batch) => this.#settle(batch),
+      onEnded: (batch) => this.#end(batch),
+      logThrown,
+      giveUp,
+    };
+    if ("stream" in model) this.#executor = new StreamExecutor(model, this.#settings);
+    else if (mode.decoupled) this.#executor = new DecoupledExecutor(model, this.#settings);
+    else this.#executor = new DefaultExecutor(model, this.#settings);
+  }
+
+  /** Makes what a request needs when the model asks for its sender, or reschedules it. */
+  makeResponder(life: RequestLife): Responder {
+    return new Responder(this.#settings, life);
   }
 
   /** Executes a batch. Never throws: each of its requests is answered once, sooner or later, or the process ends. */
   run(batch: Batch): void {
-    if (this.#queue.begin(batch)) this.#execute(batch);
+    if (this.#queue.begin(batch)) {
+      this.#execute(batch);
+      return;
+    }
+    for (const life of batch.lives) {
+      life.onCancel = () => this.#refuse([life]);
+    }
   }
 
   #execute(batch: Batch): void {
-    if (this.#queue.executing === 1) this.#connection.begin();
-    try {
-      const result: unknown = this.#model.execute(batch.requests);
-      if (isThenable(result)) {
-        result.then(
-          (value) => this.#answer(batch, value),
-          (error: unknown) => this.#fail(batch, error),
-        );
-      } else {
-        this.#answer(batch, result);
-      }
-    } catch (error) {
-      this.#fail(batch, error);
-    }
-  }
-
-  #answer(batch: Batch, result: unknown): void {
-    if (batch.settled) return; // a thenable that calls back twice
-    const { lives } = batch;
-    const answers: Answer[] = [];
-    try {
-      // The array of requests is the model's to empty, so it does not count them.
-      this.#answers.check(result, lives.length);
-      // All of them before the first is measured: reading the result may run code of the model.
-      for (let i = 0; i < lives.length; i++) answers.push(this.#answers.answer(lives[i]!, i, result));
-    } catch (error) {
-      this.#fail(batch, error);
+    const execution = this.#begin(batch);
+    if (execution === undefined) {
+      this.#settle(batch);
+      this.#end(batch);
       return;
     }
-    this.#finish(batch, answers);
+    if (this.#queue.executing === 1) this.#connection.begin();
+    this.#executor.execute(execution);
   }
 
-  #fail(batch: Batch, error: unknown): void {
-    if (batch.settled) return;
-    const answer = this.#answers.failure(error);
-    // The model's own word to the client is no line of the log, but for who looks closely.
-    if (ownWords(error) !== undefined && !isDefect(error)) log("V", describeError(error));
-    this.#finish(batch, new Array<Answer>(batch.lives.length).fill(answer));
+  /** What the model gets of a batch: the requests that somebody waits for. Undefined when there are none. */
+  #begin(batch: Batch): Execution | undefined {
+    const { lives, requests } = batch;
+    // The model's from now on, so that a request is garbage when the model has dropped it.
+    batch.requests = [];
+    for (const life of lives) life.onCancel = undefined;
+    if (lives.every((life) => life.isOpen && !life.isCancelled)) return { batch, lives, requests };
+    this.#refuse(lives.filter((life) => life.isOpen && life.isCancelled));
+    const open = lives.filter((life) => life.isOpen);
+    return open.length === 0
+      ? undefined
+      : { batch, lives: open, requests: requests.filter((_, i) => lives[i]!.isOpen) };
+  }
+
+  /** Answers requests that were cancelled while they waited. */
+  #refuse(lives: readonly RequestLife[]): void {
+    const error = new TritonError("The request was cancelled before the model got it.", "CANCELLED");
+    try {
+      for (const life of lives) this.#connection.respond(life, this.#answers.failure(error));
+      this.#connection.send();
+    } catch (failure) {
+      this.#giveUp(failure);
+    }
   }
 
   #warnOfWriting(): void {
@@ -93,23 +128,30 @@ export class ExecuteLoop {
     );
   }
 
-  /** `execute` has settled: gives each request its answer, which is the final one, and goes on with the next batch. */
-  #finish(batch: Batch, answers: readonly Answer[]): void {
-    if (batch.settled) return; // the answers were read by code of the model, which called back meanwhile
+  /** The model has executed a batch, and is free for the next one. */
+  #settle(batch: Batch): void {
     batch.settled = true;
-    const { lives } = batch;
-    try {
-      for (let i = 0; i < lives.length; i++) this.#connection.respond(lives[i]!, answers[i]!, true);
-      this.#connection.send();
-    } catch (error) {
-      this.#giveUp(error);
-    }
-    this.#queue.end(batch);
+    this.#connection.release(batch);
+    this.#queue.settle(batch);
     if (this.#queue.executing === 0 && this.#connection.settle()) this.#warnOfWriting();
+    this.#executeNext();
+  }
+
+  /** Requests of the same sequences may be executed. */
+  #end(batch: Batch): void {
+    this.#queue.end(batch);
+    this.#executeNext();
+  }
+
+  #executeNext(): void {
     for (let next = this.#queue.next(); next !== undefined; next = this.#queue.next()) this.#execute(next);
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+/**
+ * The model's own word to the client, a TritonError that the API did not make for a mistake of the model, is no line of the
+ * log, but for who looks closely. Everything else is logged where its answer is made.
+ */
+function logThrown(error: unknown): void {
+  if (ownWords(error) !== undefined && !isDefect(error)) log("V", describeError(error));
 }

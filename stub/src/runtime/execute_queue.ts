@@ -19,7 +19,9 @@ const NO_SEQUENCES: readonly SequenceId[] = [];
 export class ExecuteQueue {
   readonly #concurrency: number;
   readonly #ordersSequences: boolean;
-  readonly #executing = new Map<Batch, Queued>();
+  readonly #executing = new Set<Batch>();
+  /** Batches that were begun and that others of their sequences wait for; only where sequences are ordered. */
+  readonly #begun = new Map<Batch, Queued>();
   readonly #waiting: Queued[] = [];
 
   /** @param ordersSequences requests are of sequences (`sequence_batching`) */
@@ -37,14 +39,24 @@ export class ExecuteQueue {
   begin(batch: Batch): boolean {
     const queued = { batch, sequences: this.#sequencesOf(batch) };
     const now = this.#executing.size < this.#concurrency && this.#isFree(queued, this.#waiting.length);
-    if (now) this.#executing.set(batch, queued);
+    if (now) this.#add(queued);
     else this.#waiting.push(queued);
     return now;
   }
 
-  /** A batch is not executed any more. */
-  end(batch: Batch): void {
+  #add(queued: Queued): void {
+    this.#executing.add(queued.batch);
+    if (this.#ordersSequences) this.#begun.set(queued.batch, queued);
+  }
+
+  /** A batch is not executed any more, though its requests may be open. */
+  settle(batch: Batch): void {
     this.#executing.delete(batch);
+  }
+
+  /** The next requests of its sequences may follow. */
+  end(batch: Batch): void {
+    this.#begun.delete(batch);
   }
 
   /** The next batch to be executed now, if any. */
@@ -53,7 +65,7 @@ export class ExecuteQueue {
     const index = this.#waiting.findIndex((queued, i) => this.#isFree(queued, i));
     if (index < 0) return undefined;
     const [queued] = this.#waiting.splice(index, 1);
-    this.#executing.set(queued!.batch, queued!);
+    this.#add(queued!);
     return queued!.batch;
   }
 
@@ -62,10 +74,10 @@ export class ExecuteQueue {
     return lives.map(({ correlationId }) => correlationId);
   }
 
-  /** Whether no batch that is executed, and none of the first `before` that wait, has a request of the same sequence. */
+  /** Whether no batch that was begun, and none of the first `before` that wait, has a request of the same sequence. */
   #isFree({ sequences }: Queued, before: number): boolean {
     if (!this.#ordersSequences) return before === 0;
     const isApart = (other: Queued) => !other.sequences.some((id) => sequences.includes(id));
-    return [...this.#executing.values()].every(isApart) && this.#waiting.slice(0, before).every(isApart);
+    return [...this.#begun.values()].every(isApart) && this.#waiting.slice(0, before).every(isApart);
   }
 }

@@ -2,8 +2,8 @@
 import { dirname, join } from "node:path";
 import { AutoCompleteConfig } from "../api/auto_complete.ts";
 import { isDefect, TritonError } from "../api/errors.ts";
-import { type ModelConfig, modelParameter } from "../api/model_config.ts";
-import type { AutoCompleteArgs, TritonModel } from "../api/triton_model.ts";
+import { isDecoupled, type ModelConfig, modelParameter } from "../api/model_config.ts";
+import type { AutoCompleteArgs, StreamingModel, TritonModel } from "../api/triton_model.ts";
 import type { HasErrorKeys, HasKeys } from "../ipc/control.ts";
 import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
@@ -76,7 +76,7 @@ export class ModelLife {
   readonly #apiUrl: string;
   #loadArgs: LoadPayload | undefined;
   #loaded: LoadedModel | undefined;
-  #model: TritonModel | undefined;
+  #model: TritonModel | StreamingModel | undefined;
 
   constructor(apiUrl: string) {
     this.#apiUrl = apiUrl;
@@ -133,7 +133,9 @@ export class ModelLife {
   }
 
   /** Makes the model and runs its `initialize`. */
-  async initialize(payload: InitializePayload): Promise<{ model: TritonModel; answers: AnswerMaker; strict: boolean }> {
+  async initialize(
+    payload: InitializePayload,
+  ): Promise<{ model: TritonModel | StreamingModel; answers: AnswerMaker; strict: boolean }> {
     const load = this.#loadArgs!;
     const { modelConfig, instanceName } = payload;
     const model = new this.#loaded!.ModelClass();
@@ -157,6 +159,7 @@ export class ModelLife {
         file: this.#loaded!.file,
         exposesErrors: payload.exposeErrors,
         checksOutputs: payload.checkOutputs,
+        decoupled: isDecoupled(modelConfig),
         openShapes: this.#hasOpenShapes(),
       }),
       strict: flag(modelConfig, "STRICT_VIEWS"),

@@ -70,17 +70,23 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** The methods by which something answers requests. */
+function answers(value: unknown): ("execute" | "stream")[] {
+  const found = value as Partial<Record<"execute" | "stream", unknown>> | undefined;
+  return (["execute", "stream"] as const).filter((method) => typeof found?.[method] === "function");
+}
+
 function isClass(value: unknown): value is TritonModelClass {
   if (typeof value !== "function") return false;
   const prototype = Object.getOwnPropertyDescriptor(value, "prototype");
   // The prototype of a class is not writable; that of a plain function is, and compiled code may have no other classes.
-  return prototype !== undefined && (prototype.writable === false || typeof value.prototype?.execute === "function");
+  return prototype !== undefined && (prototype.writable === false || answers(value.prototype).length > 0);
 }
 
 /**
  * Picks the model's class out of what its file exports.
  *
- * @throws TritonError INVALID_ARG when there is none, or it is not a class, or has no method `execute`
+ * @throws TritonError INVALID_ARG when there is none, or it is not a class, or does not have either a method `execute` or a method `stream`
  */
 export function pickModelClass(exported: Namespace, file: string): TritonModelClass {
   // A CommonJS file's exports come as the default export.
@@ -89,7 +95,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   const name = exported.TritonModel !== undefined || inner?.TritonModel !== undefined ? "TritonModel" : "default";
   const candidates = [exported.default, exported.TritonModel, inner?.TritonModel, inner?.default];
   const found = candidates.find(isClass) ?? candidates.find((value) => value !== undefined && value !== inner);
-  if (found === undefined && typeof inner?.execute === "function") {
+  if (found === undefined && answers(inner).length > 0) {
     throw new TritonError(
       `The default export of the model file '${file}' must be a class, but is ${describe(inner)}.`,
       "INVALID_ARG",
@@ -113,10 +119,18 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
       "INVALID_ARG",
     );
   }
-  if (typeof found.prototype.execute !== "function") {
+  const methods = answers(found.prototype);
+  if (methods.length === 0) {
     throw new TritonError(
-      `The class '${found.name || name}' of the model file '${file}' has no method 'execute'. ` +
-        "Add execute(requests), which returns one InferenceResponse for each request.",
+      `The class '${found.name || name}' of the model file '${file}' has no method 'execute' and no method 'stream'. ` +
+        "Add execute(requests), which returns one InferenceResponse for each request, or *stream(request), which yields them.",
+      "INVALID_ARG",
+    );
+  }
+  if (methods.length === 2) {
+    throw new TritonError(
+      `The class '${found.name || name}' of the model file '${file}' has both a method 'execute' and a method 'stream'. ` +
+        "A model has one of them: execute(requests) for batches, stream(request) for one request at a time.",
       "INVALID_ARG",
     );
   }
@@ -141,7 +155,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
  * Loads a model's class. Nothing is written into the model's folder.
  *
  * @throws TritonError that says what is wrong with the model: the file is missing, has a syntax or type error (with file,
- *   line and column), throws while it is loaded, or does not export a class with a method `execute`
+ *   line and column), throws while it is loaded, or does not export a class with a method `execute` or `stream`
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
   const { versionDir, modelDir, repositoryDir, backendDir, apiUrl, loader } = options;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TritonError } from "../api/errors.ts";
+import { isDecoupled } from "../api/model_config.ts";
 import { Connection } from "../ipc/connection.ts";
 import type { Step } from "../ipc/control.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
@@ -92,16 +93,24 @@ class Stub {
         const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
+        const mode = {
+          instance: instanceName,
+          decoupled: isDecoupled(modelConfig),
+          iterative: modelConfig.sequence_batching?.iterative_sequence === true,
+        };
+        const queue = new ExecuteQueue(concurrency, modelConfig.sequence_batching !== undefined);
+        const loop = new ExecuteLoop(model, this.#connection, answers, mode, giveUp, queue);
         this.#connection.configure({
           tables: { inputs, outputs },
           strictViews: strict,
+          makeExchange: (request) => loop.makeResponder(request),
           onUnsendable: (error) => answers.failure(error),
         });
-        const queue = new ExecuteQueue(concurrency, modelConfig.sequence_batching !== undefined);
-        this.#loop = new ExecuteLoop(model, this.#connection, answers, giveUp, queue);
+        this.#loop = loop;
         return {};
       }
       case "finalize":
+        if (this.#connection.openBatches > 0) throw new Error("The server ended a model that has open requests.");
         await this.#life.finalize();
         return {};
     }

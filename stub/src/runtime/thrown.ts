@@ -81,3 +81,13 @@ export function ownWords(error: unknown): Pick<TritonError, "code" | "message"> 
     return undefined;
   }
 }
+
+/** Whether an error says that something was given up because a signal told so. */
+export function isAbort(error: unknown): boolean {
+  return ownWords(error)?.code === "CANCELLED" || (isError(error) && attempt(() => error.name) === "AbortError");
+}
+
+/** The error for a client that has cancelled. */
+export function cancelledError(): TritonError {
+  return new TritonError("The request was cancelled.", "CANCELLED");
+}

@@ -2,9 +2,8 @@
 // A host and a connection in one process, and the batches that arrive.
 import type { Batch } from "../batch.ts";
 import { Connection } from "../connection.ts";
-import { type HostBatch, type HostRequest, MemoryHost } from "../memory_host.ts";
+import { type HostBatch, type HostRequest, type HostSettings, MemoryHost } from "../memory_host.ts";
 import { MemoryNative } from "../memory_native.ts";
-import type { NameTables } from "../request_record.ts";
 import type { Answer } from "../response_record.ts";
 
 /** The answer that carries an error. */
@@ -19,7 +18,7 @@ export class TestConnection {
   readonly connection: Connection;
   #arrived: Batch | undefined;
 
-  constructor(tables: NameTables, strictViews = false) {
+  constructor(tables: HostSettings, strictViews = false) {
     this.host = new MemoryHost(this.native, tables);
     const handlers = {
       onBatch: (batch: Batch) => {
@@ -32,7 +31,14 @@ export class TestConnection {
       },
     };
     this.connection = new Connection(handlers, this.native);
-    this.connection.configure({ tables, strictViews, onUnsendable: (error) => failure((error as Error).message) });
+    this.connection.configure({
+      tables,
+      strictViews,
+      makeExchange: () => {
+        throw new Error("There is no runtime.");
+      },
+      onUnsendable: (error) => failure((error as Error).message),
+    });
   }
 
   /** Sends requests as one batch: how the stub got it, and what the client will get. */
@@ -44,7 +50,7 @@ export class TestConnection {
   /** Answers all requests of a batch. */
   answer(batch: Batch, answers: readonly Answer[]): void {
     batch.lives.forEach((life, i) => {
-      this.connection.respond(life, answers[i]!, true);
+      this.connection.respond(life, answers[i]!);
     });
     this.connection.send();
   }

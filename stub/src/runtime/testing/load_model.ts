@@ -10,7 +10,7 @@ try {
   const model = new ModelClass();
   report = { file, name: ModelClass.name, autoComplete: autoCompleteConfig !== undefined };
   try {
-    report.result = await (model.execute as () => unknown)();
+    report.result = await (model as unknown as { execute: () => unknown }).execute();
   } catch (error) {
     report.thrown = { message: (error as Error).message, stack: (error as Error).stack };
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model behind an execute loop, with a host in place of the server.
 import type { InferenceRequest } from "../../api/request.ts";
-import type { TritonModel } from "../../api/triton_model.ts";
+import type { StreamingModel, TritonModel } from "../../api/triton_model.ts";
 import type { Batch } from "../../ipc/batch.ts";
 import { Connection } from "../../ipc/connection.ts";
 import { MemoryHost } from "../../ipc/memory_host.ts";
@@ -10,15 +10,33 @@ import { AnswerMaker } from "../answers.ts";
 import { ExecuteLoop } from "../execute_loop.ts";
 import { ExecuteQueue } from "../execute_queue.ts";
 
+/** How the model is configured. */
+export interface ModelLoopOptions {
+  readonly concurrency?: number;
+  readonly ordersSequences?: boolean;
+  readonly decoupled?: boolean;
+  readonly iterative?: boolean;
+}
+
+/** Of the one output that these models have. */
+const CONFIG = { output: [{ name: "OUT", data_type: "TYPE_INT32" as const, dims: [1] }] };
+const TABLES = { inputs: ["IN"], outputs: ["OUT"] };
+
 export class ModelLoop {
   readonly native = new MemoryNative();
-  readonly host = new MemoryHost(this.native, { inputs: ["IN"], outputs: [] });
+  readonly host: MemoryHost;
   readonly connection: Connection;
   /** What ended the process. */
   readonly gaveUp: unknown[] = [];
 
-  /** @param execute may return what a model must not return */
-  constructor(execute: (requests: InferenceRequest[]) => unknown, concurrency?: number, ordersSequences = false) {
+  /** @param model an `execute`, or the whole model; either may return what a model must not return */
+  constructor(
+    model: ((requests: InferenceRequest[]) => unknown) | { stream(request: InferenceRequest): unknown },
+    options: ModelLoopOptions = {},
+  ) {
+    const { concurrency = Number.POSITIVE_INFINITY, ordersSequences = false } = options;
+    const { decoupled = false, iterative = false } = options;
+    this.host = new MemoryHost(this.native, { ...TABLES, decoupled });
     const giveUp = (error: unknown) => {
       this.gaveUp.push(error);
     };
@@ -28,15 +46,17 @@ export class ModelLoop {
       onIdle: () => {},
       onBroken: giveUp,
     };
-    const model = { execute: execute as TritonModel["execute"] };
-    const answers = new AnswerMaker("m_0", {}, []);
+    const made = typeof model === "function" ? { execute: model } : model;
+    const answers = new AnswerMaker("m_0", CONFIG, TABLES.outputs);
     this.connection = new Connection(handlers, this.native);
     this.connection.configure({
-      tables: { inputs: ["IN"], outputs: [] },
+      tables: TABLES,
       strictViews: false,
+      makeExchange: (life) => loop.makeResponder(life),
       onUnsendable: (error) => answers.failure(error),
     });
-    const queue = new ExecuteQueue(concurrency ?? Number.POSITIVE_INFINITY, ordersSequences);
-    const loop = new ExecuteLoop(model, this.connection, answers, giveUp, queue);
+    const queue = new ExecuteQueue(concurrency, ordersSequences);
+    const mode = { instance: "m_0", decoupled, iterative };
+    const loop = new ExecuteLoop(made as TritonModel | StreamingModel, this.connection, answers, mode, giveUp, queue);
   }
 }
