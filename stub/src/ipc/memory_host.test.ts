@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from "vitest";
+import { describe, expect, type MockInstance, test, vi } from "vitest";
 import { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { failure, TestConnection } from "./testing/received_batch.ts";
@@ -60,4 +60,85 @@ test("a stub that answers what it was not asked is told so", () => {
   const place = { region: 0, offset: 0, bytes: 0 };
   const entry = { kind: L.ENTRY_RESPONSE, flags: 0, table: L.TABLE_BATCHES, index: 0, generation: 99, item: 0, place };
   expect(() => there.host.onEntry(entry)).toThrow("belongs to no batch");
+});
+
+describe("what the real server refuses is refused here", () => {
+  const NOWHERE = { region: 0, offset: 0, bytes: 0 };
+  /** Sends an entry about the first request of a batch of two. */
+  function send(entries: readonly [kind: number, flags: number, item?: number][], decoupled = true) {
+    const there = new TestConnection({ ...tables, decoupled });
+    there.receive([{}, {}]);
+    for (const [kind, flags, item = 0] of entries) {
+      there.host.onEntry({ kind, flags, table: L.TABLE_BATCHES, index: 0, generation: 1, item, place: NOWHERE });
+    }
+  }
+  const FINAL: [number, number] = [L.ENTRY_RESPONSE, L.RESPONSE_FINAL];
+  const RESCHEDULE: [number, number] = [L.ENTRY_RESPONSE, L.RESPONSE_RESCHEDULE];
+  const SETTLED: [number, number] = [L.ENTRY_SETTLED, 0];
+
+  test.each<[string, [number, number, number?][], string]>([
+    ["a response after the last", [FINAL, FINAL], "answered after its final response"],
+    ["a rescheduled request that is answered", [RESCHEDULE, FINAL], "answered after its final response"],
+    ["an answered request that is rescheduled", [FINAL, RESCHEDULE], "rescheduled after its final response"],
+    ["a response that says nothing", [[L.ENTRY_RESPONSE, 0]], "a response that says nothing"],
+    [
+      "rescheduled and final at once",
+      [[L.ENTRY_RESPONSE, L.RESPONSE_RESCHEDULE | L.RESPONSE_FINAL]],
+      "rescheduled with a response",
+    ],
+    ["a batch that is settled twice", [SETTLED, SETTLED], "settled a batch twice"],
+    ["a batch that is settled when it is over", [FINAL, [...FINAL, 1], SETTLED], "belongs to no batch"],
+    ["a request that is not there", [[...FINAL, 2]], "There is no request 2"],
+    ["an entry of the server's", [[L.ENTRY_CANCEL, 0]], "none of its own"],
+  ])("%s", (_what, entries, message) => {
+    expect(() => send(entries)).toThrow(message);
+  });
+
+  test("in default mode, an end without a response", () => {
+    expect(() => send([FINAL], false)).toThrow("must have exactly one response");
+  });
+});
+
+test("a request that is cancelled", async () => {
+  const there = new TestConnection(tables);
+  const { batch, sent } = there.receive([{ cancelled: true }, {}]);
+  const [first, second] = batch.lives;
+  const { signal } = second!;
+  const onCancel = vi.fn();
+  second!.onCancel = onCancel;
+  expect([first!.isCancelled, first!.signal.aborted, second!.isCancelled]).toEqual([true, true, false]);
+  sent.cancel(1);
+  sent.cancel(1);
+  expect([second!.isCancelled, signal.aborted]).toEqual([true, true]);
+  expect(signal.reason).toMatchObject({ code: "CANCELLED" });
+  expect(onCancel).toHaveBeenCalled();
+  there.answer(batch, [failure("no"), failure("no")]);
+  sent.cancel(0);
+  expect(there.connection.openBatches).toBe(0);
+});
+
+test("the word alone tells a request, before the entry comes; and it is not looked at when the request is over", () => {
+  const there = new TestConnection(tables);
+  const { batch } = there.receive([{}, {}]);
+  const [first, second] = batch.lives;
+  const words = vi.spyOn(Atomics, "load" as never) as unknown as MockInstance<() => number>;
+  expect(first!.isCancelled).toBe(false);
+  words.mockReturnValue(1);
+  expect(first!.isCancelled).toBe(true);
+  words.mockReturnValue(0);
+  expect(first!.isCancelled).toBe(true);
+  there.answer(batch, [failure("no"), failure("no")]);
+  words.mockReturnValue(1);
+  expect([first!.isCancelled, second!.isCancelled]).toEqual([true, false]);
+  words.mockRestore();
+});
+
+test("a time limit counts from when the server got the batch", () => {
+  const there = new TestConnection(tables);
+  const before = performance.now();
+  const { batch } = there.receive([{ timeoutUs: 2_500_000 }, {}]);
+  const [limited, unlimited] = batch.requests;
+  expect(limited!.deadlineMs! - before).toBeGreaterThanOrEqual(2499);
+  expect(limited!.deadlineMs! - performance.now()).toBeLessThanOrEqual(2501);
+  expect(unlimited!.deadlineMs).toBeUndefined();
 });

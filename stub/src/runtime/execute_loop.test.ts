@@ -296,3 +296,94 @@ describe("batches that come while the model is busy", () => {
     expect(gaveUp).toEqual([]);
   });
 });
+
+describe("cancelled requests", () => {
+  const CANCELLED = { code: "CANCELLED", message: "The request was cancelled before the model got it." };
+
+  test("that come so never reach the model", () => {
+    const execute = vi.fn((requests: InferenceRequest[]) => all(requests));
+    const { host } = new ModelLoop(execute);
+    const some = host.execute([{ id: "a", cancelled: true }, { id: "b" }, { id: "c", cancelled: true }]);
+    expect(execute.mock.calls.map(([requests]) => requests.map(({ id }) => id))).toEqual([["b"]]);
+    expect(some.responses.map(([only]) => only!.error)).toEqual([CANCELLED, undefined, CANCELLED]);
+    const none = host.execute([{ cancelled: true }]);
+    expect(execute).toHaveBeenCalledTimes(1);
+    expect(none.responses[0]![0]!.error).toEqual(CANCELLED);
+  });
+
+  test("that wait are answered at once, and the batches behind them are executed", async () => {
+    const finish: (() => void)[] = [];
+    const got: string[][] = [];
+    const { host, connection, gaveUp } = new ModelLoop(
+      async (requests) => {
+        got.push(requests.map(({ id }) => id));
+        await new Promise<void>((resolve) => finish.push(resolve));
+        return all(requests.slice());
+      },
+      { concurrency: 1 },
+    );
+    const batches = [["a"], ["b"], ["c", "d"], ["e"]].map((ids) => host.execute(ids.map((id) => ({ id }))));
+    batches[1]!.cancel(0);
+    batches[2]!.cancel(1);
+    expect(batches[1]!.responses[0]![0]!.error).toEqual(CANCELLED);
+    expect(batches[2]!.responses.map((responses) => responses.length)).toEqual([0, 1]);
+    for (let i = 0; i < 3; i++) {
+      finish[i]!();
+      await settled();
+    }
+    expect(got).toEqual([["a"], ["c"], ["e"]]);
+    expect(batches[2]!.responses[0]![0]!.error).toBeUndefined();
+    expect(connection.openBatches).toBe(0);
+    expect(gaveUp).toEqual([]);
+  });
+
+  test("that the model has are the model's to answer", async () => {
+    const { host, gaveUp } = new ModelLoop(async ([request]) => {
+      while (!request!.isCancelled) await settled();
+      return [new InferenceResponse()];
+    });
+    const sent = host.execute([{}]);
+    sent.cancel(0);
+    await sent.done;
+    expect(sent.responses[0]![0]!.error).toBeUndefined();
+    expect(gaveUp).toEqual([]);
+  });
+
+  test("whose signal ends execute are answered so, without a word in the log; others of the batch with the error", async () => {
+    const { host } = new ModelLoop(async (requests) => {
+      await new Promise((_resolve, reject) => {
+        const { signal } = requests[0]!;
+        signal.addEventListener("abort", () => reject(Object.assign(new Error("aborted"), { name: "AbortError" })));
+      });
+    });
+    const sent = host.execute([{}, {}]);
+    sent.cancel(0);
+    await sent.done;
+    expect(sent.responses.map(([only]) => only!.error!.code)).toEqual(["CANCELLED", "INTERNAL"]);
+    expect(logged()).toBe("");
+  });
+});
+
+test("clients' memory stays as the model wrote it while a request with such an input is open", async () => {
+  const kept: InferenceRequest[] = [];
+  const { host, native, connection } = new ModelLoop(
+    (requests) => {
+      kept.push(...requests);
+    },
+    { decoupled: true },
+  );
+  const restore = vi.spyOn(native, "restore");
+  const busy = new Uint32Array(native.busy);
+  const place = { region: native.lend(new Uint8Array(64)), offset: 0, bytes: 4 };
+  const sent = host.execute([{ inputs: [{ tensor: new Tensor("IN", new Float32Array(1), [1]), place }] }, {}]);
+  native.noteWrite();
+  host.execute([{}]);
+  expect(busy[0]).toBe(2);
+  await kept[1]!.responseSender().close();
+  expect(restore).not.toHaveBeenCalled();
+  await kept[0]!.responseSender().close();
+  await sent.done;
+  expect(restore).toHaveBeenCalled();
+  await kept[2]!.responseSender().close();
+  expect([busy[0], connection.openBatches]).toEqual([0, 0]);
+});

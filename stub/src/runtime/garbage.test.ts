@@ -26,4 +26,7 @@ test("a little is left alone", async () => {
   await nextTurn();
   collectGarbage();
   expect(await isGone(little)).toBe(false);
+  await nextTurn();
+  collectGarbage(true);
+  expect(await isGone(little)).toBe(true);
 });

@@ -14,9 +14,12 @@ function held(): number {
   return heapUsed + external;
 }
 
-/** Collects garbage if there may be much of it. Takes some milliseconds, and more for a model that keeps a lot. */
-export function collectGarbage(): void {
-  if (held() - left < WORTHWHILE_BYTES) return;
+/**
+ * Collects garbage if there may be much of it, or if somebody waits for what is little. Takes some milliseconds, and more for a
+ * model that keeps a lot.
+ */
+export function collectGarbage(littleToo = false): void {
+  if (!littleToo && held() - left < WORTHWHILE_BYTES) return;
   if (collect === undefined) {
     // Loaded when they are needed, and at once: the memory that was collected is given back right afterwards.
     const v8 = process.getBuiltinModule("node:v8");

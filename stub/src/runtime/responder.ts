@@ -36,6 +36,7 @@ export class Responder implements Exchange, ResponseSenderSource {
   #hasResponded = false;
   #isClosed = false;
   #isRescheduled = false;
+  #isAlone = false;
   /** Bytes whose promises are not settled. */
   #unawaited = 0;
 
@@ -59,8 +60,9 @@ export class Responder implements Exchange, ResponseSenderSource {
     return this.#sender;
   }
 
-  /** Gives up the sender, if the model has asked for it. */
+  /** `execute` is over, and the request is the model's alone. Gives up the sender, if the model has asked for it. */
   takeSender(): ResponseSender | undefined {
+    this.#isAlone = true;
     const sender = this.#sender;
     this.#sender = undefined;
     return sender;
@@ -149,6 +151,7 @@ export class Responder implements Exchange, ResponseSenderSource {
     }
     if (!this.#life.isOpen) throw defect("A request was rescheduled after it was answered.");
     this.#isRescheduled = true;
+    if (this.#isAlone) this.end();
   }
 
   // --- What the runtime does itself ---
@@ -169,6 +172,6 @@ export class Responder implements Exchange, ResponseSenderSource {
   }
 }
 
-function closedError(): TritonError {
+export function closedError(): TritonError {
   return defect("Unable to send response. Response sender has been closed.");
 }

@@ -4,7 +4,7 @@ import type { InferenceRequest } from "../api/request.ts";
 import { InferenceResponse } from "../api/response.ts";
 import type { StreamingModel } from "../api/triton_model.ts";
 import type { RequestLife } from "../ipc/request_life.ts";
-import type { Responder, ResponderSettings } from "./responder.ts";
+import { closedError, type Responder, type ResponderSettings } from "./responder.ts";
 import { isThenable } from "./thenable.ts";
 import { cancelledError, isAbort, typeName } from "./thrown.ts";
 import type { Turns } from "./turns.ts";
@@ -113,10 +113,12 @@ export class StreamPump {
           `'${typeName(value)}'.`,
       );
     }
-    if (this.#responder.isClosed) {
-      return defect("Unable to send response. Response sender has been closed.");
+    if (this.#responder.isClosed) return closedError();
+    if (decoupled) return undefined;
+    if (!this.#life.isOpen) {
+      return defect(`The stream of model '${instance}' yielded a response, but its sender has sent one.`);
     }
-    if (decoupled || this.#only === undefined) return undefined;
+    if (this.#only === undefined) return undefined;
     return defect(
       `The stream of model '${instance}' yielded a second response, but a model in default mode gives exactly one. ` +
         "For more of them set model_transaction_policy { decoupled: true } in its config.pbtxt.",

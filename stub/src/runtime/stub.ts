@@ -41,7 +41,8 @@ class Stub {
     this.#connection = new Connection({
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
-      onIdle: collectGarbage,
+      // A request that is open may be one whose sender the model has lost, which only a collection shows.
+      onIdle: () => collectGarbage(this.#connection.openBatches > 0),
       onBroken: giveUp,
     });
     process.on("newListener", (event) => {
