@@ -28,9 +28,11 @@ test("knows its regions by their ids", () => {
 describe("an answer can be", () => {
   const input = () => ({ region: lent, offset: 64, bytes: 16 });
 
-  test("anywhere in other memory", () => {
-    for (const region of others)
-      expect(clients.canAnswerWith({ region, offset: 0, bytes: 8 }, requestWith())).toBe(true);
+  test("anywhere in the stub's memory, and in the server's where an input of the request is", () => {
+    const [ofServer, ofStub] = others.map((region) => ({ region, offset: 0, bytes: 8 })) as [Place, Place];
+    expect(clients.canAnswerWith(ofStub, requestWith())).toBe(true);
+    expect(clients.canAnswerWith(ofServer, requestWith(ofServer))).toBe(true);
+    expect(clients.canAnswerWith(ofServer, requestWith(ofStub))).toBe(false);
   });
 
   test.each([

@@ -28,11 +28,12 @@ export class ClientMemory {
   }
 
   /**
-   * Whether the server can find the data of a response at `place`. What lies in a client's region it can only if it is
-   * part of an input of the same request, and as the client wrote it.
+   * Whether the server can find the data of a response at `place`. What does not lie in the stub's own regions it can only if
+   * it is part of an input of the same request, which stays until that is answered; in a client's region, as the client wrote it.
    */
   canAnswerWith(place: Place, request: PlacedInputs): boolean {
-    return !this.isOfClient(place.region) || (this.#flags[0] === 0 && isPartOfInput(place, request));
+    if (place.region >= L.REGION_OF_STUB) return true;
+    return !(this.isOfClient(place.region) && this.#flags[0] !== 0) && isPartOfInput(place, request);
   }
 
   /** The name of an input that the client has cut short, so that part of it read as zero; undefined in general. */
