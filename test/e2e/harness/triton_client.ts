@@ -63,6 +63,11 @@ interface DriverTensor extends Omit<WireTensor, "data"> {
   data: string | string[];
 }
 
+type DriverResult = Omit<InferReply, "outputs" | "output"> & { outputs: DriverTensor[] };
+
+/** What comes over a gRPC stream. */
+export type StreamItem = InferReply | ClientError;
+
 interface DriverReply {
   tag: number;
   result?: unknown;
@@ -91,6 +96,19 @@ function decode(found: DriverTensor): WireTensor {
     return { ...found, data: (found.data as string[]).map((text) => new Uint8Array(Buffer.from(text, "base64"))) };
   }
   return { ...found, data: fromRawBytes(found.datatype, Buffer.from(found.data as string, "base64")) };
+}
+
+function inferReply(reply: DriverResult): InferReply {
+  const decoded = reply.outputs.map(decode);
+  return {
+    ...reply,
+    outputs: decoded,
+    output(name) {
+      const found = decoded.find((output) => output.name === name);
+      if (found === undefined) throw new Error(`There is no output ${name}, only ${decoded.map((o) => o.name)}.`);
+      return found;
+    },
+  };
 }
 
 function clientArguments(options: InferOptions): object {
@@ -140,17 +158,35 @@ export class TritonClient {
       outputs,
       binary: options.binary,
       options: clientArguments(options),
-    })) as Omit<InferReply, "outputs" | "output"> & { outputs: DriverTensor[] };
-    const decoded = reply.outputs.map(decode);
-    return {
-      ...reply,
-      outputs: decoded,
-      output(name) {
-        const found = decoded.find((output) => output.name === name);
-        if (found === undefined) throw new Error(`There is no output ${name}, only ${decoded.map((o) => o.name)}.`);
-        return found;
-      },
-    };
+    })) as DriverResult;
+    return inferReply(reply);
+  }
+
+  /**
+   * Runs inferences over one gRPC stream and gives all that comes back in its order: responses, errors, and the empty responses
+   * that say only that there are no more of a request.
+   *
+   * @param cancelAfter cancels the stream after so many responses
+   */
+  async stream(model: string, requests: readonly InferOptions[], cancelAfter?: number): Promise<StreamItem[]> {
+    const replies = (await this.#send({
+      operation: "stream",
+      model,
+      cancelAfter,
+      requests: requests.map((options) => ({
+        inputs: options.inputs.map(encode),
+        options: clientArguments(options),
+      })),
+    })) as (DriverResult | { error: { message: string; status: string | null } })[];
+    return replies.map((reply) =>
+      "error" in reply ? new ClientError(reply.error.message, reply.error.status) : inferReply(reply),
+    );
+  }
+
+  /** Runs an inference over gRPC that is cancelled after a while, and gives the status of the answer. */
+  async cancel(model: string, options: InferOptions, afterMs: number): Promise<string> {
+    const inputs = options.inputs.map(encode);
+    return (await this.#send({ operation: "cancel", model, inputs, afterMs })) as string;
   }
 
   /** Calls another method of tritonclient's InferenceServerClient, such as get_model_config. */

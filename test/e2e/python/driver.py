@@ -164,6 +164,56 @@ def infer(command):
         regions.close()
 
 
+def stream(command):
+    """Sends requests over one gRPC stream, and gives what comes back, in its order, until all of it is there. With `cancelAfter`
+    the stream is cancelled after so many responses."""
+    module = grpcclient
+    client = module.InferenceServerClient(GRPC_URL)
+    regions = Regions(client)
+    regions.outputs = {}
+    responses = []
+    left = threading.Event()
+
+    def take(result, error):
+        if error is not None:
+            responses.append({"error": {"message": error.message(), "status": error.status()}})
+        else:
+            responses.append(read_result(module, result, regions))
+        if len(responses) == command.get("cancelAfter"):
+            left.set()
+
+    client.start_stream(take)
+    for request in command["requests"]:
+        options = {key: value for key, value in request["options"].items() if value is not None}
+        inputs = make_inputs(module, request, regions)
+        client.async_stream_infer(command["model"], inputs, enable_empty_final_response=True, **options)
+    if command.get("cancelAfter") is None:
+        client.stop_stream()
+    else:
+        left.wait(60)
+        client.stop_stream(cancel_requests=True)
+    client.close()
+    return responses
+
+
+def cancel(command):
+    """Sends a request over gRPC and cancels it after a while; gives the status of what comes back."""
+    _, client = client_of("grpc")
+    regions = Regions(client)
+    outcome = []
+    done = threading.Event()
+
+    def take(result, error):
+        outcome.append("answered" if error is None else error.status())
+        done.set()
+
+    context = client.async_infer(command["model"], make_inputs(grpcclient, command, regions), take)
+    done.wait(command["afterMs"] / 1000)
+    context.cancel()
+    done.wait(60)
+    return outcome[0]
+
+
 def call(command):
     """Any other method of the client, with plain arguments; what it gives must be JSON."""
     _, client = client_of(command["protocol"])
@@ -173,10 +223,13 @@ def call(command):
     return getattr(client, command["method"])(**arguments)
 
 
+OPERATIONS = {"infer": infer, "stream": stream, "cancel": cancel, "call": call}
+
+
 def answer(command):
     reply = {"tag": command["tag"]}
     try:
-        reply["result"] = (infer if command["operation"] == "infer" else call)(command)
+        reply["result"] = OPERATIONS[command["operation"]](command)
     except InferenceServerException as error:
         reply["error"] = {"message": error.message(), "status": error.status()}
     except Exception as error:  # pylint: disable=broad-except

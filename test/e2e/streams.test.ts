@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  ClientError,
+  fetchOnce,
+  type InferOptions,
+  inferJson,
+  requestJson,
+  type StreamItem,
+  startServer,
+  type TestServer,
+  TritonClient,
+} from "./harness/index.ts";
+
+let server: TestServer;
+let client: TritonClient;
+
+const config = (more: string) => `
+backend: "typescript" max_batch_size: 4
+input [ { name: "WHAT" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+${more}`;
+const DECOUPLED = "model_transaction_policy { decoupled: true }";
+
+const HEAD = `
+import { setTimeout as sleep } from "node:timers/promises";
+import { InferenceResponse, Tensor, TritonError } from "triton-typescript";
+const number = (value: number, options = {}) =>
+  new InferenceResponse([new Tensor("OUT", Int32Array.of(value), [1, 1])], options);
+const whatOf = (request) => request.input("WHAT", "BYTES").strings()[0].split(" ");
+`;
+
+/** Streams what a request says: numbers, "error", "pause", "throw", "for-ever". */
+const STREAM = `${HEAD}
+export default class {
+  async *stream(request) {
+    const what = whatOf(request);
+    try {
+      for (const word of what) {
+        if (word === "error") yield new TritonError("half way", "NOT_FOUND");
+        else if (word === "throw") throw new TritonError("enough", "UNAVAILABLE");
+        else if (word === "pause") await sleep(200, undefined, { signal: request.signal });
+        else if (word === "parameters") yield number(0, { parameters: { source: "here" } });
+        else if (word === "for-ever") {
+          for (let i = 0; ; i++) {
+            await sleep(1);
+            yield number(i);
+          }
+        } else yield number(Number(word));
+      }
+    } finally {
+      console.info(\`stream of '\${what.join(" ")}' is over, cancelled: \${request.isCancelled}\`);
+    }
+  }
+}`;
+
+/** By senders: "keep" leaves the request to the next one, "busy" blocks until it is cancelled. */
+const SENDER = `${HEAD}
+export default class {
+  kept = [];
+  async execute(requests) {
+    for (const request of requests) {
+      const sender = request.responseSender();
+      const [what, count] = whatOf(request);
+      if (what === "keep") this.kept.push(sender);
+      else if (what === "busy") {
+        await sender.send(number(1));
+        await sleep(10);
+        while (!request.isCancelled);
+        console.info("the busy loop saw the cancel");
+        await sender.close();
+      } else if (what === "release") {
+        for (const kept of this.kept.splice(0)) await kept.send(number(7), { final: true });
+        await sender.close();
+      } else {
+        for (let i = 0; i < Number(count); i++) void sender.send(number(i));
+        await sender.close();
+      }
+    }
+  }
+}`;
+
+/** In default mode, by stream, by sender or not at all. */
+const DEFAULT = `${HEAD}
+export default class {
+  async execute(requests) {
+    return requests.map((request) => {
+      const [what] = whatOf(request);
+      if (what === "return") return number(1);
+      if (what === "nothing") return null;
+      const sender = request.responseSender();
+      setTimeout(() => void sender.send(number(2), { final: true }), 20);
+      return null;
+    });
+  }
+}`;
+const DEFAULT_STREAM = `${HEAD}
+export default class {
+  *stream(request) {
+    for (const word of whatOf(request)) yield number(Number(word));
+  }
+}`;
+
+/** Counts rounds: goes back to the scheduler until there were as many as a request says. */
+const ROUNDS = `${HEAD}
+export default class {
+  rounds = new Map();
+  execute(requests) {
+    for (const request of requests) {
+      const round = (request.sequenceStart ? 0 : this.rounds.get(request.correlationId)) + 1;
+      this.rounds.set(request.correlationId, round);
+      const sender = request.responseSender();
+      void sender.send(number(round));
+      if (round < Number(whatOf(request)[0])) request.reschedule();
+      else void sender.close();
+    }
+  }
+}`;
+const ROUNDS_DEFAULT = `${HEAD}
+export default class {
+  rounds = new Map();
+  execute(requests) {
+    return requests.map((request) => {
+      const round = (request.sequenceStart ? 0 : this.rounds.get(request.correlationId)) + 1;
+      this.rounds.set(request.correlationId, round);
+      if (round === Number(whatOf(request)[0])) return number(round);
+      request.reschedule();
+      return null;
+    });
+  }
+}`;
+const ITERATIVE =
+  "sequence_batching { iterative_sequence: true max_sequence_idle_microseconds: 60000000 oldest { max_candidate_sequences: 8 } }";
+
+/** Waits for its signal, one request at a time or several. */
+const WAIT = `${HEAD}
+export default class {
+  async execute(requests) {
+    console.info(\`the model got '\${whatOf(requests[0]).join(" ")}'\`);
+    await Promise.all(requests.map(({ signal }) => sleep(60_000, undefined, { signal })));
+    return requests.map(() => number(1));
+  }
+}`;
+
+beforeAll(async () => {
+  const model = (name: string, code: string, more: string) => ({
+    name,
+    config: config(more),
+    files: { "1/model.ts": code },
+  });
+  server = await startServer({
+    models: [
+      model("stream", STREAM, DECOUPLED),
+      model("batched", STREAM, `${DECOUPLED} dynamic_batching { max_queue_delay_microseconds: 100000 }`),
+      model("sender", SENDER, DECOUPLED),
+      model("default", DEFAULT, ""),
+      model("default_stream", DEFAULT_STREAM, ""),
+      model("rounds", ROUNDS, `${DECOUPLED} ${ITERATIVE}`),
+      model("rounds_default", ROUNDS_DEFAULT, ITERATIVE),
+      model("wait", WAIT, 'parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "1" } }'),
+    ],
+  });
+  client = new TritonClient(server);
+});
+
+const say = (what: string, more: Partial<InferOptions> = {}): InferOptions => ({
+  inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [Buffer.from(what)] }],
+  ...more,
+});
+/** In short: the number, the text of an error, "end" for an empty final response. */
+const shown = (items: readonly StreamItem[]): unknown[] =>
+  items.map((item) => {
+    if (item instanceof ClientError) return item.message;
+    return item.outputs.length === 0 ? "end" : Number(item.output("OUT").data[0]);
+  });
+const stream = async (model: string, what: string) => shown(await client.stream(model, [say(what)]));
+
+/** The events of /generate_stream. */
+async function events(model: string, what: string): Promise<unknown[]> {
+  const reply = await fetchOnce(`${server.url}/v2/models/${model}/generate_stream`, {
+    method: "POST",
+    body: JSON.stringify({ WHAT: what }),
+  });
+  const lines = (await reply.text()).split("\n").filter((line) => line.startsWith("data: "));
+  return lines.map((line) => {
+    const { OUT, error } = JSON.parse(line.slice("data: ".length));
+    return error ?? OUT;
+  });
+}
+
+const infer = (model: string, what: string) =>
+  inferJson(server, model, { inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [what] }] });
+
+describe("a stream", () => {
+  test.each([
+    ["1 2 3", [1, 2, 3]],
+    ["1 error 3", [1, "half way", 3]],
+    ["1 throw 3", [1, "enough"]],
+    ["throw", ["enough"]],
+  ])("'%s' over gRPC and over HTTP", async (what, expected) => {
+    const end = what.includes("throw") ? [] : ["end"];
+    expect(await stream("stream", what)).toEqual([...expected, ...end]);
+    expect(await events("stream", what)).toEqual(expected);
+  });
+
+  test("parameters of a response, and flags of the last", async () => {
+    const [first, last] = (await client.stream("stream", [say("parameters")])) as Exclude<StreamItem, ClientError>[];
+    expect(first!.parameters).toMatchObject({ source: "here", triton_final_response: false });
+    expect(last!.parameters).toMatchObject({ triton_final_response: true });
+  });
+
+  test("/generate takes exactly one response", async () => {
+    const generate = async (what: string) =>
+      (await requestJson(`${server.url}/v2/models/stream/generate`, { WHAT: what })).body;
+    expect(await generate("5")).toMatchObject({ OUT: 5 });
+    expect(await generate("1 2")).toMatchObject({ error: expect.stringContaining("exactly 1 response") });
+  });
+
+  test("requests of one batch, each at its own pace", async () => {
+    const items = await client.stream("batched", [say("1 pause 2", { id: "slow" }), say("3 4", { id: "fast" })]);
+    const ids = (items as Exclude<StreamItem, ClientError>[]).map(({ id, outputs }) => `${id} ${outputs.length}`);
+    expect(ids.slice(-2)).toEqual(["slow 1", "slow 0"]);
+    expect(shown(items).sort()).toEqual([1, 2, 3, 4, "end", "end"]);
+  });
+
+  test("is left when its client cancels", async () => {
+    const items = await client.stream("stream", [say("for-ever")], 3);
+    expect(shown(items).slice(0, 3)).toEqual([0, 1, 2]);
+    await server.waitForLog("stream of 'for-ever' is over, cancelled: true");
+  });
+
+  test("is left when its client has gone", async () => {
+    const controller = new AbortController();
+    const reply = await fetch(`${server.url}/v2/models/stream/generate_stream`, {
+      method: "POST",
+      body: JSON.stringify({ WHAT: "8 for-ever" }),
+      signal: controller.signal,
+    });
+    await reply.body!.getReader().read();
+    controller.abort();
+    await server.waitForLog("stream of '8 for-ever' is over, cancelled: true");
+  });
+});
+
+describe("a sender", () => {
+  test("many responses that nobody awaits, complete and in their order", async () => {
+    const numbers = await stream("sender", "count 3000");
+    expect(numbers).toEqual([...Array(3000).keys(), "end"]);
+  });
+
+  test("is used when execute is over, by another request", async () => {
+    const kept = stream("sender", "keep");
+    await sleep(100);
+    expect(await stream("sender", "release")).toEqual(["end"]);
+    expect(await kept).toEqual([7]);
+  });
+
+  test("a loop that leaves the event loop no turn sees the cancel", async () => {
+    await client.stream("sender", [say("busy")], 1);
+    await server.waitForLog("the busy loop saw the cancel");
+  });
+});
+
+describe("default mode", () => {
+  test.each([
+    ["default", "return", 1],
+    ["default", "sender", 2],
+    ["default_stream", "5", 5],
+  ])("%s: '%s'", async (model, what, value) => {
+    expect((await infer(model, what)).body.outputs[0].data).toEqual([value]);
+  });
+
+  test.each([
+    ["default", "nothing", "found type 'null' for request 0"],
+    ["default_stream", "5 6", "yielded a second response"],
+  ])("%s: '%s' is an error", async (model, what, text) => {
+    const reply = await infer(model, what);
+    expect([reply.status, reply.body.error]).toEqual([500, expect.stringContaining(text)]);
+  });
+});
+
+describe("rescheduling", () => {
+  test("responses of several rounds", async () => {
+    expect(await stream("rounds", "4")).toEqual([1, 2, 3, 4, "end"]);
+  });
+
+  test("in default mode, several at a time", async () => {
+    const replies = await Promise.all(["1", "3", "5"].map((rounds) => infer("rounds_default", rounds)));
+    expect(replies.map(({ body }) => body.outputs[0].data[0])).toEqual([1, 3, 5]);
+  });
+});
+
+test("a cancelled request ends by its signal; those that wait never reach the model", async () => {
+  const first = client.cancel("wait", say("first"), 300);
+  await server.waitForLog("the model got 'first'");
+  const second = client.cancel("wait", say("second"), 50);
+  expect([await first, await second]).toEqual(["StatusCode.CANCELLED", "StatusCode.CANCELLED"]);
+  const third = client.cancel("wait", say("third"), 300);
+  await server.waitForLog("the model got 'third'");
+  expect(server.log()).not.toContain("the model got 'second'");
+  await third;
+});
