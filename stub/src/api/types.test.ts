@@ -5,9 +5,12 @@ import {
   InferenceRequest,
   InferenceResponse,
   type InitializeArgs,
+  type ResponseSender,
+  type StreamingModel,
   Tensor,
   type TensorData,
   type TensorDataMap,
+  TritonError,
   type TritonModel,
   type TritonModelClass,
 } from "./index.ts";
@@ -29,6 +32,60 @@ test("the model of the guide compiles as it is written", () => {
     finalize() {}
   }
   expectTypeOf<typeof AddSub>().toExtend<TritonModelClass>();
+});
+
+test("models that stream compile in each of their forms", () => {
+  class Generator implements StreamingModel {
+    *stream(request: InferenceRequest) {
+      yield new InferenceResponse([request.input("A")]);
+      yield new TritonError("odd");
+    }
+  }
+  class AsyncGenerator implements StreamingModel {
+    initialize(_args: InitializeArgs) {}
+    async *stream(request: InferenceRequest) {
+      await Promise.resolve();
+      yield new InferenceResponse([request.input("A")]);
+    }
+  }
+  class Others implements StreamingModel {
+    async stream(_request: InferenceRequest) {
+      return [new InferenceResponse()];
+    }
+  }
+  class Senders implements TritonModel {
+    async execute(requests: InferenceRequest[]) {
+      for (const request of requests) await request.responseSender().send(new InferenceResponse(), { final: true });
+    }
+  }
+  class Rescheduled implements TritonModel {
+    execute(requests: InferenceRequest[]) {
+      return requests.map((request) => (request.isCancelled ? new InferenceResponse() : null));
+    }
+  }
+  expectTypeOf<typeof Generator>().toExtend<TritonModelClass>();
+  expectTypeOf<typeof AsyncGenerator>().toExtend<TritonModelClass>();
+  expectTypeOf<typeof Others>().toExtend<TritonModelClass>();
+  expectTypeOf<typeof Senders>().toExtend<TritonModelClass>();
+  expectTypeOf<typeof Rescheduled>().toExtend<TritonModelClass>();
+});
+
+test("what a stream yields and what a sender sends is a compile error when it is no response", () => {
+  class Numbers {
+    *stream(_request: InferenceRequest) {
+      yield 5;
+    }
+  }
+  expectTypeOf<typeof Numbers>().not.toExtend<TritonModelClass>();
+  compiled((request) => {
+    const sender = request.responseSender();
+    expectTypeOf(sender).toEqualTypeOf<ResponseSender>();
+    expectTypeOf(sender.send(new TritonError("no"), { final: true })).toEqualTypeOf<Promise<void>>();
+    expectTypeOf(request.signal).toEqualTypeOf<AbortSignal>();
+    expectTypeOf(request.deadlineMs).toEqualTypeOf<number | undefined>();
+    // @ts-expect-error an array is no response
+    return sender.send([new InferenceResponse()]);
+  });
 });
 
 test("a tensor of any datatype can be passed on", () => {

@@ -489,12 +489,24 @@ describe("the class", () => {
     expect(() => pick({ default: function f() {} })).toThrow("must be a class, but is a function");
   });
 
-  test("must have execute", () => {
+  test("may have stream in place of execute, but not both", () => {
+    class Streams {
+      *stream() {}
+    }
+    class Both extends Good {
+      *stream() {}
+    }
+    expect(pick({ default: Streams })).toBe(Streams);
+    expect(() => pick({ default: Both })).toThrow("has both a method 'execute' and a method 'stream'");
+    expect(() => pick({ default: { *stream() {} } })).toThrow("must be a class, but is an object");
+  });
+
+  test("must have execute or stream", () => {
     expect(() => pick({ default: class Idle {} })).toThrow("The class 'Idle' of the model file");
     class Field {
       execute = 5;
     }
-    expect(() => pick({ default: Field })).toThrow("no method 'execute'");
+    expect(() => pick({ default: Field })).toThrow("no method 'execute' and no method 'stream'");
   });
 
   test("autoCompleteConfig must be a method", () => {
