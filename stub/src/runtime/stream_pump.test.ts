@@ -546,7 +546,7 @@ test("a stream is pulled no faster than it is read", async () => {
   );
   loop.native.pause(true);
   const sent = loop.host.execute([{}]);
-  await settled(30);
+  while (loop.connection.ready === undefined) await settled();
   const waiting = pulled;
   expect(waiting).toBeLessThan(1000);
   await settled(10);
