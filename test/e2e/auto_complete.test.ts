@@ -103,6 +103,12 @@ describe("autoCompleteConfig", () => {
     expect(values(reply.output("OUT"))).toEqual([2]);
   });
 
+  test("makes a model stream, which then must not return what it answers", async () => {
+    expect((await configOf("decoupled")).model_transaction_policy).toEqual({ decoupled: true });
+    const [only] = await client.stream("decoupled", [{ inputs: [tensor("IN", "FP32", [1])] }]);
+    expect(only).toMatchObject({ message: expect.stringContaining("is using the decoupled mode") });
+  });
+
   test("agrees with what config.pbtxt says", async () => {
     const config = await configOf("merged");
     expect([config.max_batch_size, config.input[0].dims]).toEqual([8, [3]]);
@@ -129,7 +135,6 @@ describe("an autoCompleteConfig that cannot be followed fails the load", () => {
     ["other_shape", /has dims \[3\] for input 'IN', but the model sets \[4\]/],
     ["unknown_key", /unknown key 'shape'/],
     ["sequence", /chooses sequence_batching, so the model cannot choose dynamic_batching/],
-    ["decoupled", /decoupled/],
     ["thrown", /no weights found/],
     ["wrong_return", /autoCompleteConfig.*number|autoCompleteConfig.*return/],
   ])("%s", async (name, pattern) => {

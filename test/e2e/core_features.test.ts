@@ -104,7 +104,6 @@ beforeAll(async () => {
         "limited",
         'instance_group [ { count: 4, kind: KIND_CPU, rate_limiter { resources [ { name: "GATE", count: 1 } ] } } ]',
       ),
-      mirror("decoupled", "model_transaction_policy { decoupled: true }"),
       mirror(
         "stateful",
         'sequence_batching { state [ { input_name: "S", output_name: "T", data_type: TYPE_FP32, dims: [ 1 ] } ] }',
@@ -145,7 +144,7 @@ beforeAll(async () => {
 });
 
 test("one bad model does not keep the others from starting", async () => {
-  expect(await server.isModelReady("decoupled")).toBe(false);
+  expect(await server.isModelReady("stateful")).toBe(false);
   expect(await server.isModelReady("warmed")).toBe(true);
 });
 
@@ -261,14 +260,11 @@ describe("system shared memory", () => {
   });
 });
 
-test.each([
-  ["decoupled", /decoupled: true.*Remove the setting/],
-  ["stateful", /sequence_batching \{ state \}.*Remove the setting/],
-])("%s is refused with a clear sentence", async (model, sentence) => {
+test("implicit state is refused with a clear sentence", async () => {
   const { body } = await requestJson(`${server.url}/v2/repository/index`, {});
-  const entry = body.find(({ name }: { name: string }) => name === model);
+  const entry = body.find(({ name }: { name: string }) => name === "stateful");
   expect(entry.state).toBe("UNAVAILABLE");
-  expect(entry.reason).toMatch(sentence);
+  expect(entry.reason).toMatch(/sequence_batching \{ state \}.*Remove the setting/);
 });
 
 describe("an ensemble of TypeScript models", () => {

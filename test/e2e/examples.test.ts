@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { packageRoot, stubNode } from "../../server/package_root.ts";
 import { type Comparison, compareAll, percent, pictureNames, picturesFolder } from "../ocr/accuracy.ts";
 import { serverReader } from "../ocr/server_reader.ts";
-import { requestJson, startServer, type TestServer } from "./harness/index.ts";
+import { fetchOnce, requestJson, startServer, type TestServer } from "./harness/index.ts";
 
 const picture = path.join(picturesFolder, "stop_sign.jpg");
 const scratch = mkdtempSync(path.join(os.tmpdir(), "triton-typescript-examples-"));
@@ -38,6 +38,30 @@ test("every model is ready", async () => {
   const { body } = await requestJson(`${server.url}/v2/repository/index`, {});
   expect(body.length).toBeGreaterThan(0);
   expect(body.filter(({ state }: { state: string }) => state !== "READY")).toEqual([]);
+});
+
+test("story and the decoupled twins of python_backend stream", async () => {
+  const stream = async (model: string, body: object) => {
+    const reply = await fetchOnce(`${server.url}/v2/models/${model}/generate_stream`, {
+      method: "POST",
+      body: JSON.stringify(body),
+    });
+    const lines = (await reply.text()).split("\n").filter((line) => line.startsWith("data: "));
+    return lines.map((line) => JSON.parse(line.slice("data: ".length)));
+  };
+  const words = (await stream("story", { text_input: "a cat", max_words: 6 })).map(({ text_output }) => text_output);
+  expect(words).toEqual(["Once", " upon", " a", " time", " a", " cat"]);
+  const { body } = await requestJson(`${server.url}/v2/models/story/generate`, { text_input: "a cat", stream: false });
+  expect(body.text_output).toMatch(/^Once upon a time a cat lived .*\.$/);
+  expect(await stream("story", { text_input: "" })).toEqual([{ error: expect.stringContaining("is empty") }]);
+  expect((await stream("square_int32", { IN: 3 })).map(({ OUT }) => OUT)).toEqual([3, 3, 3]);
+  const repeated = await stream("repeat_int32", { IN: [4, 2, 0, 1], DELAY: [4, 3, 2, 1], WAIT: 5 });
+  expect(repeated.map(({ OUT, IDX }) => [OUT, IDX])).toEqual([
+    [4, 0],
+    [2, 1],
+    [0, 2],
+    [1, 3],
+  ]);
 });
 
 describe("the clients of add_sub", () => {

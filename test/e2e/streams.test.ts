@@ -73,6 +73,9 @@ export default class {
       } else if (what === "release") {
         for (const kept of this.kept.splice(0)) await kept.send(number(7), { final: true });
         await sender.close();
+      } else if (what === "late") {
+        await sender.close();
+        void sender.send(number(1));
       } else {
         for (let i = 0; i < Number(count); i++) void sender.send(number(i));
         await sender.close();
@@ -254,6 +257,15 @@ describe("a sender", () => {
     await sleep(100);
     expect(await stream("sender", "release")).toEqual(["end"]);
     expect(await kept).toEqual([7]);
+  });
+
+  test("what is sent too late is in the log with its stack, and does nothing else", async () => {
+    expect(await stream("sender", "late")).toEqual(["end"]);
+    await server.waitForLog(
+      /nobody handled it\. TritonError: Unable to send response\. Response sender has been closed\./,
+    );
+    await server.waitForLog(/at .*\/sender\/1\/model\.ts:\d+:\d+/);
+    expect(await stream("sender", "count 1")).toEqual([0, "end"]);
   });
 
   test("a loop that leaves the event loop no turn sees the cancel", async () => {
