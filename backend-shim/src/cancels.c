@@ -6,7 +6,7 @@
 // Whether a request that is not told of yet is cancelled; if so, it is written down.
 static bool cancels__has(struct tsb_batch_request* request) {
   bool cancelled = false;
-  if (request->cancelled) return false;
+  if (request->cancelled || TRITONBACKEND_RequestIsCancelled == NULL) return false;  // nobody can tell then
   tsb_error_log(TRITONBACKEND_RequestIsCancelled(request->triton, &cancelled), "TRITONBACKEND_RequestIsCancelled");
   if (!cancelled) return false;
   request->cancelled = true;

@@ -276,7 +276,7 @@ static void test_the_control_input_of_a_sequence(void) {
   struct tsb_encoder encoder;
   tsb_encoder_init(&encoder, &input_table, &output_table);
   encoder.correlation_input = "CORRID";
-  tsb_encoder_begin(&encoder);
+  tsb_encoder_begin(&encoder, 1);
   request.inputs[0] = tensor("CORRID", TRITONSERVER_TYPE_BYTES, 1, garbage, sizeof garbage);
   request.inputs[1] = tensor("OTHER", TRITONSERVER_TYPE_UINT8, 3, "abc", 3);
   CHECK(tsb_encoder_add(&encoder, &request) == NULL);

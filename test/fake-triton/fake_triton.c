@@ -286,12 +286,14 @@ TRITONSERVER_Error* TRITONBACKEND_RequestRelease(TRITONBACKEND_Request* request,
   return NULL;
 }
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_RequestIsCancelled(TRITONBACKEND_Request* request, bool* is_cancelled) {
   pthread_mutex_lock(&lock);
   *is_cancelled = request->cancelled;
   pthread_mutex_unlock(&lock);
   return NULL;
 }
+#endif
 
 void fake_request_cancel(TRITONBACKEND_Request* request) {
   pthread_mutex_lock(&lock);

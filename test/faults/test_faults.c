@@ -198,9 +198,12 @@ static void test_fault_of_start(const struct fault* fault) {
 }
 
 static void group_start(void) {
-  static const struct fault FAULTS[] = {
+  char versions[96];
+  snprintf(versions, sizeof versions, "speaks protocol version %d, but this runtime speaks version %d",
+           TSB_PROTOCOL_VERSION + 1, TSB_PROTOCOL_VERSION);
+  const struct fault FAULTS[] = {
       {"exit_before_hello", "while it was starting. It exited with code 0.", FAST},
-      {"other_version", "speaks protocol version 4, but this runtime speaks version 3", FAST},
+      {"other_version", versions, FAST},
       {"version_not_published", "speaks protocol version 0", FAST},
       {"wrong_fingerprint", "built from different layouts", FAST},
       {"exit_after_hello", "while it was starting. It exited with code 7.", FAST},
