@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "fake_host.h"
+#include "tsb_protocol.h"
 
 enum { BATCHES = 3, REQUESTS = 3, ELEMENTS = 64, ANSWER_TIMEOUT_MS = 60000, RECOVERY_TRIES = 400 };
 

@@ -349,7 +349,15 @@ describe("cancelled requests", () => {
     expect(gaveUp).toEqual([]);
   });
 
-  test("whose signal ends execute are answered so, without a word in the log; others of the batch with the error", async () => {
+  test.each([
+    ["all of a batch, without a word in the log", [0, 1], ["CANCELLED", "CANCELLED"], /^$/],
+    [
+      "one of a batch; the other gets the error, which is logged",
+      [0],
+      ["CANCELLED", "INTERNAL"],
+      /^#EAbortError: aborted/,
+    ],
+  ])("whose signal ends execute are answered so: %s", async (_name, cancelled, codes, log) => {
     const { host } = new ModelLoop(async (requests) => {
       await new Promise((_resolve, reject) => {
         const { signal } = requests[0]!;
@@ -357,10 +365,10 @@ describe("cancelled requests", () => {
       });
     });
     const sent = host.execute([{}, {}]);
-    sent.cancel(0);
+    for (const item of [...cancelled].reverse()) sent.cancel(item);
     await sent.done;
-    expect(sent.responses.map(([only]) => only!.error!.code)).toEqual(["CANCELLED", "INTERNAL"]);
-    expect(logged()).toBe("");
+    expect(sent.responses.map(([only]) => only!.error!.code)).toEqual(codes);
+    expect(logged()).toMatch(log);
   });
 });
 

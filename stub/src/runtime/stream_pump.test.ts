@@ -217,7 +217,7 @@ describe("errors", () => {
     const wrong = () => number(1);
     const responses = await all(function* (request) {
       const response = wrong();
-      (response.outputs as Tensor[])[0] = new Tensor("OUT", Int32Array.of(1, 2), [2]);
+      (response.outputs as Tensor[])[0] = new Tensor("OUT", new Float32Array(1), [1]);
       yield response;
       yield number(request.flags);
     });
