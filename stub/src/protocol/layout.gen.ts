@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x4a8b805bd35b8239n;
+export const FINGERPRINT = 0xab8bf2b7efcb6bbfn;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 4;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
+export const MAX_CALLS = 65536;
 export const MAX_DIMS = 32;
 export const MAX_MESSAGE_BYTES = 65536;
 export const MAX_RECORD_BYTES = 1048576;
@@ -26,10 +27,17 @@ export const ENTRY_EXECUTE = 1;
 export const ENTRY_RESPONSE = 2;
 export const ENTRY_SETTLED = 3;
 export const ENTRY_CANCEL = 4;
+export const ENTRY_CALL = 5;
+export const ENTRY_CALL_CANCEL = 6;
+export const ENTRY_CALL_RESPONSE = 7;
+export const ENTRY_FREE = 8;
 export const EXECUTE_SPARSE = 1;
 export const RESPONSE_FINAL = 1;
 export const RESPONSE_RESCHEDULE = 2;
+export const CALL_RESPONSE_FINAL = 1;
 export const TABLE_BATCHES = 1;
+export const TABLE_CALLS = 2;
+export const TABLE_ANSWERS = 3;
 export const METHOD_HELLO = 1;
 export const METHOD_REGION = 2;
 export const METHOD_LOAD = 3;
@@ -109,6 +117,27 @@ export const RESPONSE_MESSAGE_BYTES = 12;
 export const RESPONSE_PARAMETERS_OFFSET = 16;
 export const RESPONSE_PARAMETER_COUNT = 20;
 export const RESPONSE_OUTPUT_COUNT = 24;
+export const TEXT_PLACE_SIZE = 8;
+export const TEXT_PLACE_OFFSET = 0;
+export const TEXT_PLACE_BYTES = 4;
+export const CALL_SIZE = 104;
+export const CALL_RECORD_BYTES = 0;
+export const CALL_FLAGS = 4;
+export const CALL_PARENT = 8;
+export const CALL_MODEL_VERSION = 24;
+export const CALL_CORRELATION_ID = 32;
+export const CALL_TIMEOUT_US = 40;
+export const CALL_PRIORITY = 48;
+export const CALL_MODEL = 56;
+export const CALL_ID = 64;
+export const CALL_CORRELATION = 72;
+export const CALL_PARAMETERS_OFFSET = 80;
+export const CALL_PARAMETER_COUNT = 84;
+export const CALL_REQUESTED_OFFSET = 88;
+export const CALL_REQUESTED_COUNT = 92;
+export const CALL_INPUT_COUNT = 96;
+export const ANSWER_SIZE = 16;
+export const ANSWER_OWNER = 0;
 export const FRAME_SIZE = 24;
 export const FRAME_METHOD = 0;
 export const FRAME_FLAGS = 4;
@@ -157,6 +186,7 @@ export const STATUS_CANCELLED = 8;
 export const ENTRIES_TO_STUB = {
   execute: 1,
   cancel: 4,
+  call_response: 7,
 } as const;
 
 /** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */
