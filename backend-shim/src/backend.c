@@ -144,6 +144,8 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
   struct tsb_backend* backend = calloc(1, sizeof *backend);
   if (backend == NULL)
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  pthread_mutex_init(&backend->calls_lock, NULL);
+  pthread_cond_init(&backend->calls_changed, NULL);
   backend->maps_fd = tsb_mapping_open_maps();
   TRITONSERVER_Error* error = backend__fill(backend, triton);
   if (error != NULL) {
@@ -157,6 +159,8 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
 void tsb_backend_delete(struct tsb_backend* backend) {
   if (backend == NULL) return;
   if (backend->maps_fd >= 0) close(backend->maps_fd);
+  pthread_cond_destroy(&backend->calls_changed);
+  pthread_mutex_destroy(&backend->calls_lock);
   tsb_settings_free(&backend->settings);
   free(backend->name);
   free(backend->directory);

@@ -4,6 +4,8 @@
 #ifndef TSB_BACKEND_H
 #define TSB_BACKEND_H
 
+#include <pthread.h>
+
 #include "settings.h"
 
 struct tsb_backend {
@@ -15,6 +17,10 @@ struct tsb_backend {
   int maps_fd;               // see mapping.h; negative: nothing is lent
   bool is_typescript_based;  // another name than "typescript": `directory` holds the model file
   struct tsb_settings settings;
+  TRITONSERVER_ResponseAllocator* allocator;  // of calls, see calls.h
+  pthread_mutex_t calls_lock;
+  pthread_cond_t calls_changed;
+  uint32_t open_calls;  // of all models; under calls_lock
 };
 
 TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** backend, TRITONBACKEND_Backend* triton);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions that Triton calls: unpack, delegate, convert the error.
+#include "calls.h"
 #include "execute.h"
 #include "instance.h"
 
@@ -15,14 +16,18 @@ TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
                          TSB_TRITON_BACKEND_API_MAJOR, major, minor, TSB_TRITON_BACKEND_API_MAJOR);
   }
   TSB_RETURN_IF_ERROR(tsb_backend_new(&state, backend));
-  TRITONSERVER_Error* error = TRITONBACKEND_BackendSetState(backend, state);
-  if (error != NULL) tsb_backend_delete(state);
+  TRITONSERVER_Error* error = tsb_calls_prepare(state);
+  if (error == NULL) error = TRITONBACKEND_BackendSetState(backend, state);
+  if (error == NULL) return NULL;
+  tsb_calls_wait(state);
+  tsb_backend_delete(state);
   return error;
 }
 
 TRITONSERVER_Error* TRITONBACKEND_Finalize(TRITONBACKEND_Backend* backend) {
   void* state;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendState(backend, &state));
+  tsb_calls_wait(state);
   tsb_backend_delete(state);
   return NULL;
 }

@@ -49,6 +49,16 @@ const char* tsb_error_reason(int status) {
   }
 }
 
+uint32_t tsb_error_status(TRITONSERVER_Error_Code code) {
+  switch (code) {
+#define TSB_STATUS(name, number, suffix) \
+  case TRITONSERVER_ERROR_##suffix: return number;
+#include "tsb_status.def"
+#undef TSB_STATUS
+  }
+  return tsb_error_status(TRITONSERVER_ERROR_INTERNAL);
+}
+
 void tsb_error_log(TRITONSERVER_Error* error, const char* what) {
   if (error == NULL) return;
   TSB_LOG(ERROR, "%s: %s", what, TRITONSERVER_ErrorMessage(error));

@@ -16,6 +16,8 @@ TRITONSERVER_Error_Code tsb_error_code(uint32_t status);
 TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name);
 // What a negative errno means, as the end of a sentence. Limits of the system are named by what raises them.
 const char* tsb_error_reason(int status);
+// A code of Triton as a status.
+uint32_t tsb_error_status(TRITONSERVER_Error_Code code);
 // Logs and deletes; for errors on paths where nobody is left to be told.
 void tsb_error_log(TRITONSERVER_Error* error, const char* what);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "instance_stub.h"
 
+#include "reader.h"
+
 enum { EXIT_GRACE_MS = 2000 };
 
 static TRITONSERVER_Error* instance_stub__payload(const struct tsb_instance* instance, struct tsb_text* text) {
@@ -25,6 +27,9 @@ static TRITONSERVER_Error* instance_stub__payload(const struct tsb_instance* ins
   return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing a model instance.");
 }
 
+// A model may call others from its first step to its last, while no other thread reads what its stub writes.
+static void instance_stub__read(void* instance, struct tsb_stub* stub) { tsb_reader_look(instance, stub); }
+
 TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struct tsb_stub** result) {
   struct tsb_stub* stub;
   struct tsb_text payload = {0};
@@ -38,7 +43,10 @@ TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struc
     struct tsb_stub_question question = {.method = TSB_METHOD_INITIALIZE,
                                          .payload = &payload,
                                          .timeout_ms = instance->model->settings.initialize_timeout_ms,
+                                         .on_entries = instance_stub__read,
+                                         .context = instance,
                                          .stop_fd = instance->stop_fd};
+    tsb_reader_look(instance, stub);  // from here on an entry wakes the thread that waits for the reply
     error = tsb_stub_ask(stub, &question, &reply);
   }
   tsb_text_free(&payload);
@@ -53,8 +61,12 @@ TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struc
 
 void tsb_instance_stub_finalize(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_message reply;
-  struct tsb_stub_question question = {
-      .method = TSB_METHOD_FINALIZE, .timeout_ms = instance->model->settings.stub_timeout_ms, .stop_fd = -1};
+  struct tsb_stub_question question = {.method = TSB_METHOD_FINALIZE,
+                                       .timeout_ms = instance->model->settings.stub_timeout_ms,
+                                       .on_entries = instance_stub__read,
+                                       .context = instance,
+                                       .stop_fd = -1};
+  tsb_reader_look(instance, stub);
   TRITONSERVER_Error* error = tsb_stub_ask(stub, &question, &reply);
   if (error == NULL) {
     tsb_message_free(&reply);

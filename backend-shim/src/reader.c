@@ -7,6 +7,7 @@
 
 #include "answers.h"
 #include "barrier.h"
+#include "calls.h"
 #include "cancels.h"
 #include "log.h"
 #include "time_limit.h"
@@ -17,6 +18,20 @@ static int reader__on_response(struct tsb_instance* instance, struct tsb_stub* s
 
 static int reader__on_settled(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
   return tsb_answers_on_settled(instance, stub, entry);
+}
+
+static int reader__on_call(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  return tsb_calls_on_call(instance, stub, entry);
+}
+
+static int reader__on_call_cancel(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  (void)instance;
+  return tsb_calls_on_cancel(stub, entry);
+}
+
+static int reader__on_free(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  (void)instance;
+  return tsb_calls_on_free(stub, entry);
 }
 
 // One function for each kind that the shim receives: who adds one to tsb_entry.def is told here what is missing.

@@ -75,7 +75,9 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   *stub = (struct tsb_stub){.process = {.pid = -1, .pidfd = -1, .out.fd = -1, .err.fd = -1},
                             .wake_stub_fd = -1,
                             .watch_fd = -1,
-                            .wake_shim_fds = {-1, -1}};
+                            .wake_shim_fds = {-1, -1},
+                            .references = 1};
+  tsb_open_calls_init(&stub->calls);
   tsb_stub_channel_init(&stub->channel, &stub->memory);
   tsb_outbox_init(&stub->to_stub);
   int status = stub__make(stub, plan);
@@ -137,11 +139,16 @@ static int stub__left_ms(uint64_t end_ns, int64_t timeout_ms) {
 static TRITONSERVER_Error* stub__wait(struct tsb_stub* stub, const struct tsb_stub_question* question,
                                       const struct tsb_stub_call* call) {
   struct tsb_stub_watch watch = {
-      .stop_fd = question->stop_fd, .answers_fd = -1, .timer_fd = -1, .backlog_fd = stub->to_stub.timer_fd};
+      .stop_fd = question->stop_fd,
+      .answers_fd = question->on_entries == NULL ? -1 : stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
+      .timer_fd = -1,
+      .backlog_fd = stub->to_stub.timer_fd};
   uint64_t end_ns = tsb_now_ns() + (uint64_t)question->timeout_ms * 1000000u;
   for (;;) {
     int left_ms = stub__left_ms(end_ns, question->timeout_ms);
     uint32_t happened = tsb_stub_events_wait(&stub->process, &stub->channel, &watch, left_ms);
+    // Before the reply: what the stub wrote before it comes first.
+    if ((happened & TSB_EVENT_ANSWERS) != 0) question->on_entries(question->context, stub);
     int status = tsb_stub_channel_has_reply(&stub->channel, call);
     if (status > 0) return NULL;
     if (status == -EPIPE || (status == 0 && (happened & TSB_EVENT_DEATH) != 0)) {
@@ -223,8 +230,18 @@ const uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* p
   return tsb_stub_memory_resolve(&stub->memory, place);
 }
 
+void tsb_stub_retain(struct tsb_stub* stub) { __atomic_add_fetch(&stub->references, 1, __ATOMIC_RELAXED); }
+
+void tsb_stub_release(struct tsb_stub* stub) {
+  if (__atomic_sub_fetch(&stub->references, 1, __ATOMIC_ACQ_REL) > 0) return;
+  tsb_open_calls_destroy(&stub->calls);
+  tsb_stub_memory_destroy(&stub->memory);
+  free(stub);
+}
+
 void tsb_stub_destroy(struct tsb_stub* stub) {
   if (stub == NULL) return;
+  tsb_open_calls_close(&stub->calls);
   tsb_stub_process_destroy(&stub->process);
   tsb_stub_channel_destroy(&stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);
@@ -233,6 +250,5 @@ void tsb_stub_destroy(struct tsb_stub* stub) {
     if (stub->wake_shim_fds[i] >= 0) close(stub->wake_shim_fds[i]);
   }
   tsb_outbox_destroy(&stub->to_stub);
-  tsb_stub_memory_destroy(&stub->memory);
-  free(stub);
+  tsb_stub_release(stub);
 }

@@ -4,6 +4,7 @@
 #ifndef TSB_STUB_H
 #define TSB_STUB_H
 
+#include "open_calls.h"
 #include "outbox.h"
 #include "payload.h"
 #include "stub_events.h"
@@ -21,6 +22,8 @@ struct tsb_stub {
   struct tsb_outbox to_stub;
   struct tsb_ring to_shim;  // used by the one thread that reads answers
   bool broken;              // it broke the protocol: its answers are not read any more; used by the same thread
+  struct tsb_open_calls calls;
+  uint32_t references;  // of who made it, and of each open call; atomic
 };
 
 // What is asked of a stub over its control channel.
@@ -30,7 +33,10 @@ struct tsb_stub_question {
   const int* descriptors;
   uint32_t descriptor_count;
   int64_t timeout_ms;  // 0: no limit
-  int stop_fd;         // becoming readable ends the wait; -1: nothing does
+  // Called when entries of the stub may be there; NULL: it has nothing to say but the reply.
+  void (*on_entries)(void* context, struct tsb_stub* stub);
+  void* context;
+  int stop_fd;  // becoming readable ends the wait; -1: nothing does
 };
 
 // Starts the process and shakes hands. *stub is NULL after an error.
@@ -47,7 +53,11 @@ void tsb_stub_flush(struct tsb_stub* stub);
 // Address of a place in a region of the shim or of the stub, also when the frame that announces the region is still on
 // the way; NULL: there is none.
 const uint8_t* tsb_stub_resolve(struct tsb_stub* stub, const struct tsb_place* place);
-// Kills what is left, waits for the process and frees all.
+// Kills what is left and waits for the process. The memory stays for the calls of other models that are open, whose
+// inputs lie there and are read still.
 void tsb_stub_destroy(struct tsb_stub* stub);
+// Keeps the memory of a stub for a call that is to be open, and lets it go.
+void tsb_stub_retain(struct tsb_stub* stub);
+void tsb_stub_release(struct tsb_stub* stub);
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_host.h"
 
+#include "fake_callee.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
@@ -153,6 +155,11 @@ const char* fake_host_leftover(const struct fake_host* host) {
   if (fake_live_errors() != host->errors_before || fake_live_messages() != host->messages_before) {
     snprintf(text, sizeof text, "%ld errors and %ld messages were not deleted",
              fake_live_errors() - host->errors_before, fake_live_messages() - host->messages_before);
+    return text;
+  }
+  if (fake_live_calls() != 0) {
+    snprintf(text, sizeof text, "%ld requests to other models, responses and allocators were not deleted",
+             fake_live_calls());
     return text;
   }
   return NULL;

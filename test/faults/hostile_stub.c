@@ -416,6 +416,8 @@ static void execute(const struct tsb_entry* entry) {
   evil_rings();
   if (streams()) {
     stream_batch(entry);
+  } else if (makes_calls()) {
+    call_for_batch(entry);
   } else if (is("writes_into_an_input")) {
     write_into_an_input(entry);
   } else {
@@ -492,6 +494,8 @@ static void serve(void) {
       if (!is("head_jump")) tsb_ring_release(&connection_.to_stub);
       if (entry.kind == TSB_ENTRY_CANCEL) {
         stream_cancel(&entry);
+      } else if (entry.kind == TSB_ENTRY_CALL_RESPONSE) {
+        call_response(&entry);
       } else {
         execute(&entry);
       }

@@ -23,4 +23,10 @@ void stream_batch(const struct tsb_entry* batch);
 // Nobody waits for a request any more.
 void stream_cancel(const struct tsb_entry* cancel);
 
+// --- hostile_calls.c
+// Whether requests are answered with what the model that FAKE_STUB_CALLS names says.
+bool makes_calls(void);
+void call_for_batch(const struct tsb_entry* batch);
+void call_response(const struct tsb_entry* entry);
+
 #endif

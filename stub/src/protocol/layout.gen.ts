@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xab8bf2b7efcb6bbfn;
+export const FINGERPRINT = 0xd45e6bf30117c394n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 4;
@@ -35,6 +35,7 @@ export const EXECUTE_SPARSE = 1;
 export const RESPONSE_FINAL = 1;
 export const RESPONSE_RESCHEDULE = 2;
 export const CALL_RESPONSE_FINAL = 1;
+export const CALL_RESPONSE_LOST = 2;
 export const TABLE_BATCHES = 1;
 export const TABLE_CALLS = 2;
 export const TABLE_ANSWERS = 3;

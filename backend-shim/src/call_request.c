@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "barrier.h"
+#include "bytes_walk.h"
+#include "dtype.h"
+#include "parameter_record.h"
+
+// What is being made, and of what.
+struct call_request {
+  struct tsb_instance* instance;
+  const struct tsb_record* record;
+  const struct tsb_call* head;
+  struct tsb_open_call* call;
+  TRITONSERVER_Error** error;
+};
+
+// After an error of Triton's; the record was sound so far.
+#define CALL_REQUEST_TRY(making, triton_call) \
+  do {                                        \
+    *(making)->error = (triton_call);         \
+    if (*(making)->error != NULL) return 0;   \
+  } while (0)
+
+static int call_request__out_of_memory(const struct call_request* making) {
+  *making->error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while calling another model.");
+  return 0;
+}
+
+// Sets what is named by a text of the record, unless it is empty.
+static int call_request__set_text(const struct call_request* making, struct tsb_text_place place,
+                                  TRITONSERVER_Error* (*set)(TRITONSERVER_InferenceRequest*, const char*)) {
+  char* text;
+  if (place.bytes == 0) return 0;
+  int status = tsb_call_record_text(making->record, place, &text);
+  if (status == -EPROTO) return status;
+  if (status < 0) return call_request__out_of_memory(making);
+  *making->error = set(making->call->request, text);
+  free(text);
+  return 0;
+}
+
+static int call_request__head(const struct call_request* making) {
+  TRITONSERVER_InferenceRequest* request = making->call->request;
+  const struct tsb_call* head = making->head;
+  int status = call_request__set_text(making, head->id, TRITONSERVER_InferenceRequestSetId);
+  if (status < 0 || *making->error != NULL) return status;
+  status = call_request__set_text(making, head->correlation, TRITONSERVER_InferenceRequestSetCorrelationIdString);
+  if (status < 0 || *making->error != NULL) return status;
+  if (head->correlation_id != 0) {
+    CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestSetCorrelationId(request, head->correlation_id));
+  }
+  if (head->flags != 0) CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestSetFlags(request, head->flags));
+  if (head->priority != 0) {
+    CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestSetPriorityUInt64(request, head->priority));
+  }
+  if (head->timeout_us != 0) {
+    CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestSetTimeoutMicroseconds(request, head->timeout_us));
+  }
+  return 0;
+}
+
+// A copy that is freed with the call; NULL: no memory.
+static void* call_request__copy_room(struct tsb_open_call* call, uint64_t bytes) {
+  void** larger = realloc(call->copies, (call->copy_count + 1) * sizeof *larger);
+  if (larger == NULL) return NULL;
+  call->copies = larger;
+  void* room = malloc(bytes);
+  if (room != NULL) call->copies[call->copy_count++] = room;
+  return room;
+}
+
+// What lies in memory of a client is lent to a request that is being executed, and copied.
+static int call_request__copy_loan(const struct call_request* making, const struct tsb_place* place, void* room) {
+  struct tsb_instance* instance = making->instance;
+  pthread_mutex_lock(&instance->lock);
+  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &making->head->parent, false);
+  pthread_mutex_unlock(&instance->lock);
+  // Only the caller, who reads entries, ends requests and with them their loans.
+  const struct tsb_loan* loan =
+      slot == NULL ? NULL : tsb_client_memory_find(&slot->loans, making->head->parent.item, place);
+  if (loan == NULL) return -EPROTO;
+  if (tsb_client_memory_copy(loan, place, room) == 0) return 0;
+  *making->error = tsb_error_new(
+      TRITONSERVER_ERROR_INVALID_ARG,
+      "An input of a call lies in a shared memory region that was cut short while the request was served. Keep the "
+      "region at its size until it is unregistered.");
+  return 0;
+}
+
+// Where the server reads the data of an input; *data is NULL if there is none.
+static int call_request__find_data(const struct call_request* making, const struct tsb_tensor* tensor,
+                                   const int64_t* dims, const void** data) {
+  const struct tsb_place* place = &tensor->place;
+  bool is_lent = tsb_client_memory_has(place), is_bytes = tensor->datatype == TRITONSERVER_TYPE_BYTES;
+  *data = NULL;
+  if (place->bytes == 0) return 0;
+  const void* shared = is_lent ? NULL : tsb_stub_resolve(making->call->stub, place);
+  if (!is_lent && shared == NULL) return -EPROTO;
+  if (!is_lent && !is_bytes) return *data = shared, 0;
+  void* room = call_request__copy_room(making->call, place->bytes);
+  if (room == NULL) return call_request__out_of_memory(making);
+  *data = room;
+  if (is_lent) {
+    int status = call_request__copy_loan(making, place, room);
+    if (status < 0 || *making->error != NULL) return status;
+  } else {
+    tsb_copy_out(room, shared, place->bytes);
+  }
+  struct tsb_bytes_walk walk;
+  if (!is_bytes) return 0;
+  tsb_bytes_walk_begin(&walk, dims, tensor->dims_count);
+  tsb_bytes_walk_buffer(&walk, room, place->bytes);
+  return tsb_bytes_walk_complete(&walk) && walk.used_bytes == place->bytes ? 0 : -EPROTO;
+}
+
+// Whether a tensor has as many bytes as its shape says.
+static bool call_request__is_sound(const struct tsb_tensor* tensor, const int64_t* dims) {
+  int64_t elements = tsb_tensor_record_elements(dims, tensor->dims_count), bytes;
+  int64_t element_bytes = tsb_dtype_bytes(tensor->datatype);
+  if (tensor->name != TSB_NAME_INLINE || elements < 0 || element_bytes < 0) return false;
+  if (element_bytes == 0) return elements > 0 || tensor->place.bytes == 0;
+  return !__builtin_mul_overflow(elements, element_bytes, &bytes) && tensor->place.bytes == (uint64_t)bytes;
+}
+
+static int call_request__add_input(const struct call_request* making, const char* name, const struct tsb_tensor* tensor,
+                                   const int64_t* dims) {
+  TRITONSERVER_InferenceRequest* request = making->call->request;
+  const void* data;
+  int status = call_request__find_data(making, tensor, dims, &data);
+  if (status < 0 || *making->error != NULL) return status;
+  CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestAddInput(request, name, (TRITONSERVER_DataType)tensor->datatype,
+                                                                 dims, tensor->dims_count));
+  CALL_REQUEST_TRY(making, TRITONSERVER_InferenceRequestAppendInputData(request, name, data, tensor->place.bytes,
+                                                                        TRITONSERVER_MEMORY_CPU, 0));
+  return 0;
+}
+
+static int call_request__inputs(const struct call_request* making) {
+  uint64_t at = sizeof *making->head;
+  for (uint32_t i = 0; i < making->head->input_count; i++) {
+    struct tsb_tensor tensor;
+    int64_t dims[TSB_MAX_DIMS];
+    char* name;
+    if (tsb_tensor_record_read(making->record, &at, &tensor, dims) < 0 || !call_request__is_sound(&tensor, dims)) {
+      return -EPROTO;
+    }
+    struct tsb_text_place place = {tensor.name_offset, tensor.name_bytes};
+    int status = tsb_call_record_text(making->record, place, &name);
+    if (status == -ENOMEM) return call_request__out_of_memory(making);
+    if (status == 0) status = call_request__add_input(making, name, &tensor, dims);
+    free(name);
+    if (status < 0 || *making->error != NULL) return status;
+  }
+  return 0;
+}
+
+static int call_request__outputs(const struct call_request* making) {
+  for (uint32_t i = 0; i < making->head->requested_count; i++) {
+    char* name;
+    int status = tsb_call_record_requested(making->record, making->head, i, &name);
+    if (status == -ENOMEM) return call_request__out_of_memory(making);
+    if (status < 0) return status;
+    *making->error = TRITONSERVER_InferenceRequestAddRequestedOutput(making->call->request, name);
+    free(name);
+    if (*making->error != NULL) return 0;
+  }
+  return 0;
+}
+
+static TRITONSERVER_Error* call_request__set_parameter(TRITONSERVER_InferenceRequest* request, const char* key,
+                                                       const char* text, const struct tsb_parameter_value* value) {
+  switch (value->type) {
+    case TSB_PARAMETER_STRING: return TRITONSERVER_InferenceRequestSetStringParameter(request, key, text);
+    case TSB_PARAMETER_INT: return TRITONSERVER_InferenceRequestSetIntParameter(request, key, value->integer);
+    case TSB_PARAMETER_BOOL: return TRITONSERVER_InferenceRequestSetBoolParameter(request, key, value->bits != 0);
+    default: return TRITONSERVER_InferenceRequestSetDoubleParameter(request, key, value->number);
+  }
+}
+
+static int call_request__parameters(const struct call_request* making) {
+  uint64_t at = making->head->parameters_offset;
+  for (uint32_t i = 0; i < making->head->parameter_count; i++) {
+    struct tsb_parameter_value value;
+    if (tsb_parameter_record_read(making->record, &at, &value) < 0) return -EPROTO;
+    char* key = strndup(value.key, value.key_bytes);
+    char* text = strndup(value.text_bytes == 0 ? "" : value.text, value.text_bytes);
+    *making->error = key == NULL || text == NULL
+                         ? tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while calling another model.")
+                         : call_request__set_parameter(making->call->request, key, text, &value);
+    free(key);
+    free(text);
+    if (*making->error != NULL) return 0;
+  }
+  return 0;
+}
+
+// Models that were ported match on these words.
+static TRITONSERVER_Error* call_request__name_the_call(TRITONSERVER_Error* core) {
+  TRITONSERVER_Error* error =
+      tsb_error_new(TRITONSERVER_ErrorCode(core), "Error when running inference: %s", TRITONSERVER_ErrorMessage(core));
+  TRITONSERVER_ErrorDelete(core);
+  return error;
+}
+
+int tsb_call_request_make(struct tsb_instance* instance, const struct tsb_record* record, const struct tsb_call* head,
+                          struct tsb_open_call* call, TRITONSERVER_Error** error) {
+  static int (*const PARTS[])(const struct call_request*) = {call_request__head, call_request__inputs,
+                                                             call_request__outputs, call_request__parameters};
+  const struct call_request making = {instance, record, head, call, error};
+  TRITONSERVER_Server* server;
+  char* model;
+  *error = NULL;
+  int status = tsb_call_record_text(record, head->model, &model);
+  if (status == -ENOMEM) return call_request__out_of_memory(&making);
+  if (status < 0) return status;
+  *error = TRITONBACKEND_ModelServer(instance->model->triton, &server);
+  if (*error == NULL) {
+    TRITONSERVER_Error* core = TRITONSERVER_InferenceRequestNew(&call->request, server, model, head->model_version);
+    if (core != NULL) *error = call_request__name_the_call(core);
+  }
+  free(model);
+  for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0] && status == 0 && *error == NULL; i++) {
+    status = PARTS[i](&making);
+  }
+  if (status < 0 && *error != NULL) {
+    TRITONSERVER_ErrorDelete(*error);
+    *error = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls of other models that one stub has made and that are not over, and the answers to them that it still views.
+// Callbacks of the server use it from any thread, also when the stub is dead: `lock` is held while they use the stub,
+// and nothing that the server may call back from is called under it.
+#ifndef TSB_OPEN_CALLS_H
+#define TSB_OPEN_CALLS_H
+
+#include <pthread.h>
+
+#include "arena.h"
+#include "error.h"
+
+struct tsb_stub;
+
+// A block of memory that a stub views.
+struct tsb_viewed_block {
+  struct tsb_block block;
+  uint64_t bytes;
+};
+
+struct tsb_open_call {
+  struct tsb_stub* stub;   // kept in memory until the call is over
+  void* context;           // of who makes calls
+  struct tsb_owner owner;  // as the stub names it
+  TRITONSERVER_InferenceRequest* request;
+  void** copies;  // of inputs that the server must not read where they are
+  uint32_t copy_count;
+  // --- Under `lock`
+  bool was_sent;     // it may be cancelled
+  bool is_released;  // the server does not read the inputs any more
+  bool has_last;     // the last response has come; it is told to the stub once the inputs are released, too
+  struct tsb_entry last;
+};
+
+struct tsb_viewed_answer {
+  bool in_use;
+  uint32_t generation;
+  uint32_t next_free;  // index + 1
+  struct tsb_viewed_block* blocks;
+  uint32_t count;
+};
+
+struct tsb_open_calls {
+  pthread_mutex_t lock;
+  bool is_closed;                // the stub is dead: nothing is told to it any more
+  struct tsb_open_call** calls;  // by the stub's index
+  uint32_t capacity;
+  uint32_t count;
+  struct tsb_viewed_answer* answers;
+  uint32_t answer_capacity, used_answers, first_free;
+};
+
+void tsb_open_calls_init(struct tsb_open_calls* calls);
+void tsb_open_calls_destroy(struct tsb_open_calls* calls);
+// Begins a call that the stub names so. NULL: it has one of that name already, or the name is none, or there is no
+// memory.
+struct tsb_open_call* tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner);
+// The call is over: takes it out. The caller holds `lock`.
+void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
+// Frees a call that was taken out, with its request.
+void tsb_open_call_free(struct tsb_open_call* call);
+// Asks the server to give a call up, if it is open. 0, or -EPROTO: no correct stub names it so.
+int tsb_open_calls_cancel(struct tsb_open_calls* calls, const struct tsb_owner* owner);
+// The stub is dead: asks the server to give all of its calls up, and closes.
+void tsb_open_calls_close(struct tsb_open_calls* calls);
+// Writes down that the stub views these blocks, and how it names them. Takes `blocks`. The caller holds `lock`. 0 or
+// -ENOMEM.
+int tsb_open_calls_view(struct tsb_open_calls* calls, struct tsb_viewed_block* blocks, uint32_t count,
+                        struct tsb_owner* owner);
+// The stub views an answer no more. On success the caller frees the blocks and *blocks. 0, or -EPROTO: there is none of
+// that name.
+int tsb_open_calls_unview(struct tsb_open_calls* calls, const struct tsb_owner* owner, struct tsb_viewed_block** blocks,
+                          uint32_t* count);
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other models of the fake server, which a model may call. What one does is its name:
+//
+//   echo           gives its inputs back, the first as OUT, then releases them
+//   echo_inline    the same before the call has returned, as from a response cache
+//   echo_early     releases first and answers later
+//   echo_late      releases a while after its last response
+//   stream         three responses, then an end without one
+//   nothing        an end without a response
+//   silent         answers when it is cancelled
+//   failing        answers with an error
+//   refusing       refuses the request when it is sent
+//   large          answers with as many bytes as no memory holds
+//
+// Any other name is of no model.
+#ifndef FAKE_CALLEE_H
+#define FAKE_CALLEE_H
+
+#include "fake_triton.h"
+
+// Requests, responses and allocators that were made and not deleted yet.
+long fake_live_calls(void);
+// Requests that were sent, and of these such that were cancelled.
+long fake_sent_calls(void);
+long fake_cancelled_calls(void);
+
+#endif
