@@ -12,6 +12,8 @@ export {
   type TensorDataMap,
 } from "./datatype.ts";
 export { TritonError, type TritonErrorCode } from "./errors.ts";
+export type { ExecOptions } from "./exec_call.ts";
+export type { InferenceRequestOptions } from "./made_request.ts";
 export {
   type DynamicBatching,
   type InstanceGroup,
@@ -30,6 +32,7 @@ export type { Parameters, ParameterValue } from "./parameters.ts";
 export { InferenceRequest } from "./request.ts";
 export { InferenceResponse, type InferenceResponseOptions } from "./response.ts";
 export { ResponseSender, type SendOptions } from "./response_sender.ts";
+export type { ResponseStream, StreamOptions } from "./response_stream.ts";
 export { type FloatDataType, type InferredTensorInput, Tensor, type TensorInput } from "./tensor.ts";
 export type {
   AutoCompleteArgs,

@@ -3,7 +3,8 @@ import { inspect } from "node:util";
 import { describe, expect, test, vi } from "vitest";
 import type { DataType } from "./datatype.ts";
 import { isDefect, type TritonError } from "./errors.ts";
-import { InferenceRequest, type RequestSource, requestFromSource } from "./request.ts";
+import { requestFromSource } from "./request.ts";
+import type { RequestSource } from "./request_source.ts";
 import { trustedTensor } from "./tensor.ts";
 
 /** A fake of what the runtime reads from shared memory, which counts what is read. */

@@ -1,52 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
-import type { Parameters } from "./parameters.ts";
+import { type ExecOptions, execCall } from "./exec_call.ts";
+import { type InferenceRequestOptions, MadeRequest } from "./made_request.ts";
+import { describe, type Parameters } from "./parameters.ts";
+import type { RequestSource } from "./request_source.ts";
+import type { InferenceResponse } from "./response.ts";
 import type { ResponseSender } from "./response_sender.ts";
-import { lazyTensor, type Tensor, type TensorSource } from "./tensor.ts";
+import { type ResponseStream, type StreamOptions, streamCall } from "./response_stream.ts";
+import { lazyTensor, type Tensor } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
 const SEQUENCE_END = 2;
 
-/**
- * What a request reads from the runtime. Everything is read when a model asks for it; what is costly to read is asked
- * for once.
- */
-export interface RequestSource extends TensorSource {
-  readonly id: string;
-  readonly correlationId: number | bigint | string;
-  readonly flags: number;
-  readonly timeoutUs: number;
-  readonly parameters: Parameters;
-  readonly requestedOutputs: readonly string[];
-  readonly inputCount: number;
-  /** The inputs of the model's configuration, whether or not the client sent them. */
-  readonly declaredInputs: readonly string[];
-  readonly isCancelled: boolean;
-  readonly signal: AbortSignal;
-  readonly deadlineMs: number | undefined;
-  inputName(index: number): string;
-  inputDatatype(index: number): DataType;
-  /** A fresh array, which belongs to the tensor. */
-  inputShape(index: number): number[];
-  /** Arguments are checked: the name is not empty, the datatype is not BYTES and the dimensions are sound. */
-  allocateOutput(name: string, datatype: DataType, shape: number[], elementCount: number): Tensor;
-  /** Asked for once. */
-  responseSender(): ResponseSender;
-  reschedule(): void;
-}
-
-/** Marks a constructor call of the runtime. */
-const TRUSTED = Symbol("trusted");
+/** Marks a constructor call of the runtime, which has received the request. */
+const RECEIVED = Symbol("received");
 
 let makeRequest: (source: RequestSource) => InferenceRequest;
 
+/** The boolean options of `method`, each with its default where it is left out. */
+function checkedOptions<K extends string>(
+  method: string,
+  given: Readonly<Partial<Record<K, boolean | undefined>>>,
+  defaults: Readonly<Record<K, boolean>>,
+): Record<K, boolean> {
+  const options: Record<K, boolean> = { ...defaults };
+  if (typeof given !== "object" || given === null) {
+    throw defect(`${method} takes an object of options, but got ${describe(given)}.`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw defect(`${method} has no option '${name}'. Its options are ${Object.keys(defaults).join(", ")}.`);
+    }
+    if (value === undefined) continue;
+    if (typeof value !== "boolean") throw defect(`The option '${name}' of ${method} must be true or false.`);
+    options[name as K] = value;
+  }
+  return options;
+}
+
 /**
- * One request of a batch, as `execute` gets it, or the one that `stream` gets.
+ * One request of a batch, as `execute` gets it, the one that `stream` gets, or one that the model makes itself to call another
+ * model.
  *
- * The tensors are views on memory that is shared with the server and are valid until the request has its last response.
+ * The tensors of a request that was received are views on memory that is shared with the server and are valid until the
+ * request has its last response.
  */
 export class InferenceRequest {
   #source: RequestSource;
@@ -59,14 +59,14 @@ export class InferenceRequest {
   #inputs: readonly Tensor[] | undefined;
   #sender: ResponseSender | undefined;
 
-  private constructor(source: RequestSource, trust: symbol) {
-    if (trust !== TRUSTED) {
-      throw defect(
-        "An InferenceRequest cannot be made by a model: this version of triton-typescript does not send requests to other " +
-          "models. Use an ensemble.",
-      );
-    }
-    this.#source = source;
+  /**
+   * Makes a request to another model, to be sent by `exec` or `stream`, as often as it is wanted.
+   *
+   * @throws TritonError INTERNAL when an option is missing, wrong or unknown
+   */
+  constructor(options: InferenceRequestOptions);
+  constructor(options: InferenceRequestOptions | RequestSource, mark?: symbol) {
+    this.#source = mark === RECEIVED ? (options as RequestSource) : new MadeRequest(options as InferenceRequestOptions);
     this.#id = undefined;
     this.#correlationId = undefined;
     this.#parameters = undefined;
@@ -205,6 +205,7 @@ export class InferenceRequest {
     const made = this.#made[index];
     if (made !== undefined) return made;
     const source = this.#source;
+    if (source instanceof MadeRequest) return source.content.inputs[index]!;
     const tensor = lazyTensor(
       source.inputName(index),
       source.inputDatatype(index),
@@ -255,10 +256,44 @@ export class InferenceRequest {
     this.#source.reschedule();
   }
 
+  /**
+   * Calls the other model, and gives its response. A decoupled model may give one response with data at most; one that gives
+   * none gives a response without outputs.
+   *
+   * @throws TritonError the error of the other model with its code and text, or why it could not be called
+   */
+  exec(options: ExecOptions = {}): Promise<InferenceResponse> {
+    const { throwOnError } = checkedOptions("exec()", options, { throwOnError: true });
+    return execCall(this.#toSend("exec()").content, throwOnError);
+  }
+
+  /**
+   * Calls the other model, and gives its responses as they come, whether it is decoupled or not:
+   * `for await (const response of request.stream())`. The call begins at once.
+   */
+  stream(options: StreamOptions = {}): ResponseStream {
+    const checked = checkedOptions("stream()", options, { throwOnError: true, emptyFinal: false });
+    return streamCall(this.#toSend("stream()").content, checked);
+  }
+
+  #toSend(method: string): MadeRequest {
+    if (this.#source instanceof MadeRequest) return this.#source;
+    throw defect(
+      `${method} sends requests that the model makes itself, but this one was received. ` +
+        "Give its inputs to a new one: new InferenceRequest({ modelName, inputs: request.inputs }).",
+    );
+  }
+
   static {
-    makeRequest = (source) => new InferenceRequest(source, TRUSTED);
+    makeRequest = (source) => new ReceivedRequest(source, RECEIVED);
   }
 }
+
+/** The constructor as the runtime calls it. */
+const ReceivedRequest = InferenceRequest as unknown as new (
+  source: RequestSource,
+  mark: typeof RECEIVED,
+) => InferenceRequest;
 
 /** Makes the request that a model sees of what the runtime received. */
 export function requestFromSource(source: RequestSource): InferenceRequest {

@@ -19,8 +19,39 @@ test("outputs by order and by name", () => {
   const response = new InferenceResponse([a, b]);
   expect(response.outputs).toEqual([a, b]);
   expect(response.output("B")).toBe(b);
-  expect(response.output("C")).toBeUndefined();
+  expect(response.optionalOutput("A", "FP32")).toBe(a);
+  expect(response.optionalOutput("C")).toBeUndefined();
   expect([response.error, response.parameters]).toEqual([undefined, {}]);
+});
+
+test("an output that is not there, or of another datatype", () => {
+  expect(() => new InferenceResponse([a, b]).output("C")).toThrow(
+    mistake("The response has no output 'C'. Its outputs are 'A', 'B'."),
+  );
+  expect(() => new InferenceResponse().output("C")).toThrow(mistake("no output 'C'. It has no outputs."));
+  for (const read of ["output", "optionalOutput"] as const) {
+    expect(() => new InferenceResponse([a])[read]("A", "INT32" as never)).toThrow(
+      mistake("Output 'A' has datatype FP32, but the model asked for INT32."),
+    );
+  }
+});
+
+test("an output of a response that is an error", () => {
+  const response = new InferenceResponse([], { error: new TritonError("no such thing", "NOT_FOUND") });
+  expect(() => response.output("A")).toThrow(
+    expect.objectContaining({
+      message: "The response is an error and has no output 'A': no such thing",
+      code: "NOT_FOUND",
+      cause: response.error,
+    }),
+  );
+  expect(response.optionalOutput("A")).toBeUndefined();
+});
+
+test("a response that the model made has nothing to dispose of", () => {
+  using response = new InferenceResponse([a]);
+  response.dispose();
+  expect(response.output("A").data).toHaveLength(1);
 });
 
 test("an error, and no outputs", () => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { noteOrigin } from "./origin.ts";
-import type { Parameters, ParameterValue } from "./parameters.ts";
+import { checkParameters, describe, type Parameters } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What else a response may carry. */
@@ -15,11 +16,6 @@ export interface InferenceResponseOptions {
 const NO_OUTPUTS: readonly Tensor[] = Object.freeze([]);
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_OPTIONS: InferenceResponseOptions = Object.freeze({});
-
-function describe(value: unknown): string {
-  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
-  return value.constructor?.name || "object";
-}
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
@@ -38,47 +34,22 @@ function checkOutputs(outputs: readonly Tensor[]): void {
   }
 }
 
-/** @throws TritonError INTERNAL when Triton cannot carry the value, or a text would end at a zero */
-export function checkParameter(key: string, value: ParameterValue): void {
-  const text = typeof value === "string" ? value : "";
-  if (key.includes("\0") || text.includes("\0")) {
-    throw defect(`Response parameter '${key}' has a zero character, where Triton's texts end. Leave it out.`);
-  }
-  const sound =
-    typeof value === "string" ||
-    typeof value === "boolean" ||
-    (typeof value === "number" && (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) ||
-    (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
-  if (!sound) {
-    const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
-    throw defect(
-      `Response parameter '${key}' is ${shown}. ` +
-        "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
-    );
-  }
+/** What keeps the outputs of a response to a call. */
+export interface OutputMemory {
+  /** Gives the memory of outputs back, whose data is empty from then on. */
+  dispose(outputs: readonly Tensor[]): void;
 }
 
-/** Of an object literal, of any realm, or one without a prototype. */
-function isPlainObject(value: unknown): boolean {
-  if (value === null || typeof value !== "object") return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
+type Received = Pick<InferenceResponse, "outputs" | "parameters">;
 
-function checkParameters(parameters: Parameters): void {
-  if (!isPlainObject(parameters)) {
-    throw defect(
-      `The parameters of an InferenceResponse must be a plain object, { name: value }, but are ${describe(parameters)}.`,
-    );
-  }
-  for (const [key, value] of Object.entries(parameters)) checkParameter(key, value);
-}
+let setReceived: (response: InferenceResponse, received: Received, memory: OutputMemory) => void;
 
-/** The answer to one request: its outputs, or an error. */
+/** The answer to one request: its outputs, or an error. A model makes them, and gets those of other models that it calls. */
 export class InferenceResponse {
   readonly outputs: readonly Tensor[];
   readonly error: TritonError | undefined;
   readonly parameters: Parameters;
+  #memory: OutputMemory | undefined;
 
   /**
    * @param outputs the outputs in any order; those that the client did not ask for are dropped
@@ -92,14 +63,83 @@ export class InferenceResponse {
     if (error !== undefined && !(error instanceof TritonError)) {
       throw defect(`The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`);
     }
-    if (parameters !== undefined) checkParameters(parameters);
+    if (parameters !== undefined) checkParameters("Response", parameters);
     this.outputs = outputs;
     this.error = error;
     this.parameters = parameters ?? NO_PARAMETERS;
+    this.#memory = undefined;
   }
 
-  /** The output called `name`, or undefined. */
-  output(name: string): Tensor | undefined {
-    return this.outputs.find((tensor) => tensor.name === name);
+  /**
+   * The output called `name`.
+   *
+   * @param datatype when given, the output must have it, and the tensor is typed by it
+   * @throws TritonError INTERNAL when the response has no such output, or its datatype is another one; when the response is
+   *   an error, with the code of that error
+   */
+  output<D extends DataType>(name: string, datatype: D): Tensor<D>;
+  output(name: string, datatype?: undefined): Tensor;
+  output(name: string, datatype?: DataType): Tensor {
+    const found = this.optionalOutput(name, datatype as DataType);
+    if (found !== undefined) return found;
+    if (this.error !== undefined) {
+      const { message, code } = this.error;
+      throw new TritonError(`The response is an error and has no output '${name}': ${message}`, code, {
+        cause: this.error,
+      });
+    }
+    const names = this.outputs.map((tensor) => `'${tensor.name}'`).join(", ");
+    throw defect(
+      `The response has no output '${name}'. ${names === "" ? "It has no outputs." : `Its outputs are ${names}.`}`,
+    );
   }
+
+  /**
+   * The output called `name`, or undefined when the response has no such output.
+   *
+   * @param datatype when given, an output that is there must have it, and the tensor is typed by it
+   * @throws TritonError INTERNAL when the datatype of the output is another one
+   */
+  optionalOutput<D extends DataType>(name: string, datatype: D): Tensor<D> | undefined;
+  optionalOutput(name: string, datatype?: undefined): Tensor | undefined;
+  optionalOutput(name: string, datatype?: DataType): Tensor | undefined {
+    const found = this.outputs.find((tensor) => tensor.name === name);
+    if (found !== undefined && datatype !== undefined && found.datatype !== datatype) {
+      throw defect(
+        `Output '${name}' has datatype ${found.datatype}, but the model asked for ${dataTypeInfo(datatype).name}.`,
+      );
+    }
+    return found;
+  }
+
+  /**
+   * Gives the memory of another model's answer back at once; the data of its large outputs is empty from then on. It comes back
+   * by itself when nothing refers to them any more. Does nothing for a response that the model made.
+   */
+  dispose(): void {
+    this.#memory?.dispose(this.outputs);
+  }
+
+  /** `using response = await request.exec();` disposes of the response at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  static {
+    setReceived = (response, received, memory) => {
+      Object.assign(response, received);
+      response.#memory = memory;
+    };
+  }
+}
+
+/** Makes a response of another model's answer, which need not be one that a model here may give. */
+export function receivedResponse(
+  outputs: readonly Tensor[],
+  parameters: Parameters,
+  memory: OutputMemory,
+): InferenceResponse {
+  const response = new InferenceResponse();
+  setReceived(response, { outputs, parameters }, memory);
+  return response;
 }

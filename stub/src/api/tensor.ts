@@ -72,6 +72,7 @@ export interface TensorSource {
 const TRUSTED = Symbol("trusted");
 
 let readPlace: (tensor: Tensor) => TensorPlace | undefined;
+let readSource: (tensor: Tensor) => { source: TensorSource; index: number } | undefined;
 let readUnserialized: (tensor: Tensor) => readonly (string | Uint8Array)[] | undefined;
 
 /**
@@ -286,6 +287,8 @@ export class Tensor<D extends DataType = DataType> {
 
   static {
     readPlace = (tensor) => tensor.#place;
+    readSource = (tensor) =>
+      tensor.#source === undefined ? undefined : { source: tensor.#source, index: tensor.#index };
     readUnserialized = (tensor) => (tensor.#data === undefined ? tensor.#elements : undefined);
   }
 }
@@ -330,6 +333,11 @@ export function lazyTensor(
 /** Where the data of a tensor lies in shared memory, when the runtime allocated it there. */
 export function placeOf(tensor: Tensor): TensorPlace | undefined {
   return readPlace(tensor);
+}
+
+/** What the data of a tensor is asked from, and as which input; undefined for one that has data of its own. */
+export function sourceOf(tensor: Tensor): { readonly source: TensorSource; readonly index: number } | undefined {
+  return readSource(tensor);
 }
 
 /**

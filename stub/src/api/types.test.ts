@@ -6,6 +6,7 @@ import {
   InferenceResponse,
   type InitializeArgs,
   type ResponseSender,
+  type ResponseStream,
   type StreamingModel,
   Tensor,
   type TensorData,
@@ -16,7 +17,7 @@ import {
 } from "./index.ts";
 
 // The bodies of these tests are checked by tsc and never run: a wrong type is a compile error.
-function compiled(_body: (request: InferenceRequest, tensor: Tensor) => void): void {}
+function compiled(_body: (request: InferenceRequest, tensor: Tensor) => unknown): void {}
 
 test("the model of the guide compiles as it is written", () => {
   class AddSub implements TritonModel {
@@ -85,6 +86,23 @@ test("what a stream yields and what a sender sends is a compile error when it is
     expectTypeOf(request.deadlineMs).toEqualTypeOf<number | undefined>();
     // @ts-expect-error an array is no response
     return sender.send([new InferenceResponse()]);
+  });
+});
+
+test("calls of other models, and their outputs", () => {
+  compiled(async (request, tensor) => {
+    const call = new InferenceRequest({ modelName: "m", inputs: [tensor], signal: request.signal });
+    using answer = await call.exec({ throwOnError: false });
+    expectTypeOf(answer).toEqualTypeOf<InferenceResponse>();
+    expectTypeOf(answer.output("OUT", "FP32")).toEqualTypeOf<Tensor<"FP32">>();
+    expectTypeOf(answer.optionalOutput("OUT")).toEqualTypeOf<Tensor | undefined>();
+    const stream = call.stream({ emptyFinal: true });
+    expectTypeOf(stream).toEqualTypeOf<ResponseStream>();
+    for await (const part of stream) expectTypeOf(part).toEqualTypeOf<InferenceResponse>();
+    // @ts-expect-error the name of the model is needed
+    new InferenceRequest({ inputs: [tensor] });
+    // @ts-expect-error there is no such option
+    return new InferenceRequest({ modelName: "m", inputs: [tensor], model_version: 1 });
   });
 });
 

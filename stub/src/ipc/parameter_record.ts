@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parameters of a request or a response (struct tsb_parameter, then the texts of key and value).
-import type { Parameters, ParameterValue } from "../api/parameters.ts";
-import { checkParameter } from "../api/response.ts";
+import { checkParameter, type ParameterOwner, type Parameters, type ParameterValue } from "../api/parameters.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { align, type Region, readText, requireInside } from "./record.ts";
 
@@ -17,14 +16,14 @@ const NONE: readonly EncodedParameter[] = [];
 const NO_TEXT = Buffer.alloc(0);
 const doubleBits = new DataView(new ArrayBuffer(8));
 
-export function encodeParameters(parameters: Parameters): readonly EncodedParameter[] {
+export function encodeParameters(owner: ParameterOwner, parameters: Parameters): readonly EncodedParameter[] {
   const names = Object.keys(parameters);
-  return names.length === 0 ? NONE : names.map((name) => encode(name, parameters[name]!));
+  return names.length === 0 ? NONE : names.map((name) => encode(owner, name, parameters[name]!));
 }
 
-function encode(name: string, value: ParameterValue): EncodedParameter {
+function encode(owner: ParameterOwner, name: string, value: ParameterValue): EncodedParameter {
   // Once more, since the object is the model's to change.
-  checkParameter(name, value);
+  checkParameter(owner, name, value);
   const key = Buffer.from(name);
   if (typeof value === "string") return { type: L.PARAMETER_STRING, key, text: Buffer.from(value), bits: 0n };
   if (typeof value === "boolean") return { type: L.PARAMETER_BOOL, key, text: NO_TEXT, bits: value ? 1n : 0n };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataType, TensorData } from "../api/datatype.ts";
 import { defect, TritonError } from "../api/errors.ts";
-import type { RequestSource } from "../api/request.ts";
+import type { RequestSource } from "../api/request_source.ts";
 import type { ResponseSender } from "../api/response_sender.ts";
 import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";

@@ -202,7 +202,7 @@ export class MeasuredRequest {
     this.#content = content;
     this.#id = Buffer.from(content.id);
     this.#correlation = Buffer.from(typeof correlationId === "string" ? correlationId : "");
-    this.#parameters = encodeParameters(content.parameters);
+    this.#parameters = encodeParameters("Request", content.parameters);
     this.#names = inputs.map(({ name }) => Buffer.from(typeof name === "string" ? name : ""));
     let bytes = L.REQUEST_SIZE + parametersBytes(this.#parameters) + align(content.requested.length * 4, 8);
     for (const text of [this.#id, this.#correlation, ...this.#names]) bytes += align(text.length, 8);

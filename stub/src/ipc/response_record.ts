@@ -92,7 +92,7 @@ export function measureResponse(answer: Answer, placeOf: (output: Tensor) => Pla
     const recordBytes = align(L.RESPONSE_SIZE + message.length, L.DATA_ALIGNMENT);
     return { answer, message, parameters: NO_PARAMETERS, outputs: NO_OUTPUTS, recordBytes, dataBytes: 0 };
   }
-  const parameters = encodeParameters(answer.parameters);
+  const parameters = encodeParameters("Response", answer.parameters);
   let recordBytes = L.RESPONSE_SIZE + parametersBytes(parameters);
   const heads = answer.outputs.map((output) => {
     const shape = shapeOf(output);
