@@ -62,7 +62,10 @@ static napi_value JS_connect(napi_env env, napi_callback_info info) {
   if (tsb_connection_connect(&addon->connection, fd, fingerprint, why, sizeof why) < 0) return addon__throw(env, why);
   addon->connected = true;
   int status = tsb_connection_watch_server(&addon->connection);
-  return status < 0 ? addon__throw_errno(env, "Could not start the thread that watches the server", status) : NULL;
+  if (status < 0) return addon__throw_errno(env, "Could not start the thread that watches the server", status);
+  napi_value limit;
+  napi_create_double(env, (double)addon->connection.control->max_bytes, &limit);
+  return limit;
 }
 
 static napi_value JS_start(napi_env env, napi_callback_info info) {

@@ -226,6 +226,10 @@ export class MadeRequest implements RequestSource {
     return this.content.inputs.length;
   }
 
+  get declaredInputs(): readonly string[] {
+    return this.content.inputs.map(({ name }) => name);
+  }
+
   inputName(index: number): string {
     return this.content.inputs[index]!.name;
   }

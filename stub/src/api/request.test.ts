@@ -53,13 +53,6 @@ const mistake = (text: string) =>
     text,
   );
 
-test("a request is not the model's to make", () => {
-  const make = InferenceRequest as unknown as new (options: object) => InferenceRequest;
-  expect(() => new make({ modelName: "m", inputs: [] })).toThrow(
-    mistake("An InferenceRequest cannot be made by a model"),
-  );
-});
-
 test("what a client sent, read once", () => {
   const { request, reads } = fakeSource({ correlationId: "seq", flags: 3, timeoutUs: 500 });
   expect([request.id, request.id, reads.id]).toEqual(["request-1", "request-1", 1]);

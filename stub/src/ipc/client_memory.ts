@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
 import type { Native } from "./native.ts";
-import type { Place } from "./record.ts";
+import { isPartOf, type Place } from "./record.ts";
 
 /** What is asked of a request here: where its inputs lie. */
 export interface PlacedInputs {
@@ -79,9 +79,7 @@ export class ClientMemory {
 
 function isPartOfInput(place: Place, request: PlacedInputs): boolean {
   for (let i = 0; i < request.inputCount; i++) {
-    const { region, offset, bytes } = request.inputPlace(i);
-    if (region !== place.region) continue;
-    if (place.offset >= offset && place.offset + place.bytes <= offset + bytes) return true;
+    if (isPartOf(place, request.inputPlace(i))) return true;
   }
   return false;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
+import { AnswerMemory } from "./answer_memory.ts";
 import { Batch, type BatchSettings } from "./batch.ts";
+import { Calls } from "./calls.ts";
 import { Control, type Step } from "./control.ts";
-import { type Entry, Inbox, Outbox } from "./entries.ts";
+import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OpenBatches } from "./open_batches.ts";
 import type { RequestLife } from "./request_life.ts";
@@ -22,6 +24,10 @@ export interface ConnectionHandlers {
   onIdle(): void;
   /** A batch could not be read, or nothing can be sent any more: nobody can answer its requests. */
   onBroken(error: unknown): void;
+  /** Answers of other models that nobody needs may take much of the memory, until garbage is collected. */
+  onGarbage?(): void;
+  /** The request that the model's code runs for, if it is known. */
+  currentRequest?(): RequestLife | undefined;
 }
 
 /** How batches are read and answered, once the model is initialized. */
@@ -42,20 +48,31 @@ export class Connection {
   readonly #memory: SharedMemory;
   readonly #handlers: ConnectionHandlers;
   readonly #busy: Uint32Array;
-  #settings: BatchSettings | undefined;
+  #settings: ExecuteSettings | undefined;
   readonly #open = new OpenBatches();
-  #writer: ResponseWriter | undefined;
-  #stream: ResponseStream | undefined;
+  readonly #writer: ResponseWriter;
+  readonly #stream: ResponseStream;
+  /** Calls of other models. */
+  readonly calls: Calls;
+  /** Responses of requests that other models read from. */
+  #borrowed: { readonly request: RequestLife; readonly answer: Answer }[] = [];
+  #isHeld = true;
+  #hasCalls = false;
 
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
     this.#native = native;
-    this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
+    const limit = this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
     this.#memory = new SharedMemory(this.#native);
+    const outbox = new Outbox(this.#native);
+    const measurer = new ResponseMeasurer(this.#memory, (error) => this.#settings!.onUnsendable(error));
+    this.#writer = new ResponseWriter(this.#memory, outbox, measurer);
+    this.#stream = new ResponseStream(this.#memory, outbox, measurer, handlers.onBroken);
+    this.calls = this.#makeCalls(handlers, limit);
     const inbox = new Inbox(this.#native, {
       execute: (entry) => this.#onExecute(entry),
-      // A request that was answered meanwhile has nothing to cancel.
-      cancel: (entry) => this.#open.find(entry)?.cancel(),
+      cancel: (entry) => this.#onCancel(entry),
+      call_response: (entry) => this.#onCallResponse(entry),
     });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
@@ -73,15 +90,29 @@ export class Connection {
   /** Sets how batches are read and answered from now on. */
   configure(settings: ExecuteSettings): void {
     this.#settings = settings;
-    const outbox = new Outbox(this.#native);
-    const measurer = new ResponseMeasurer(this.#memory, settings.onUnsendable);
-    this.#writer = new ResponseWriter(this.#memory, outbox, measurer);
-    this.#stream = new ResponseStream(this.#memory, outbox, measurer, this.#handlers.onBroken);
   }
 
-  /** Whether the connection alone keeps the process alive. */
+  #makeCalls(handlers: ConnectionHandlers, limit: number): Calls {
+    const memory = this.#memory;
+    const free = (owner: Owner) => this.#stream.pass(L.ENTRY_FREE, owner);
+    return new Calls({
+      memory,
+      answers: new AnswerMemory(memory, limit, free, () => handlers.onGarbage?.()),
+      post: (kind, owner, place) => this.#stream.pass(kind, owner, place),
+      freeLater: (block) => this.#stream.freeLater(block),
+      onUse: (isInUse) => {
+        this.#hasCalls = isInUse;
+        if (!this.#isHeld) this.#native.hold(isInUse);
+      },
+      parent: () => handlers.currentRequest?.(),
+      ownerOf: (place) => this.#open.ownerOf(place),
+    });
+  }
+
+  /** Whether the connection alone keeps the process alive, even when no call of another model is open. */
   hold(hold: boolean): void {
-    this.#native.hold(hold);
+    this.#isHeld = hold;
+    this.#native.hold(hold || this.#hasCalls);
   }
 
   answerStep(step: Step, payload: object): void {
@@ -90,12 +121,18 @@ export class Connection {
 
   /** Takes the last response of an open request, for `send`, which closes the request. */
   respond(request: RequestLife, answer: Answer): void {
-    this.#writer!.add(request, answer);
+    if (request.isBorrowed) this.#borrowed.push({ request, answer });
+    else this.#writer.add(request, answer);
   }
 
   /** Sends the responses that were given to `respond`, all at once. */
   send(): void {
-    this.#writer!.send();
+    if (this.#borrowed.length > 0) {
+      const borrowed = this.#borrowed;
+      this.#borrowed = [];
+      for (const { request, answer } of borrowed) this.#stream.post(request, answer, L.RESPONSE_FINAL);
+    }
+    this.#writer.send();
   }
 
   /**
@@ -103,22 +140,22 @@ export class Connection {
    * taken at once. Returns how much room it takes.
    */
   post(request: RequestLife, answer: Answer, final: boolean): number {
-    return this.#stream!.post(request, answer, final ? L.RESPONSE_FINAL : 0);
+    return this.#stream.post(request, answer, final ? L.RESPONSE_FINAL : 0);
   }
 
   /** Closes a request without a response. */
   end(request: RequestLife): void {
-    this.#stream!.post(request, undefined, L.RESPONSE_FINAL);
+    this.#stream.post(request, undefined, L.RESPONSE_FINAL);
   }
 
   /** Gives a request back to the scheduler, which closes it here. */
   reschedule(request: RequestLife): void {
-    this.#stream!.post(request, undefined, L.RESPONSE_RESCHEDULE);
+    this.#stream.post(request, undefined, L.RESPONSE_RESCHEDULE);
   }
 
   /** Settled when more responses may be posted; undefined when that is now. */
   get ready(): Promise<void> | undefined {
-    return this.#stream!.ready;
+    return this.#stream.ready;
   }
 
   /** The model begins to execute a batch. */
@@ -128,7 +165,8 @@ export class Connection {
 
   /** The model has executed a batch. The server need not be told if all of its requests are answered. */
   release(batch: Batch): void {
-    if (batch.isOpen) this.#stream!.settle(batch);
+    // One that other models read from is answered, but the server does not know yet.
+    if (batch.isOpen || batch.lives.some(({ isBorrowed }) => isBorrowed)) this.#stream.settle(batch);
   }
 
   /** The model executes no batch any more. Returns whether it wrote into inputs that lie in clients' memory. */
@@ -164,6 +202,20 @@ export class Connection {
     this.#open.add(batch);
     batch.onClosed = () => this.#onClosed(batch);
     this.#handlers.onBatch(batch);
+  }
+
+  #onCancel(entry: Entry): void {
+    // A request that was answered meanwhile has nothing to cancel, but for calls that hold its answer back.
+    this.#open.find(entry)?.cancel();
+    this.calls.cancelOf(entry);
+  }
+
+  #onCallResponse(entry: Entry): void {
+    try {
+      this.calls.onResponse(entry);
+    } catch (error) {
+      this.#handlers.onBroken(error);
+    }
   }
 
   #onClosed(batch: Batch): void {

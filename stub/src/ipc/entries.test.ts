@@ -25,7 +25,7 @@ test("entries are handed out in their order, though a handler causes more to com
     taken.push(item);
     incoming.write(1, L.ENTRY_EXECUTE, 0, { ...owner, item: 99 }, place);
   };
-  const inbox = new Inbox(native, { execute, cancel: () => {} });
+  const inbox = new Inbox(native, { execute, cancel: () => {}, call_response: () => {} });
   for (const item of [0, 1]) incoming.write(item, L.ENTRY_EXECUTE, 0, { ...owner, item }, place);
   inbox.deliver(2);
   expect(taken).toEqual([0, 1]);
@@ -34,7 +34,7 @@ test("entries are handed out in their order, though a handler causes more to com
 test("a kind that nobody knows is refused", () => {
   const native = new MemoryNative();
   new EntryArray(native.inbox).write(0, 77, 0, owner, place);
-  expect(() => new Inbox(native, { execute: () => {}, cancel: () => {} }).deliver(1)).toThrow(
+  expect(() => new Inbox(native, { execute: () => {}, cancel: () => {}, call_response: () => {} }).deliver(1)).toThrow(
     "The server sent an entry of unknown kind 77.",
   );
 });

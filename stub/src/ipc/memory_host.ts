@@ -4,6 +4,7 @@ import { type Tensor, trustedTensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { dtypeOfName } from "./dtype.ts";
 import type { Entry } from "./entries.ts";
+import { type HostModel, MemoryCalls } from "./memory_calls.ts";
 import type { MemoryNative, MemoryServer } from "./memory_native.ts";
 import { align, makeRegion, type Place, type Region } from "./record.ts";
 import { MeasuredRequest, type NameTables } from "./request_record.ts";
@@ -121,6 +122,8 @@ const NOWHERE: Place = { region: 0, offset: 0, bytes: 0 };
 export interface HostSettings extends NameTables {
   /** A request may have any number of responses. */
   readonly decoupled?: boolean;
+  /** The other models of the server, which the model may call. */
+  readonly models?: Readonly<Record<string, HostModel>>;
 }
 
 /** The server's end of a connection in memory: hands batches to the stub and reads its responses. */
@@ -130,9 +133,12 @@ export class MemoryHost implements MemoryServer {
   /** By generation, which no two batches share. */
   readonly #slots = new Map<number, Slot>();
   readonly #regions = new Map<number, Region>();
+  /** Calls of other models. */
+  readonly calls: MemoryCalls;
   #generation = 0;
 
   constructor(native: MemoryNative, settings: HostSettings) {
+    this.calls = new MemoryCalls(native, settings.models ?? {});
     this.#native = native;
     this.#settings = settings;
     native.server = this;
@@ -168,6 +174,7 @@ export class MemoryHost implements MemoryServer {
   }
 
   onEntry(entry: Entry): void {
+    if (this.calls.onEntry(entry)) return;
     const slot = this.#slots.get(entry.generation);
     if (entry.table !== L.TABLE_BATCHES || slot === undefined) {
       throw new Error(`The stub sent an entry of kind ${entry.kind} that belongs to no batch.`);

@@ -48,8 +48,8 @@ export class MemoryNative implements Native {
   server: MemoryServer | undefined;
   readonly #regions = new Map<number, ArrayBuffer>();
   readonly #loans = new Map<number, Loan>();
-  /** Buffers that `view` gave out, and what they are views of. */
-  readonly #views = new Map<ArrayBuffer, Place>();
+  /** Buffers that `view` gave out, as long as somebody has them, and what they are views of. */
+  readonly #views = new Set<{ readonly buffer: WeakRef<ArrayBuffer>; readonly place: Place }>();
   readonly #incoming = new EntryArray(this.inbox);
   readonly #outgoing = new EntryArray(this.outbox);
   readonly #sentBlocks = new Float64Array(this.blocks);
@@ -77,7 +77,9 @@ export class MemoryNative implements Native {
 
   // --- The stub's end ---
 
-  connect(): void {}
+  connect(): number {
+    return this.outbound.limit;
+  }
 
   start(onEntries: (count: number) => void, onFrame: Parameters<Native["start"]>[1], onIdle: () => void): void {
     this.#onEntries = onEntries;
@@ -98,7 +100,7 @@ export class MemoryNative implements Native {
     const source = this.region(region);
     if (!(offset + bytes <= source.byteLength)) throw new Error("view is out of range.");
     const buffer = source.slice(offset, offset + bytes);
-    this.#views.set(buffer, { region, offset, bytes });
+    this.#views.add({ buffer: new WeakRef(buffer), place: { region, offset, bytes } });
     return buffer;
   }
 
@@ -108,9 +110,11 @@ export class MemoryNative implements Native {
 
   detach(buffer: ArrayBuffer): void {
     if (buffer.byteLength === 0) return; // the model did it
-    const place = this.#views.get(buffer);
-    if (place !== undefined) this.#writeBack(buffer, place);
-    this.#views.delete(buffer);
+    for (const view of this.#views) {
+      if (view.buffer.deref() !== buffer) continue;
+      this.#writeBack(buffer, view.place);
+      this.#views.delete(view);
+    }
     structuredClone(buffer, { transfer: [buffer] });
   }
 
@@ -137,7 +141,11 @@ export class MemoryNative implements Native {
   }
 
   send(entryCount: number, blockCount: number): void {
-    for (const [buffer, place] of this.#views) if (buffer.byteLength > 0) this.#writeBack(buffer, place);
+    for (const view of this.#views) {
+      const buffer = view.buffer.deref();
+      if (buffer === undefined || buffer.byteLength === 0) this.#views.delete(view);
+      else this.#writeBack(buffer, view.place);
+    }
     const entries = Array.from({ length: entryCount }, (_, i) => this.#outgoing.read(i));
     const blocks = Array.from({ length: blockCount }, (_, i) => ({
       region: this.#sentBlocks[i * 3]!,

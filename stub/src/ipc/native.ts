@@ -18,8 +18,11 @@ export interface Native {
   readonly busy: ArrayBuffer;
   /** Two words (u32): not 0, from then on, once the model wrote into a client's region; once a client cut one short. */
   readonly clientFlags: ArrayBuffer;
-  /** Shakes hands over the control channel. Throws when the other end is no server of the same version. */
-  connect(descriptor: number, fingerprint: bigint): void;
+  /**
+   * Shakes hands over the control channel. Throws when the other end is no server of the same version. Returns how many bytes
+   * the memory of each side may grow to.
+   */
+  connect(descriptor: number, fingerprint: bigint): number;
   /**
    * Accepts the server's handshake, and begins to deliver entries (a count of them, in `inbox`) and frames of the control
    * channel; says when no entry has come for a while. What a frame of the handshake or of regions asks is done already.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Batch } from "./batch.ts";
 import type { Owner } from "./entries.ts";
+import { isPartOf, type Place } from "./record.ts";
 import type { RequestLife } from "./request_life.ts";
 
 /** The batches of which a request is not answered, found by what the server calls them. */
@@ -25,6 +26,14 @@ export class OpenBatches {
     const batch = this.#batches.get(index);
     const life = batch?.generation === generation ? batch.lives[item] : undefined;
     return life?.isOpen ? life : undefined;
+  }
+
+  /** The open request that has an input at a place. */
+  ownerOf(place: Place): RequestLife | undefined {
+    for (const life of this) {
+      for (let i = 0; i < life.inputCount; i++) if (isPartOf(place, life.inputPlace(i))) return life;
+    }
+    return undefined;
   }
 
   /** The requests that are not answered. */

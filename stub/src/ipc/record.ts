@@ -10,6 +10,11 @@ export interface Place {
   readonly bytes: number;
 }
 
+/** Whether a place lies within another one. */
+export function isPartOf(part: Place, { region, offset, bytes }: Place): boolean {
+  return part.region === region && part.offset >= offset && part.offset + part.bytes <= offset + bytes;
+}
+
 /** One mapped region as arrays of the widths that records are read and written with. */
 export interface Region {
   readonly id: number;

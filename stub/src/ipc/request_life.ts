@@ -65,6 +65,9 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   #views: ArrayBufferLike[] | undefined;
   /** Blocks that the model allocated outputs in. */
   #allocated: Place[] | undefined;
+  /** Calls of other models that read inputs or outputs of the request where they lie. */
+  #borrowers = 0;
+  #onReturned: (() => void) | undefined;
 
   constructor(arrival: Arrival, item: number, region: Region, at: number, limit: number) {
     super(region, at, limit, arrival.tables);
@@ -177,10 +180,36 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     this.#arrival.noteAnswered();
   }
 
+  /** Another model reads memory of the request, which must stay open at the server until that is over. */
+  borrow(): void {
+    this.#borrowers++;
+  }
+
+  giveBack(): void {
+    if (--this.#borrowers > 0) return;
+    const onReturned = this.#onReturned;
+    this.#onReturned = undefined;
+    onReturned?.();
+  }
+
+  get isBorrowed(): boolean {
+    return this.#borrowers > 0;
+  }
+
+  /** Sets what is done when nobody borrows memory of the request any more. */
+  whenReturned(onReturned: () => void): void {
+    this.#onReturned = onReturned;
+  }
+
   /** The final response stands in the outbox: the blocks that outputs were allocated in are free behind it. */
   release(outbox: Outbox): void {
     if (this.#allocated !== undefined) for (const block of this.#allocated) outbox.freeLater(block);
   }
+}
+
+/** The request that an output was allocated for. */
+export function requestOfPlace(place: TensorPlace): RequestLife {
+  return (place as AllocatedPlace).request;
 }
 
 /** Where an output lies that a model allocated, or undefined. Throws when that memory may belong to somebody else by now. */

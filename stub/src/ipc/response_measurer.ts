@@ -59,7 +59,9 @@ export class ResponseMeasurer {
     const allocated = allocatedPlace(output.name, placeOf(output));
     if (copies) return undefined;
     if (allocated !== undefined || unserializedElements(output) !== undefined) return allocated;
-    const found = this.#memory.placeOf(output.data);
-    return found !== undefined && this.#memory.clients.canAnswerWith(found, request) ? found : undefined;
+    const memory = this.#memory;
+    const found = memory.placeOf(output.data);
+    if (found === undefined) return undefined;
+    return memory.lasts(output.data.buffer) || memory.clients.canAnswerWith(found, request) ? found : undefined;
   }
 }

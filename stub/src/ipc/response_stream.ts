@@ -84,7 +84,9 @@ export class ResponseStream {
 
   #post(request: RequestLife, answer: Answer | undefined, flags: ResponseFlags): number {
     const ends = flags === 0 ? undefined : request;
-    const response = answer === undefined ? undefined : this.#measurer.measure(request, answer, flags === 0);
+    // What a borrowed request holds back must not change meanwhile, and what it refers to must not be needed.
+    const copies = flags === 0 || request.isBorrowed;
+    const response = answer === undefined ? undefined : this.#measurer.measure(request, answer, copies);
     const bytes = Math.max(LEAST_BYTES, response === undefined ? 0 : response.recordBytes + response.dataBytes);
     const parcel: Parcel = {
       kind: L.ENTRY_RESPONSE,
@@ -99,8 +101,21 @@ export class ResponseStream {
     // Now, while the data is as it should be. Where there is no room for it in shared memory, it is kept outside.
     if (!this.#write(parcel)) parcel.response = this.#keep(request, answer!);
     ends?.close();
-    this.#put(parcel);
+    if (ends?.isBorrowed) ends.whenReturned(() => this.#guarded(() => this.#put(parcel)));
+    else this.#put(parcel);
     return bytes;
+  }
+
+  /** Sends an entry that is no response, in its order, and together with what else is sent in this turn. */
+  pass(kind: number, owner: Owner, place = NOWHERE): void {
+    const nothing = { ends: undefined, response: undefined, block: undefined, bytes: 0 };
+    this.#guarded(() => this.#put({ kind, flags: 0, owner, place, ...nothing }, true));
+  }
+
+  /** Frees a block once the server has read what was sent before. */
+  freeLater(block: Place): void {
+    this.#outbox.freeLater(block);
+    this.#flushAtTurnEnd();
   }
 
   /** Says that `execute` is over, though requests of the batch are open. */
@@ -135,11 +150,12 @@ export class ResponseStream {
     return this.#held.length - this.#heldFrom;
   }
 
-  #put(parcel: Parcel): void {
+  #put(parcel: Parcel, isGathered = false): void {
     this.#bytes += parcel.bytes;
     if (this.#heldCount === 0 && parcel.response === undefined && this.#outbox.hasRoom()) {
       this.#add(parcel);
-      this.#flushSoon();
+      if (isGathered) this.#flushAtTurnEnd();
+      else this.#flushSoon();
     } else {
       this.#held.push(parcel);
       this.#lookSoon();
@@ -188,10 +204,15 @@ export class ResponseStream {
     const now = performance.now();
     if (now - this.#flushedAt > GATHER_MS) {
       this.#flush(now);
-    } else if (!this.#isFlushDue) {
-      this.#isFlushDue = true;
-      queueMicrotask(this.#onMicrotask);
+    } else {
+      this.#flushAtTurnEnd();
     }
+  }
+
+  #flushAtTurnEnd(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(this.#onMicrotask);
   }
 
   #flush(now: number): void {

@@ -159,7 +159,7 @@ describe("an answer that cannot be written fails its request alone", () => {
     const tensor = new Tensor("X", data, [2]);
     structuredClone(data, { transfer: [data.buffer] });
     expect(sendBoth(answer([tensor]))).toBe(
-      "The buffer of output 'X' was transferred away, and with it the output's data.",
+      "The buffer of tensor 'X' was transferred away or disposed of, and with it the tensor's data.",
     );
   });
 
@@ -197,7 +197,7 @@ describe("what the model changes", () => {
   test.each([0, 4, 64])("a buffer that is resized to %d bytes", (bytes) => {
     const buffer = new ArrayBuffer(8, { maxByteLength: 64 });
     const spoilt = sendWith(answer([new Tensor("X", new Float32Array(buffer), [2])]), () => buffer.resize(bytes));
-    expect(spoilt.error?.message).toBe("The data of output 'X' changed its size while it was sent.");
+    expect(spoilt.error?.message).toBe("The data of tensor 'X' changed its size while it was sent.");
   });
 
   test("a shape is written as it was measured", () => {

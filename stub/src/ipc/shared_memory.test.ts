@@ -135,3 +135,26 @@ describe("a region of a client is forgotten", () => {
     expect(native.forget).toHaveBeenCalledExactlyOnceWith(lent, true);
   });
 });
+
+describe("what stays", () => {
+  test("a copy is the model's own", () => {
+    const place = { region, offset: 128, bytes: 8 };
+    const copy = memory.copy(fp32, place);
+    memory.view(fp32, place).fill(5 as never);
+    expect(copy).toEqual(new Float32Array(2));
+    expect(memory.placeOf(copy)).toBeUndefined();
+    expect(memory.copy(fp32, { region: 77, offset: 0, bytes: 0 })).toHaveLength(0);
+  });
+
+  test("a lasting buffer is found again, and parts of it, until it is detached", () => {
+    const buffer = memory.lastingBuffer({ region, offset: 128, bytes: 16 });
+    const part = new Float32Array(buffer, 8, 2);
+    expect(memory.placeOf(part)).toEqual({ region, offset: 136, bytes: 8 });
+    expect([memory.lasts(buffer), memory.lasts(memory.view(fp32, { region, offset: 0, bytes: 4 }).buffer)]).toEqual([
+      true,
+      false,
+    ]);
+    memory.detach(buffer);
+    expect(memory.placeOf(part)).toBeUndefined();
+  });
+});

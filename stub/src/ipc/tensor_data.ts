@@ -26,7 +26,7 @@ export function contentOf(tensor: Tensor): Content {
   const { data } = tensor;
   const bytes = data.byteLength;
   if (bytes > 0 || tensor.elementCount === 0) return { name, bytes, data, array };
-  throw defect(`The buffer of output '${name}' was transferred away, and with it the output's data.`);
+  throw defect(`The buffer of tensor '${name}' was transferred away or disposed of, and with it the tensor's data.`);
 }
 
 /** @throws TritonError INTERNAL when the data has not the size any more that it had when it was read */
@@ -44,5 +44,5 @@ export function copyContent(region: Region, offset: number, { name, bytes, data,
 }
 
 function changed(name: string): Error {
-  return defect(`The data of output '${name}' changed its size while it was sent.`);
+  return defect(`The data of tensor '${name}' changed its size while it was sent.`);
 }

@@ -6,6 +6,7 @@ import type { Connection } from "../ipc/connection.ts";
 import type { RequestLife } from "../ipc/request_life.ts";
 import { AbandonedSenders } from "./abandoned_senders.ts";
 import type { AnswerMaker } from "./answers.ts";
+import { runFor } from "./current_request.ts";
 import { DecoupledExecutor } from "./decoupled_executor.ts";
 import { DefaultExecutor } from "./default_executor.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
@@ -90,7 +91,7 @@ export class ExecuteLoop {
       return;
     }
     if (this.#queue.executing === 1) this.#connection.begin();
-    this.#executor.execute(execution);
+    runFor(execution.lives.length === 1 ? execution.lives[0] : undefined, () => this.#executor.execute(execution));
   }
 
   /** What the model gets of a batch: the requests that somebody waits for. Undefined when there are none. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StreamingModel } from "../api/triton_model.ts";
+import { runFor } from "./current_request.ts";
 import type { Execution, Executor, ExecutorSettings } from "./execution.ts";
 import { Responder } from "./responder.ts";
 import { StreamPump } from "./stream_pump.ts";
@@ -27,7 +28,7 @@ export class StreamExecutor implements Executor {
     };
     for (let i = 0; i < lives.length; i++) {
       const pump = new StreamPump(settings, lives[i]!, Responder.of(lives[i]!), onEnd);
-      void pump.run(this.#model, requests[i]!);
+      runFor(lives[i]!, () => void pump.run(this.#model, requests[i]!));
     }
     if (decoupled && !batch.settled) onSettled(batch);
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setCaller } from "../api/caller.ts";
 import { TritonError } from "../api/errors.ts";
 import { isDecoupled } from "../api/model_config.ts";
 import { Connection } from "../ipc/connection.ts";
 import type { Step } from "../ipc/control.ts";
+import { currentRequest } from "./current_request.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
 import { collectGarbage } from "./garbage.ts";
@@ -44,6 +46,8 @@ class Stub {
       // A request that is open may be one whose sender the model has lost, which only a collection shows.
       onIdle: () => collectGarbage(this.#connection.openBatches > 0),
       onBroken: giveUp,
+      onGarbage: () => collectGarbage(true),
+      currentRequest,
     });
     process.on("newListener", (event) => {
       if (event === "SIGSEGV" || event === "SIGBUS") this.#connection.unguard();
@@ -92,6 +96,7 @@ class Stub {
         return await this.#life.load(payload as LoadPayload);
       case "initialize": {
         const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
+        setCaller(this.#connection.calls);
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
         const mode = {

@@ -33,7 +33,7 @@ const errors: Record<string, (string | RegExp)[]> = {
   spoilt_shape: ["has shape [1.5]"],
   negative_shape: ["has shape [-2]"],
   larger_shape: ["has shape [1000000]"],
-  detached_output: ["The buffer of output 'OUT' was transferred away"],
+  detached_output: ["The buffer of tensor 'OUT' was transferred away"],
   spoilt_elements: ["of a BYTES tensor"],
   huge_parameter: ["parameters of a response take", "Send large values as outputs"],
   throws_error: [/message: RangeError: out of range$/],

@@ -4,6 +4,7 @@ import type { Batch } from "../batch.ts";
 import { Connection } from "../connection.ts";
 import { type HostBatch, type HostRequest, type HostSettings, MemoryHost } from "../memory_host.ts";
 import { MemoryNative } from "../memory_native.ts";
+import type { RequestLife } from "../request_life.ts";
 import type { Answer } from "../response_record.ts";
 
 /** The answer that carries an error. */
@@ -16,6 +17,8 @@ export class TestConnection {
   readonly native = new MemoryNative();
   readonly host: MemoryHost;
   readonly connection: Connection;
+  /** The request that the model's code runs for. */
+  current: RequestLife | undefined;
   #arrived: Batch | undefined;
 
   constructor(tables: HostSettings, strictViews = false) {
@@ -29,6 +32,7 @@ export class TestConnection {
       onBroken: (error: unknown) => {
         throw error;
       },
+      currentRequest: () => this.current,
     };
     this.connection = new Connection(handlers, this.native);
     this.connection.configure({

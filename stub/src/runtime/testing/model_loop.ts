@@ -4,9 +4,11 @@ import type { InferenceRequest } from "../../api/request.ts";
 import type { StreamingModel, TritonModel } from "../../api/triton_model.ts";
 import type { Batch } from "../../ipc/batch.ts";
 import { Connection } from "../../ipc/connection.ts";
+import type { HostModel } from "../../ipc/memory_calls.ts";
 import { MemoryHost } from "../../ipc/memory_host.ts";
 import { MemoryNative } from "../../ipc/memory_native.ts";
 import { AnswerMaker } from "../answers.ts";
+import { currentRequest } from "../current_request.ts";
 import { ExecuteLoop } from "../execute_loop.ts";
 import { ExecuteQueue } from "../execute_queue.ts";
 
@@ -16,6 +18,8 @@ export interface ModelLoopOptions {
   readonly ordersSequences?: boolean;
   readonly decoupled?: boolean;
   readonly iterative?: boolean;
+  /** Other models of the server. */
+  readonly models?: Readonly<Record<string, HostModel>>;
 }
 
 /** Of the one output that these models have. */
@@ -36,7 +40,7 @@ export class ModelLoop {
   ) {
     const { concurrency = Number.POSITIVE_INFINITY, ordersSequences = false } = options;
     const { decoupled = false, iterative = false } = options;
-    this.host = new MemoryHost(this.native, { ...TABLES, decoupled });
+    this.host = new MemoryHost(this.native, { ...TABLES, decoupled, models: options.models ?? {} });
     const giveUp = (error: unknown) => {
       this.gaveUp.push(error);
     };
@@ -45,6 +49,7 @@ export class ModelLoop {
       onStep: () => {},
       onIdle: () => {},
       onBroken: giveUp,
+      currentRequest,
     };
     const made = typeof model === "function" ? { execute: model } : model;
     // Most of these models answer without an output: whether all are there is the answer maker's, and tried with it.

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OutputMemory } from "../api/response.ts";
+import { type Tensor, trustedTensor } from "../api/tensor.ts";
+import type { Owner } from "./entries.ts";
+import type { ReceivedOutput } from "./response_record.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** Outputs of less are copied: that is quicker than to keep track of them. */
+const LEAST_VIEWED_BYTES = 64 << 10;
+/**
+ * V8 counts the bytes of buffers and collects them in time where there is much memory. So much more of the limit than after the
+ * last collection is viewed before one is asked for.
+ */
+const COLLECT_PART = 1 / 4;
+
+/** What a collection has found is told later. */
+const TELLING_MS = 1;
+
+/** An answer whose memory is the server's, and ours until we say that nobody needs it. */
+interface KeptAnswer {
+  readonly owner: Owner;
+  /** Outputs that JavaScript can reach. */
+  views: number;
+  /** Calls that have an output as their input. */
+  users: number;
+}
+
+/** A buffer over one output. Who has the buffer, or an array on it, has the output. */
+interface View {
+  readonly answer: KeptAnswer;
+  readonly bytes: number;
+  isGone: boolean;
+}
+
+/** The outputs of other models' answers, in the memory that the server wrote them to, until nobody refers to them any more. */
+export class AnswerMemory implements OutputMemory {
+  readonly #memory: SharedMemory;
+  readonly #free: (owner: Owner) => void;
+  readonly #collect: () => void;
+  readonly #collectBytes: number;
+  readonly #views = new WeakMap<ArrayBufferLike, View>();
+  readonly #registry = new FinalizationRegistry<View>((view) => this.#drop(view));
+  /** Bytes of all views. */
+  #bytes = 0;
+  /** What was left after the last collection. */
+  #left = 0;
+  #isCollecting = false;
+
+  /**
+   * @param limit bytes that the server may use
+   * @param free says that nobody needs an answer any more
+   * @param collect collects garbage
+   */
+  constructor(memory: SharedMemory, limit: number, free: (owner: Owner) => void, collect: () => void) {
+    this.#memory = memory;
+    this.#free = free;
+    this.#collect = collect;
+    this.#collectBytes = limit * COLLECT_PART;
+  }
+
+  /** Makes tensors of the outputs of an answer. */
+  take(owner: Owner, outputs: readonly ReceivedOutput[]): Tensor[] {
+    const answer: KeptAnswer = { owner, views: 0, users: 0 };
+    const tensors = outputs.map((output) => this.#tensorOf(answer, output));
+    if (answer.views === 0) this.#free(owner);
+    else if (this.#bytes - this.#left > this.#collectBytes && !this.#isCollecting) this.#makeRoom();
+    return tensors;
+  }
+
+  #tensorOf(answer: KeptAnswer, { name, dtype, shape, place }: ReceivedOutput): Tensor {
+    if (place.bytes < LEAST_VIEWED_BYTES) {
+      return trustedTensor(name, dtype.name, shape, this.#memory.copy(dtype, place));
+    }
+    const buffer = this.#memory.lastingBuffer(place);
+    const view: View = { answer, bytes: place.bytes, isGone: false };
+    answer.views++;
+    this.#bytes += view.bytes;
+    this.#views.set(buffer, view);
+    this.#registry.register(buffer, view);
+    return trustedTensor(name, dtype.name, shape, new dtype.array(buffer, 0, place.bytes / dtype.bytes));
+  }
+
+  #makeRoom(): void {
+    this.#isCollecting = true;
+    this.#collect();
+    setTimeout(() => {
+      this.#left = this.#bytes;
+      this.#isCollecting = false;
+    }, TELLING_MS);
+  }
+
+  /** The outputs' buffers become empty. */
+  dispose(outputs: readonly Tensor[]): void {
+    for (const { data } of outputs) {
+      const view = this.#views.get(data.buffer);
+      if (view === undefined || view.isGone) continue;
+      this.#memory.detach(data.buffer);
+      this.#drop(view);
+    }
+  }
+
+  /**
+   * Keeps the output that a buffer is of, though it is disposed of. Returns what gives it up; undefined when the buffer is none.
+   * Who keeps it must keep the buffer, too.
+   */
+  keep(buffer: ArrayBufferLike): (() => void) | undefined {
+    const answer = this.#views.get(buffer)?.answer;
+    if (answer === undefined) return undefined;
+    answer.users++;
+    return () => {
+      answer.users--;
+      this.#freeUnneeded(answer);
+    };
+  }
+
+  /** Nobody can reach a view any more. */
+  #drop(view: View): void {
+    if (view.isGone) return;
+    view.isGone = true;
+    this.#bytes -= view.bytes;
+    this.#left = Math.min(this.#left, this.#bytes);
+    view.answer.views--;
+    this.#freeUnneeded(view.answer);
+  }
+
+  #freeUnneeded({ owner, views, users }: KeptAnswer): void {
+    if (views === 0 && users === 0) this.#free(owner);
+  }
+}

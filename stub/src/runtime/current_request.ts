@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { RequestLife } from "../ipc/request_life.ts";
+
+/** For which request the code runs that has been called and has not returned. */
+let running: RequestLife | undefined;
+/** The same beyond that, in what was begun there: it costs about half a microsecond a batch, so only where calls are made. */
+let storage: AsyncLocalStorage<RequestLife | undefined> | undefined;
+
+/** Runs code of the model for a request; for none where it runs for several at once. */
+export function runFor(request: RequestLife | undefined, run: () => void): void {
+  if (storage !== undefined) {
+    storage.run(request, run);
+    return;
+  }
+  running = request;
+  try {
+    run();
+  } finally {
+    running = undefined;
+    // `currentRequest` was asked for the first time.
+    (storage as AsyncLocalStorage<RequestLife | undefined> | undefined)?.enterWith(undefined);
+  }
+}
+
+/** The request that code of the model runs for. What the first one of a process does after an await is not known. */
+export function currentRequest(): RequestLife | undefined {
+  if (storage === undefined) {
+    storage = new AsyncLocalStorage();
+    storage.enterWith(running);
+  }
+  return storage.getStore();
+}
