@@ -34,12 +34,16 @@ export class Batch implements Arrival {
   requests: InferenceRequest[];
   /** `execute` is over: the batch is not being executed any more, though its requests may be open still. */
   settled = false;
-  /** What is done when its last request is answered. */
-  onClosed: (() => void) | undefined;
+  /**
+   * What is done when its last request is answered: one function for all batches. A closure for each would chain them, so
+   * that those that have become old kept later ones from being collected.
+   */
+  readonly #onClosed: (batch: Batch) => void;
   #open: number;
 
   /** Reads the batch that an EXECUTE entry points at. */
-  constructor(memory: SharedMemory, settings: BatchSettings, entry: Entry) {
+  constructor(memory: SharedMemory, settings: BatchSettings, entry: Entry, onClosed: (batch: Batch) => void) {
+    this.#onClosed = onClosed;
     this.memory = memory;
     this.tables = settings.tables;
     this.strictViews = settings.strictViews;
@@ -74,6 +78,6 @@ export class Batch implements Arrival {
   }
 
   noteAnswered(): void {
-    if (--this.#open === 0) this.onClosed?.();
+    if (--this.#open === 0) this.#onClosed(this);
   }
 }

@@ -194,13 +194,12 @@ export class Connection {
     let batch: Batch;
     try {
       if (this.#settings === undefined) throw new Error("The server sent a batch before the model was initialized.");
-      batch = new Batch(this.#memory, this.#settings, entry);
+      batch = new Batch(this.#memory, this.#settings, entry, this.#onClosed);
     } catch (error) {
       this.#handlers.onBroken(error);
       return;
     }
     this.#open.add(batch);
-    batch.onClosed = () => this.#onClosed(batch);
     this.#handlers.onBatch(batch);
   }
 
@@ -218,10 +217,10 @@ export class Connection {
     }
   }
 
-  #onClosed(batch: Batch): void {
+  readonly #onClosed = (batch: Batch): void => {
     this.#open.delete(batch);
     if (!batch.settled) return; // `settle` comes
     if (this.#open.size === 0 && this.#busy[0] === HAS_OPEN_REQUESTS) this.#busy[0] = IDLE;
     this.#memory.clients.restore(this.#open);
-  }
+  };
 }

@@ -6,24 +6,31 @@ import type { RequestLife } from "./request_life.ts";
 
 /** The batches of which a request is not answered, found by what the server calls them. */
 export class OpenBatches {
-  /** By their place in the server's table, which is another batch's when one is closed. */
-  readonly #batches = new Map<number, Batch>();
+  /**
+   * By their place in the server's table, which is another batch's when one is closed. An array: a map makes a new table every
+   * few changes, and each one that has become old keeps all later ones, and their batches, until the next full collection.
+   */
+  readonly #batches: (Batch | undefined)[] = [];
+  #size = 0;
 
   add(batch: Batch): void {
-    this.#batches.set(batch.index, batch);
+    this.#batches[batch.index] = batch;
+    this.#size++;
   }
 
   delete(batch: Batch): void {
-    if (this.#batches.get(batch.index) === batch) this.#batches.delete(batch.index);
+    if (this.#batches[batch.index] !== batch) return;
+    this.#batches[batch.index] = undefined;
+    this.#size--;
   }
 
   get size(): number {
-    return this.#batches.size;
+    return this.#size;
   }
 
   /** The open request that an entry is about; undefined when it was answered meanwhile. */
   find({ index, generation, item }: Owner): RequestLife | undefined {
-    const batch = this.#batches.get(index);
+    const batch = this.#batches[index];
     const life = batch?.generation === generation ? batch.lives[item] : undefined;
     return life?.isOpen ? life : undefined;
   }
@@ -38,6 +45,6 @@ export class OpenBatches {
 
   /** The requests that are not answered. */
   *[Symbol.iterator](): Generator<RequestLife> {
-    for (const { lives } of this.#batches.values()) for (const life of lives) if (life.isOpen) yield life;
+    for (const batch of this.#batches) for (const life of batch?.lives ?? []) if (life.isOpen) yield life;
   }
 }

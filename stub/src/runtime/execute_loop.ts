@@ -133,7 +133,7 @@ export class ExecuteLoop {
   #settle(batch: Batch): void {
     batch.settled = true;
     this.#connection.release(batch);
-    this.#queue.settle(batch);
+    this.#queue.settle();
     if (this.#queue.executing === 0 && this.#connection.settle()) this.#warnOfWriting();
     this.#executeNext();
   }

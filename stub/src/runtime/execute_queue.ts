@@ -19,7 +19,7 @@ const NO_SEQUENCES: readonly SequenceId[] = [];
 export class ExecuteQueue {
   readonly #concurrency: number;
   readonly #ordersSequences: boolean;
-  readonly #executing = new Set<Batch>();
+  #executing = 0;
   /** Batches that were begun and that others of their sequences wait for; only where sequences are ordered. */
   readonly #begun = new Map<Batch, Queued>();
   readonly #waiting: Queued[] = [];
@@ -32,36 +32,36 @@ export class ExecuteQueue {
 
   /** How many batches are executed. */
   get executing(): number {
-    return this.#executing.size;
+    return this.#executing;
   }
 
   /** Takes a batch. True: it is to be executed now; else `next` gives it. */
   begin(batch: Batch): boolean {
     const queued = { batch, sequences: this.#sequencesOf(batch) };
-    const now = this.#executing.size < this.#concurrency && this.#isFree(queued, this.#waiting.length);
+    const now = this.#executing < this.#concurrency && this.#isFree(queued, this.#waiting.length);
     if (now) this.#add(queued);
     else this.#waiting.push(queued);
     return now;
   }
 
   #add(queued: Queued): void {
-    this.#executing.add(queued.batch);
+    this.#executing++;
     if (this.#ordersSequences) this.#begun.set(queued.batch, queued);
   }
 
   /** A batch is not executed any more, though its requests may be open. */
-  settle(batch: Batch): void {
-    this.#executing.delete(batch);
+  settle(): void {
+    this.#executing--;
   }
 
   /** The next requests of its sequences may follow. */
   end(batch: Batch): void {
-    this.#begun.delete(batch);
+    if (this.#ordersSequences) this.#begun.delete(batch);
   }
 
   /** The next batch to be executed now, if any. */
   next(): Batch | undefined {
-    if (this.#executing.size >= this.#concurrency) return undefined;
+    if (this.#executing >= this.#concurrency) return undefined;
     const index = this.#waiting.findIndex((queued, i) => this.#isFree(queued, i));
     if (index < 0) return undefined;
     const [queued] = this.#waiting.splice(index, 1);

@@ -44,7 +44,7 @@ export class CallingConnection extends TestConnection {
       },
       odd(call: HostCall) {
         const outputs = [floats("A", 1), floats("A", 2)];
-        call.respond({ outputs, parameters: { limit: Number.POSITIVE_INFINITY } });
+        call.respond({ outputs, parameters: { limit: 0.5 } });
       },
       fail() {
         throw new TritonError("not today", "UNAVAILABLE");
