@@ -178,8 +178,16 @@ static TRITONSERVER_Error* call_request__set_parameter(TRITONSERVER_InferenceReq
     case TSB_PARAMETER_STRING: return TRITONSERVER_InferenceRequestSetStringParameter(request, key, text);
     case TSB_PARAMETER_INT: return TRITONSERVER_InferenceRequestSetIntParameter(request, key, value->integer);
     case TSB_PARAMETER_BOOL: return TRITONSERVER_InferenceRequestSetBoolParameter(request, key, value->bits != 0);
-    default: return TRITONSERVER_InferenceRequestSetDoubleParameter(request, key, value->number);
+    default: break;
   }
+  if (TRITONSERVER_InferenceRequestSetDoubleParameter != NULL) {
+    return TRITONSERVER_InferenceRequestSetDoubleParameter(request, key, value->number);
+  }
+  return tsb_error_new(
+      TRITONSERVER_ERROR_UNSUPPORTED,
+      "Request parameter '%s' is a number that is no integer, which this server cannot take: that needs "
+      "Triton 24.02 or newer.",
+      key);
 }
 
 static int call_request__parameters(const struct call_request* making) {

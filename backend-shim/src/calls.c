@@ -83,6 +83,7 @@ static void calls__on_release(TRITONSERVER_InferenceRequest* request, uint32_t f
 // request is not traced, or over.
 static TRITONSERVER_InferenceTrace* calls__child_trace(struct tsb_instance* instance, const struct tsb_owner* parent) {
   TRITONSERVER_InferenceTrace *trace = NULL, *child = NULL;
+  if (TRITONBACKEND_RequestTrace == NULL || TRITONSERVER_InferenceTraceSpawnChildTrace == NULL) return NULL;
   pthread_mutex_lock(&instance->lock);
   struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, parent, false);
   // A request that is RUNNING while the lock is held is not released, and neither is its trace.

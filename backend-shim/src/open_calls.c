@@ -68,7 +68,7 @@ void tsb_open_call_free(struct tsb_open_call* call) {
 }
 
 static void open_calls__give_up(struct tsb_open_call* call) {
-  if (!call->was_sent) return;
+  if (!call->was_sent || TRITONSERVER_InferenceRequestCancel == NULL) return;  // then it runs to its end
   tsb_error_log(TRITONSERVER_InferenceRequestCancel(call->request), "TRITONSERVER_InferenceRequestCancel");
 }
 

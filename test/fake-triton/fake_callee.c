@@ -218,10 +218,12 @@ TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetResponseCallback(
   return NULL;
 }
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestCancel(TRITONSERVER_InferenceRequest* request) {
   if (!atomic_exchange(&request->is_cancelled, true)) cancelled++;
   return NULL;
 }
+#endif
 
 // What is set and never looked at.
 #define SETTER(name, ...)                                                                                        \
@@ -240,8 +242,11 @@ SETTER(AddRequestedOutput, const char* name)
 SETTER(SetStringParameter, const char* key, const char* value)
 SETTER(SetIntParameter, const char* key, int64_t value)
 SETTER(SetBoolParameter, const char* key, bool value)
+#if !FAKE_TRITON_IS_OLD
 SETTER(SetDoubleParameter, const char* key, double value)
+#endif
 
+#if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_RequestTrace(TRITONBACKEND_Request* request, TRITONSERVER_InferenceTrace** trace) {
   (void)request;
   *trace = NULL;  // nothing is traced
@@ -253,6 +258,7 @@ TRITONSERVER_Error* TRITONSERVER_InferenceTraceSpawnChildTrace(TRITONSERVER_Infe
   (void)trace, (void)child;
   abort();
 }
+#endif
 
 // --- Responses -----------------------------------------------------------------------------------------------------
 TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorNew(TRITONSERVER_ResponseAllocator** allocator,
