@@ -115,7 +115,11 @@ static int call_request__find_data(const struct call_request* making, const stru
   if (!is_bytes) return 0;
   tsb_bytes_walk_begin(&walk, dims, tensor->dims_count);
   tsb_bytes_walk_buffer(&walk, room, place->bytes);
-  return tsb_bytes_walk_complete(&walk) && walk.used_bytes == place->bytes ? 0 : -EPROTO;
+  if (tsb_bytes_walk_complete(&walk) && walk.used_bytes == place->bytes) return 0;
+  *making->error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
+                                 "The elements of a BYTES input of a call do not fit its %llu bytes of data.",
+                                 (unsigned long long)place->bytes);
+  return 0;
 }
 
 // Whether a tensor has as many bytes as its shape says.

@@ -94,7 +94,6 @@ static void test_evils(void) {
                                       "call_input_control",
                                       "call_input_lent",
                                       "call_input_type",
-                                      "call_bytes_lie",
                                       "call_input_name",
                                       "call_input_index",
                                       "cancel_table",
@@ -164,6 +163,7 @@ int main(void) {
     test_error("cancels", "silent", TRITONSERVER_ERROR_CANCELLED, "the call was cancelled");
     test_error("cancel_twice", "silent", TRITONSERVER_ERROR_CANCELLED, "the call was cancelled");
   }
+  test_error("call_bytes_lie", "echo", TRITONSERVER_ERROR_INTERNAL, "do not fit its 256 bytes of data");
   test_evils();
   if (!FAKE_TRITON_IS_OLD) test_death_with_calls_open("silent");
   test_death_with_calls_open("echo_late");
