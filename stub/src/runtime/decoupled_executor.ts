@@ -3,7 +3,7 @@ import { defect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import { type Execution, type Executor, type ExecutorSettings, failuresOf } from "./execution.ts";
 import { Responder } from "./responder.ts";
-import { isThenable } from "./thenable.ts";
+import { whenDone } from "./thenable.ts";
 import { typeName } from "./thrown.ts";
 
 /** Executes batches by `execute` in decoupled mode: all responses go by senders, and the model is free when it has returned. */
@@ -19,19 +19,11 @@ export class DecoupledExecutor implements Executor {
   execute(execution: Execution): void {
     // Each request keeps its sender from now on, so that one is lost when the other is.
     for (const request of execution.requests) request.responseSender();
-    try {
-      const result: unknown = this.#model.execute(execution.requests);
-      if (isThenable(result)) {
-        result.then(
-          (value) => this.#end(execution, value),
-          (error: unknown) => this.#fail(execution, error),
-        );
-      } else {
-        this.#end(execution, result);
-      }
-    } catch (error) {
-      this.#fail(execution, error);
-    }
+    whenDone(
+      () => this.#model.execute(execution.requests),
+      (value) => this.#end(execution, value),
+      (error) => this.#fail(execution, error),
+    );
     this.#settings.onSettled(execution.batch);
     this.#settings.onEnded(execution.batch);
   }

@@ -6,7 +6,7 @@ import { type Execution, type Executor, type ExecutorSettings, failuresOf } from
 import { log } from "./logging.ts";
 import { Responder } from "./responder.ts";
 import { rescheduledError } from "./stream_pump.ts";
-import { isThenable } from "./thenable.ts";
+import { whenDone } from "./thenable.ts";
 
 /** Executes batches by `execute` in default mode: what it returns is the one response to each request. */
 export class DefaultExecutor implements Executor {
@@ -19,19 +19,11 @@ export class DefaultExecutor implements Executor {
   }
 
   execute(execution: Execution): void {
-    try {
-      const result: unknown = this.#model.execute(execution.requests);
-      if (isThenable(result)) {
-        result.then(
-          (value) => this.#answer(execution, value),
-          (error: unknown) => this.#fail(execution, error),
-        );
-      } else {
-        this.#answer(execution, result);
-      }
-    } catch (error) {
-      this.#fail(execution, error);
-    }
+    whenDone(
+      () => this.#model.execute(execution.requests),
+      (value) => this.#answer(execution, value),
+      (error) => this.#fail(execution, error),
+    );
   }
 
   #answer(execution: Execution, result: unknown): void {
