@@ -18,7 +18,7 @@ static struct tsb_io fuzz_outputs[] = {
     {.name = fuzz_text_name, .datatype = TRITONSERVER_TYPE_BYTES, .dims_count = 1, .dims = {-1}},
 };
 enum { FUZZ_OUTPUTS = sizeof fuzz_outputs / sizeof fuzz_outputs[0] };
-static struct tsb_model fuzz_model = {.outputs = {fuzz_outputs, FUZZ_OUTPUTS}};
+static struct tsb_model fuzz_model = {.outputs = {fuzz_outputs, FUZZ_OUTPUTS}, .settings = {.check_outputs = true}};
 static struct tsb_stub* fuzz_stub;
 static uint8_t* fuzz_memory;  // of the region that the stub made
 
