@@ -27,6 +27,7 @@ TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
 TRITONSERVER_Error* TRITONBACKEND_Finalize(TRITONBACKEND_Backend* backend) {
   void* state;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendState(backend, &state));
+  if (state == NULL) return NULL;  // what was not initialized is finalized, too
   tsb_calls_wait(state);
   tsb_backend_delete(state);
   return NULL;

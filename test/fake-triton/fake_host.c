@@ -107,7 +107,7 @@ TRITONSERVER_Error* fake_host_load(struct fake_host* host, struct fake_library l
   host__prepare(host, library, plan);
   *step = "backend";
   TRITONSERVER_Error* error = library.initialize(&host->backend);
-  if (error != NULL) goto err_backend;
+  if (error != NULL) goto err_model;  // as in the server, which finalizes it all the same
   *step = "model";
   error = library.model_initialize(&host->model);
   if (error != NULL) goto err_model;
@@ -117,7 +117,6 @@ TRITONSERVER_Error* fake_host_load(struct fake_host* host, struct fake_library l
   library.model_finalize(&host->model);
 err_model:
   library.finalize(&host->backend);
-err_backend:
   host__free(host);
   return error;
 }

@@ -54,7 +54,7 @@ const errors: Record<string, (string | RegExp)[]> = {
   rejects_unreadable: ["message: Error: its message cannot be read"],
   wrong_input: ["Input 'IN' has datatype FP32, but the model asked for INT32"],
   no_input: ["The model asked for input 'INN', which is not in its configuration", "'IN'"],
-  request_by_hand: ["An InferenceRequest cannot be made by a model"],
+  request_by_hand: ["The option 'inputs' of an InferenceRequest must be an array of Tensor, but is undefined."],
 };
 
 /** What gRPC makes of each code. */
