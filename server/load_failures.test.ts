@@ -84,6 +84,13 @@ describe("LoadFailures", () => {
     ]);
   });
 
+  it("knows whether a model that was loaded has failed later", () => {
+    const loaded = `I${prefix}"successfully loaded 'm'"`;
+    const failed = error("failed to load 'm' version 1: not now");
+    expect(read(failed, loaded).reloadHasFailed).toBe(false);
+    expect(read(loaded, failed, loaded).reloadHasFailed).toBe(true);
+  });
+
   it("forgets a model that was loaded later", () => {
     const failures = read(error("failed to load 'm' version 1: not now"), `I${prefix}"successfully loaded 'm'"`);
     expect(failures.models).toEqual([]);

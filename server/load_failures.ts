@@ -31,6 +31,7 @@ export class LoadFailures {
   /** The parser's lines that no model was found for yet. They have no name. */
   #parseErrors: string[] = [];
   readonly #apart: boolean;
+  #reloadHasFailed = false;
 
   /** `apart`: the log is kept in a file, and the parser's lines come on standard error, before that file is read. */
   constructor({ apart = false } = {}) {
@@ -65,7 +66,7 @@ export class LoadFailures {
   }
 
   #add(model = "", version: string, reason: string): void {
-    this.#loaded.delete(model);
+    if (this.#loaded.delete(model)) this.#reloadHasFailed = true;
     const versions = this.#reasons.get(model) ?? new Map<string, string>();
     this.#reasons.set(model, versions.set(version, reason));
   }
@@ -73,6 +74,11 @@ export class LoadFailures {
   /** Names of the models that failed and were not loaded since. */
   get models(): string[] {
     return [...this.#reasons.keys()];
+  }
+
+  /** Whether a model that was loaded failed later, whatever became of it since. */
+  get reloadHasFailed(): boolean {
+    return this.#reloadHasFailed;
   }
 
   /** Names of the models that were loaded and did not fail since. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { tritonArguments } from "./arguments.ts";
 import type { Installation } from "./installation.ts";
 import { freePorts } from "./ports.ts";
@@ -56,14 +56,14 @@ describe("a server process", () => {
     expect(await stubborn.stop(50)).toEqual({ code: null, signal: "SIGKILL" });
   });
 
-  it("counts as stopped in order when it has unloaded everything and does not end", async () => {
-    const running = start("unload-never");
+  it("counts as stopped in order when a reload had failed, and it has unloaded everything and does not end", async () => {
+    const running = start("unload-reloaded-never");
     await running.untilReady();
     expect(await running.stop(60_000)).toEqual({ code: 0, signal: null });
   });
 
   it("is waited for while a model's process is there", async () => {
-    const running = start("unload-slowly");
+    const running = start("unload-reloaded-slowly");
     await running.untilReady();
     const stopped = running.stop(60_000);
     while (childrenOf(running.pid!).length === 0) await sleep(20);
@@ -72,6 +72,17 @@ describe("a server process", () => {
     expect(running.running).toBe(true);
     process.kill(child!, "SIGKILL");
     expect(await stopped).toEqual({ code: 0, signal: null });
+  });
+
+  it.each([
+    ["no reload has failed: it may unload what is inside of its process", "unload-inside"],
+    ["only a model has printed that nothing is left", "reloaded-quote"],
+  ])("is waited for when %s", async (_why, behaviour) => {
+    const running = start(behaviour);
+    await running.untilReady();
+    const killed = vi.spyOn(running, "signal");
+    expect(await running.stop(60_000)).toEqual({ code: 0, signal: null });
+    expect(killed.mock.calls).toEqual([["SIGTERM"]]);
   });
 
   it("says why it ended before it was ready, and where its log is", async () => {

@@ -12,6 +12,7 @@ import type { Installation } from "./installation.ts";
 import { KServeClient } from "./kserve.ts";
 import { LoadFailures } from "./load_failures.ts";
 import { LogFileReader } from "./log_file_reader.ts";
+import { parseLogLine } from "./log_line.ts";
 import type { ModelSource } from "./model_source.ts";
 import { guarded } from "./orphan_guard.ts";
 import { childrenOf } from "./processes.ts";
@@ -41,7 +42,7 @@ export interface Patience {
 }
 
 /** What the server logs when no request is left: from here on it only unloads. */
-const unloads = /All models are stopped, unloading models/;
+const unloads = "All models are stopped, unloading models";
 
 /** Twice the second after which the server looks again whether it has unloaded everything. */
 const unloadedMs = 2000;
@@ -117,7 +118,7 @@ export class ServerProcess {
   #read(line: string): void {
     this.#errors.take(line);
     this.#loadFailures.take(line);
-    this.#unloading ||= unloads.test(line);
+    this.#unloading ||= parseLogLine(line)?.text === unloads;
   }
 
   #readLogFile(): void {
@@ -173,8 +174,9 @@ export class ServerProcess {
 
   /**
    * Has the server finish what it has, unload, and end. After a failed reload Triton counts a model twice and waits its
-   * whole exit timeout for it; so it is ended when it has said that no request is left, and the processes of all models
-   * have ended. That counts as an end in order.
+   * whole exit timeout for it; so then, and only then, it is ended when it has said that no request is left, and the
+   * processes of all models have ended. That counts as an end in order. Without a failed reload the server is the one to
+   * know when it has unloaded: models of backends inside its process are not seen from here.
    */
   terminate(): void {
     this.signal("SIGTERM");
@@ -185,7 +187,8 @@ export class ServerProcess {
 
   #endIfUnloaded(): void {
     this.#readLogFile();
-    if (!this.#unloading || !this.running || childrenOf(this.pid!).length > 0) {
+    const mayCountTwice = this.#unloading && this.#loadFailures.reloadHasFailed;
+    if (!mayCountTwice || !this.running || childrenOf(this.pid!).length > 0) {
       this.#unloadedAt = undefined;
       return;
     }

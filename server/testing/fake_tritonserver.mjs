@@ -47,9 +47,13 @@ function logFailures() {
   for (const text of failures) log("E", text);
 }
 
+const unloading = "All models are stopped, unloading models";
+const failedReload = ["successfully loaded 'good'", "failed to load 'good' version 1: a syntax error"];
+
 let indexed = 0;
 
 function serve() {
+  if (behaviour.includes("reloaded")) for (const text of failedReload) log("I", text);
   if (behaviour === "failing") logFailures();
   const server = http.createServer((request, response) => {
     const answer = answers[request.url];
@@ -79,9 +83,12 @@ if (behaviour === "port-taken") {
   process.on("SIGTERM", () => {
     server.getConnections((_error, count) => {
       log("I", `fake: stopping with ${count} open connections`);
-      if (behaviour.startsWith("unload-")) log("I", "All models are stopped, unloading models");
-      if (behaviour === "unload-slowly") spawn("sleep", ["600"], { stdio: "ignore" });
-      if (!/-(never|slowly)$/.test(behaviour)) process.exit(0);
+      if (behaviour.startsWith("unload-")) log("I", unloading);
+      if (behaviour === "reloaded-quote") log("I", `good_0: ${unloading}`);
+      if (behaviour === "unload-reloaded-slowly") spawn("sleep", ["600"], { stdio: "ignore" });
+      // Longer than it takes to be taken for one that has nothing left to unload.
+      if (/-(inside|quote)$/.test(behaviour)) setTimeout(() => process.exit(0), 3000);
+      else if (!/-(never|slowly)$/.test(behaviour)) process.exit(0);
     });
   });
   if (behaviour === "die-later") setTimeout(() => process.kill(process.pid, "SIGKILL"), 1500);
