@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { messageOf, ServerError } from "./error.ts";
+import { codeOf, messageOf, ServerError } from "./error.ts";
 
 /** The home folder of this user; undefined for one without, such as a user id that has no entry in passwd. */
 export function homeFolder(): string | undefined {
@@ -28,6 +28,11 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
     "CACHE",
     "This user has no home folder, so there is no place for a cache. Set XDG_CACHE_HOME to a folder that can be written.",
   );
+}
+
+/** Whether an error says that a cache is one that another user filled, or lies on a disk that can only be read. */
+export function isDenied(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error) ?? "");
 }
 
 /** The error for a cache folder that this user cannot change. */

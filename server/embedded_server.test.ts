@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkCache, embeddedFolder, unsupported } from "./embedded_server.ts";
@@ -91,6 +92,36 @@ describe("checkCache", () => {
     expect(await checkCache(folder, pins)).toEqual(broken);
     mkdirSync(stamp);
     expect(await checkCache(folder, pins)).toEqual(broken);
+  });
+
+  it("does not take one name that reads as two lines of the list for two files", async () => {
+    const pins = makeCache(folder);
+    const [libraryHash, binaryHash] = [hashOf("library"), hashOf("server")];
+    const name = `${library}\n${binaryHash}  ${binary}`;
+    const stamp = path.join(folder, "stamp.json");
+    for (const whole of readdirSync(folder)) rmSync(path.join(folder, whole), { recursive: true });
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), "library");
+    writeFileSync(stamp, JSON.stringify({ wheel: pins.sha256, files: { [name]: libraryHash } }));
+    expect(await checkCache(folder, pins)).toEqual({ state: "broken", file: stamp, what: "unreadable" });
+  });
+
+  it("is broken where a part of it cannot be read", async () => {
+    const pins = makeCache(folder);
+    const denied = path.dirname(path.join(folder, library));
+    const readdir = fs.readdirSync;
+    // As root one could read it.
+    const spied = vi.spyOn(fs, "readdirSync").mockImplementation(((where: string, options: object) => {
+      if (where === denied) throw Object.assign(new Error("EACCES"), { code: "EACCES", path: where });
+      return readdir(where, options);
+    }) as typeof fs.readdirSync);
+    syncBuiltinESMExports();
+    try {
+      expect(await checkCache(folder, pins)).toEqual({ state: "broken", file: denied, what: "unreadable" });
+    } finally {
+      spied.mockRestore();
+      syncBuiltinESMExports();
+    }
   });
 
   it("lies below XDG_CACHE_HOME, but not below a relative one", () => {

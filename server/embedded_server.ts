@@ -3,7 +3,7 @@
 // other releases, for tests, come the same way.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
-import { cacheFolder, temporaryFolder, unwritable } from "./cache.ts";
+import { cacheFolder, isDenied, temporaryFolder, unwritable } from "./cache.ts";
 import { downloadWheel } from "./download.ts";
 import { codeOf, ServerError } from "./error.ts";
 import { type CacheState, checkFiles, type PinnedFiles, writeFileList } from "./file_list.ts";
@@ -53,9 +53,13 @@ export function checkCache(folder: string, pinned: PinnedFiles = serverWheel): P
   return checkFiles(folder, pinned, wheelExecutables);
 }
 
-/** Whether the cache is one that another user filled, or lies on a disk that can only be read. */
-function isDenied(error: unknown): boolean {
-  return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error) ?? "");
+/** Removes a folder that is out of the way; what cannot be read there cannot be removed either. */
+function removeIfAllowed(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+  }
 }
 
 /** Moves a folder out of the way; a server that still runs from it keeps its open files. */
@@ -67,7 +71,7 @@ function discard(folder: string): void {
     if (isDenied(error)) throw unwritable(error);
     if (codeOf(error) !== "ENOENT") throw error;
   } finally {
-    rmSync(grave, { recursive: true, force: true });
+    removeIfAllowed(grave);
   }
 }
 

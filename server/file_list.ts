@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { isDenied } from "./cache.ts";
 import { sha256 } from "./download.ts";
 
 /** What is known of a server before it is fetched. */
@@ -42,12 +43,18 @@ export async function writeFileList(folder: string, names: readonly string[], ar
   writeFileSync(path.join(folder, listName), `${JSON.stringify({ wheel: archive, files }, null, 2)}\n`);
 }
 
+/** Whether an entry makes one line of the list and no more: two lists must not have one digest. */
+function isLine([name, hash]: [string, unknown]): boolean {
+  return !/\p{Cc}/u.test(name) && typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash);
+}
+
 function readFileList(folder: string, pinned: PinnedFiles): Files | undefined {
   const file = path.join(folder, listName);
   try {
     if (!lstatSync(file).isFile()) return undefined;
     const { wheel, files } = JSON.parse(readFileSync(file, "utf8")) as { wheel?: string; files?: Files };
-    return wheel === pinned.sha256 && fileListDigest(files ?? {}) === pinned.filesSha256 ? files : undefined;
+    if (wheel !== pinned.sha256 || files === undefined || !Object.entries(files).every(isLine)) return undefined;
+    return fileListDigest(files) === pinned.filesSha256 ? files : undefined;
   } catch {
     return undefined;
   }
@@ -70,6 +77,15 @@ async function isWhole(file: string, wanted: string, executable: boolean): Promi
 /** Compares what lies in a folder with what is pinned. */
 export async function checkFiles(folder: string, pinned: PinnedFiles, executables: RegExp): Promise<CacheState> {
   if (!existsSync(folder)) return { state: "absent" };
+  try {
+    return await compareFiles(folder, pinned, executables);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    return { state: "broken", file: (error as NodeJS.ErrnoException).path ?? folder, what: "unreadable" };
+  }
+}
+
+async function compareFiles(folder: string, pinned: PinnedFiles, executables: RegExp): Promise<CacheState> {
   const files = readFileList(folder, pinned);
   if (files === undefined) return { state: "broken", file: path.join(folder, listName), what: "unreadable" };
   const found = new Set(namesUnder(folder));
