@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } 
 import { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Answer } from "./response_record.ts";
+import { SharedMemory } from "./shared_memory.ts";
 import { failure, TestConnection } from "./testing/received_batch.ts";
 
 const tables = { inputs: ["A"], outputs: ["X"], decoupled: true };
@@ -83,6 +84,16 @@ describe("what is posted", () => {
     there.connection.post(life, answer(spoilt), true);
     await turn();
     expect(sent.responses[0]![0]!.error!.message).toContain("transferred away");
+  });
+
+  test("without the memory of the response, the connection is broken", () => {
+    const { life } = receive();
+    vi.spyOn(SharedMemory.prototype, "region").mockImplementation(() => {
+      throw new Error("no memory");
+    });
+    const allocate = vi.spyOn(there.native, "allocateNow");
+    expect(() => there.connection.post(life, of(1), true)).toThrow("no memory");
+    expect(allocate).toHaveBeenCalledTimes(1);
   });
 });
 

@@ -168,8 +168,10 @@ export class ResponseStream {
     if (response === undefined) return true;
     const block = this.#memory.allocateNow(response.recordBytes + response.dataBytes);
     if (block === undefined) return false;
+    // Without the memory, the process ends: an error could not be written either.
+    const memory = this.#memory.region(block.region);
     try {
-      writeResponse(this.#memory.region(block.region), block.offset, response);
+      writeResponse(memory, block.offset, response);
     } catch (error) {
       // The model changed an output since it was measured. An error has nothing that can change.
       this.#outbox.freeLater(block);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { Tensor } from "../api/tensor.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Batch } from "./batch.ts";
 import type { HostResponse } from "./memory_host.ts";
 import type { Answer } from "./response_record.ts";
+import { SharedMemory } from "./shared_memory.ts";
 import { failure, TestConnection } from "./testing/received_batch.ts";
 
 const tables = { inputs: ["A"], outputs: ["X", "Y"] };
 let there: TestConnection;
 let sends: MockInstance<TestConnection["native"]["send"]>;
+afterEach(() => vi.restoreAllMocks());
 let onEntry: MockInstance<TestConnection["host"]["onEntry"]>;
 beforeEach(() => {
   there = new TestConnection(tables);
@@ -246,6 +248,16 @@ describe("the memory limit", () => {
   test("without room for the error either, the caller hears of it", () => {
     there.native.outbound.limit = 10;
     expect(() => send([large()])).toThrow("Failed to increase the shared memory pool size");
+  });
+
+  test("without the memory of the response, the caller hears of it", () => {
+    const received = receive();
+    vi.spyOn(SharedMemory.prototype, "region").mockImplementation(() => {
+      throw new Error("transferred away");
+    });
+    const allocate = vi.spyOn(there.native, "allocate");
+    expect(() => send([answer([new Tensor("X", Float32Array.of(1), [1])])], received)).toThrow("transferred away");
+    expect(allocate).toHaveBeenCalledTimes(1);
   });
 
   test("what else addon throws is not taken for it", () => {

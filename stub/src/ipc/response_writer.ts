@@ -82,8 +82,10 @@ export class ResponseWriter {
     item.region = region;
     item.offset = offset;
     item.bytes = item.response.recordBytes;
+    // Without the memory, the process ends: an error could not be written either.
+    const memory = this.#memory.region(region);
     try {
-      writeResponse(this.#memory.region(region), offset, item.response);
+      writeResponse(memory, offset, item.response);
     } catch (error) {
       // The model changed an output since it was measured. An error has nothing that can change.
       item.response = this.#measurer.failure(error);
