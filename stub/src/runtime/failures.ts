@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from "node:crypto";
 import { defect, isDefect, type TritonError } from "../api/errors.ts";
 import { noteOrigins, originOf } from "../api/origin.ts";
 import type { AnswerError } from "../ipc/response_record.ts";
@@ -54,21 +55,30 @@ export class Failures {
     );
   }
 
-  /** The client gets an id, under which the log has the rest. */
+  /** The client gets an id, under which the log has the rest; none, where the log leaves the error out. */
   #hide(error: unknown): AnswerError {
-    const id = Math.random().toString(36).slice(2, 12);
-    const text = this.#limit.take() === undefined ? oneLine(error) : describeError(error);
-    log("E", `Error ${id}: ${text}`);
-    return {
-      code: "INTERNAL",
-      message: `Failed to process the request(s) for model '${this.#instance}'. The server's log says more under error id ${id}.`,
-    };
+    const failed = `Failed to process the request(s) for model '${this.#instance}'.`;
+    if (!this.#mayLog()) {
+      return {
+        code: "INTERNAL",
+        message: `${failed} There were too many errors for the server's log to say more about this one.`,
+      };
+    }
+    const id = randomBytes(5).toString("hex");
+    log("E", `Error ${id}: ${describeError(error)}`);
+    return { code: "INTERNAL", message: `${failed} The server's log says more under error id ${id}.` };
+  }
+
+  /** Asks for an entry in the log, which is told how many there were without one. */
+  #mayLog(): boolean {
+    const before = this.#limit.take();
+    if (before === undefined) return false;
+    if (before > 0) log("E", `${before} more failures of the model were not logged.`);
+    return true;
   }
 
   #log(error: unknown): void {
-    const before = this.#limit.take();
-    if (before === undefined) return;
-    if (before > 0) log("E", `${before} more failures of the model were not logged.`);
+    if (!this.#mayLog()) return;
     const found = findings.get(error as object);
     log(
       "E",
