@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models whose files are links. Hooks change a whole process, so every model is loaded in a process of its own.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  opendirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { linksUnder } from "./own_names.ts";
 
 const script = fileURLToPath(new URL("./testing/load_model.ts", import.meta.url));
 const apiUrl = new URL("../api/index.ts", import.meta.url).href;
@@ -189,4 +199,51 @@ test("the files of a backend are those that its links lead to", () => {
   symlinkSync(join(root, "elsewhere/b/model.ts"), linked);
   const report = load({ versionDir: dirname(linked), resolvesLinks: true });
   expect(report.result ?? report).toBe(`file://${join(root, "elsewhere/b/model.ts")}`);
+});
+
+/** A model whose folder is looked through, as an alias leads to a file that is a link. */
+const aliased = () => {
+  write({ "repository/m/package.json": `{ "imports": { "#v": "./v.ts" } }` });
+  link({
+    "model.ts": model("return v", `import { v } from "#v";`),
+    "repository/m/v.ts": "export const v: number = 5;",
+  });
+};
+
+test.skipIf(process.getuid?.() === 0)("a folder of the model that cannot be read is in nobody's way", () => {
+  aliased();
+  const locked = dirname(placeOf("repository/m/locked/file"));
+  chmodSync(locked, 0);
+  const report = load();
+  expect(report.result ?? report).toBe(5);
+});
+
+test("links are found beside folders that cannot be read, and beside links to nowhere", () => {
+  aliased();
+  write({ "repository/m/locked/file": "" });
+  symlinkSync("circle", placeOf("repository/m/circle"));
+  const folder = join(root, "repository/m");
+  const links = linksUnder(folder, (path) => {
+    if (path.endsWith("locked")) throw Object.assign(new Error("denied"), { code: "EACCES" });
+    return opendirSync(path);
+  });
+  expect([...links.values()].sort()).toEqual([join(folder, "1/model.ts"), join(folder, "v.ts")]);
+});
+
+test("a folder without end is read to a limit, with one warning", () => {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    let read = 0;
+    const file = { name: "file", isDirectory: () => false, isSymbolicLink: () => false };
+    const closeSync = vi.fn();
+    const endless = { readSync: () => (++read > 1e6 ? null : file), closeSync };
+    linksUnder("/m", () => endless);
+    expect(read).toBe(10_001);
+    expect(closeSync).toHaveBeenCalledTimes(1);
+    expect(write.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringMatching(/WThe model's folder '\/m' has more than 10000 entries; .*import it by a relative path/),
+    ]);
+  } finally {
+    write.mockRestore();
+  }
 });

@@ -2,10 +2,11 @@
 // Node loads a file under its resolved name. A model's files may be links into stores that name files by digest, or to
 // several folders: resolved, they have lost their endings and their neighbours. So the model's own files keep the names
 // that the server knows.
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, opendirSync, realpathSync } from "node:fs";
 import module, { type ResolveHookContext } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { log } from "./logging.ts";
 
 /** What a specifier without an ending, or with that of compiled code, may stand for. */
 const ENDINGS = ["", ".js", ".json", ".node", ".ts", ".mts", ".cts", ".tsx", "/index.js", "/index.json", "/index.ts"];
@@ -17,10 +18,6 @@ export function resolvedName(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 function candidates(base: string): string[] {
@@ -44,22 +41,53 @@ function target(specifier: string, { parentURL, conditions }: ResolveHookContext
 /** A model's folder is looked through for links when an alias leads to one; no further than so many entries. */
 const MAX_ENTRIES = 10_000;
 
-/** The files below a folder that are links: from what they lead to, to their names. */
-function linksUnder(top: string): Map<string, string> {
+/** A folder that is being read, one entry after the other. */
+interface OpenFolder {
+  readSync(): Pick<Dirent, "name" | "isDirectory" | "isSymbolicLink"> | null;
+  closeSync(): void;
+}
+
+/** The entries of a folder; none of one that cannot be read. */
+function* entriesOf(folder: string, open: (folder: string) => OpenFolder) {
+  let opened: OpenFolder | undefined;
+  try {
+    opened = open(folder);
+    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) yield entry;
+  } catch {
+    // No import can lead through a folder that cannot be read.
+  } finally {
+    opened?.closeSync();
+  }
+}
+
+/**
+ * What is a link below a folder: from what it leads to, to its name. Folders that cannot be read are left out.
+ *
+ * @param open opens a folder; another one for tests
+ */
+export function linksUnder(top: string, open: (folder: string) => OpenFolder = opendirSync): Map<string, string> {
   const links = new Map<string, string>();
   const waiting = [top];
   let entries = 0;
-  for (let folder = waiting.shift(); folder !== undefined && entries < MAX_ENTRIES; folder = waiting.shift()) {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift()) {
+    for (const entry of entriesOf(folder, open)) {
+      if (++entries > MAX_ENTRIES) {
+        log("W", tooMany(top));
+        return links;
+      }
       const path = join(folder, entry.name);
-      entries++;
       if (entry.isDirectory() && entry.name !== "node_modules") waiting.push(path);
-      const resolved = entry.isSymbolicLink() && isFile(path) ? resolvedName(path) : undefined;
+      const resolved = entry.isSymbolicLink() ? resolvedName(path) : undefined;
       if (resolved !== undefined && !links.has(resolved)) links.set(resolved, path);
     }
   }
   return links;
 }
+
+const tooMany = (folder: string) =>
+  `The model's folder '${folder}' has more than ${MAX_ENTRIES} entries; no more of them were looked through for links. A file ` +
+  "that is a link and is imported by an alias, of package.json or tsconfig.json, may be loaded under the name that it leads to: " +
+  "import it by a relative path, or keep data out of the model's folder.";
 
 type ResolveFilename = (this: unknown, request: string, parent?: unknown, ...rest: unknown[]) => string;
 
@@ -114,7 +142,7 @@ export class OwnNames {
 }
 
 function nameOf(base: string, found: string): string | undefined {
-  return candidates(base).find((path) => path === found || (isFile(path) && resolvedName(path) === found));
+  return candidates(base).find((path) => path === found || resolvedName(path) === found);
 }
 
 /** The URL of the file that a link leads to; undefined for what is no link, nor behind one. */
