@@ -194,10 +194,12 @@ class ModelHooks implements ModelResolver {
   }
 
   #named(specifier: string, context: ResolveHookContext, found: ResolveFnOutput): ResolveFnOutput {
-    if (this.#names === undefined || !found.url.startsWith("file:") || found.url.includes(PACKAGES)) return found;
+    if (this.#names === undefined || !found.url.startsWith("file:")) return found;
+    // Packages are taken where they lie. What the model's own files lead to may lie in a package, too, beside the model.
+    if (isBare(specifier) && this.#inPackage(found.url)) return found;
     const url = this.#names.of(specifier, context, found.url);
     // Node tells the format by the ending, and by the package.json above.
-    return url === found.url ? found : { ...found, url, format: undefined };
+    return url === found.url || this.#inPackage(url) ? found : { ...found, url, format: undefined };
   }
 
   #noteFile(found: ResolveFnOutput, context: ResolveHookContext): ResolveFnOutput {

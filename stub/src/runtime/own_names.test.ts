@@ -247,3 +247,19 @@ test("a folder without end is read to a limit, with one warning", () => {
     write.mockRestore();
   }
 });
+
+test("the files of a model that lies inside of a package keep their names", () => {
+  const version = "repository/node_modules/pkg/models/m/1";
+  write({
+    "repository/node_modules/pkg/store/a": `import { v } from "./v.ts"; export const url: string = v + import.meta.url;`,
+    "repository/node_modules/pkg/models/store/b": model("return url", `import { url } from "./a.ts";`),
+    "repository/node_modules/pkg/store/c": `export const v: string = "v ";`,
+    [`${version}/empty`]: "",
+  });
+  symlinkSync("../../../store/a", join(root, version, "a.ts"));
+  symlinkSync("../../store/b", join(root, version, "model.ts"));
+  symlinkSync("../../../store/c", join(root, version, "v.ts"));
+  const modelDir = dirname(join(root, version));
+  const report = load({ versionDir: join(root, version), modelDir, repositoryDir: dirname(modelDir) });
+  expect(report.result ?? report).toBe(`v file://${join(root, version, "a.ts")}`);
+});
