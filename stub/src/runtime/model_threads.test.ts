@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ModelFolder } from "./testing/model_folder.ts";
+import { PRELOAD_KEY } from "./model_threads.ts";
+import { ModelFolder, PRELOAD } from "./testing/model_folder.ts";
 
 let folder: ModelFolder;
 beforeEach(() => {
@@ -37,6 +38,10 @@ const usesApi = post(
   'import { Tensor, type InferenceRequest } from "triton-typescript";\nimport { helper } from "./helper.ts";',
 );
 const helper = { "helper.ts": "export const helper: number = 7;" };
+
+test("the words of --import look for the file under the name that the main thread gives it", () => {
+  expect(PRELOAD).toContain(`getEnvironmentData('${PRELOAD_KEY}')`);
+});
 
 describe("a worker thread imports as the main thread does", () => {
   test("the API, types that are stripped, and packages of the install", async () => {

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("./load_model.ts", import.meta.url));
 const apiUrl = new URL("../../api/index.ts", import.meta.url).href;
-/** As backend-shim/src/stub_process.c has it. */
-const PRELOAD =
-  "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';" +
-  "const%20file=getEnvironmentData('triton-typescript:preload');if(file!==undefined)await%20import(file);";
+/** The words of `--import`, as the server starts a stub with them. */
+export const PRELOAD = literalOf("PRELOAD", "../../../../backend-shim/src/stub_process.c");
+
+/** The text of a `static const char NAME[]` of a C file that lies at a place relative to this one. */
+function literalOf(name: string, place: string): string {
+  const source = readFileSync(new URL(place, import.meta.url), "utf8");
+  const [, literals = ""] =
+    new RegExp(`static const char ${name}\\[\\] =([^;]*(?:"[^"]*"[^;]*)*);\\n`).exec(source) ?? [];
+  return [...literals.matchAll(/"([^"]*)"/g)].map(([, text]) => text).join("");
+}
 
 /** What came of a load. */
 export interface Report {
