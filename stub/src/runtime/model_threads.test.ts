@@ -115,3 +115,13 @@ test("threads of JavaScript, CommonJS and packages are Node's", async () => {
   });
   expect(await folder.load()).toMatchObject({ result: "Tensor", noise: "" });
 });
+
+test.each(["task.ts", "/absent/task.ts"])(
+  "a thread of code may have the argument %s, which is no file of it",
+  async (argument) => {
+    const code = 'import { parentPort } from "node:worker_threads"; parentPort.postMessage(process.argv[1]);';
+    const url = `data:text/javascript,${encodeURIComponent(code)}`;
+    folder.write({ "model.ts": model("", `new URL(${JSON.stringify(url)}), { argv: ["${argument}"] }`) });
+    expect(await folder.load()).toMatchObject({ result: argument, noise: "" });
+  },
+);
