@@ -44,6 +44,7 @@ function fakeTriton(requests: Request[]): http.Server {
       }
       if (request.url !== "/v2/models/ocr/infer") {
         response.statusCode = 400;
+        if (request.url === "/v2/models/full%20stop") return response.end(JSON.stringify({ error: "There is none." }));
         return response.end(JSON.stringify({ error: "Request for unknown model: 'nope' is not found" }));
       }
       const body = Buffer.concat(chunks);
@@ -155,6 +156,8 @@ describe("triton-ts infer with a fake server", () => {
       "error: The server could not load the model bad: a syntax error\n",
     );
     expect((await run("a b", "--url", url)).stderr).toContain("Triton's HTTP takes no model name with a blank");
+    const fullStop = await run("full stop", "--url", url);
+    expect(fullStop.stderr).toContain("(HTTP 400): There is none. Triton's HTTP takes no model name");
     expect((await run("", "--url", url)).stderr).toContain("The name of the model is empty.");
     expect((await run("ocr", "--model-version", "x")).stderr).toContain('needs a number such as 1, not "x".');
     const noFile = await run("ocr", "--url", url, "--image", "/absent.png");

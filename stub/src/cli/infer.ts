@@ -79,7 +79,7 @@ function print(result: InferResult, options: InferOptions, lines: readonly TextL
 /** The server says only that it has no such model. */
 async function explained(error: unknown, client: KServeClient, model: string): Promise<unknown> {
   if (!(error instanceof ServerError) || error.code !== "ANSWER") return error;
-  if (!canBeAddressed(model)) return new CliError(`${error.message}. ${notAddressed}`);
+  if (!canBeAddressed(model)) return new CliError(`${error.message.replace(/\.$/, "")}. ${notAddressed}`);
   const index = await client.repositoryIndex().catch(() => []);
   const failed = index.find(
     ({ name, state, reason }) => name === model && state === "UNAVAILABLE" && reason && reason !== "unloaded",
