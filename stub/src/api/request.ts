@@ -3,6 +3,7 @@ import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { type ExecOptions, execCall } from "./exec_call.ts";
 import { type InferenceRequestOptions, MadeRequest } from "./made_request.ts";
+import { noteOrigin } from "./origin.ts";
 import { describe, type Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
 import type { InferenceResponse } from "./response.ts";
@@ -233,7 +234,9 @@ export class InferenceRequest {
       );
     }
     const elementCount = checkedElementCount(name, shape);
-    return this.#source.allocateOutput(name, datatype, shape.slice(), elementCount) as Tensor<D>;
+    const output = this.#source.allocateOutput(name, datatype, shape.slice(), elementCount) as Tensor<D>;
+    noteOrigin(output);
+    return output;
   }
 
   /**

@@ -122,7 +122,6 @@ export class Tensor<D extends DataType = DataType> {
     index = 0,
     place?: TensorPlace,
   ) {
-    noteOrigin(this);
     this.name = name;
     this.#strings = undefined;
     this.#elements = undefined;
@@ -136,6 +135,7 @@ export class Tensor<D extends DataType = DataType> {
       this.#data = data as TensorData | undefined;
       return;
     }
+    noteOrigin(this);
     checkName(name);
     const inferred = datatype === undefined ? inferDatatype(name, data) : dataTypeInfo(datatype).name;
     const elementCount = checkedElementCount(name, shape);
@@ -282,7 +282,9 @@ export class Tensor<D extends DataType = DataType> {
   clone(): Tensor<D> {
     const { array } = dataTypeInfo(this.datatype);
     const copy = new (array as unknown as new (source: TensorData) => TensorData)(this.data);
-    return trustedTensor(this.name, this.datatype, this.shape.slice(), copy);
+    const made = trustedTensor(this.name, this.datatype, this.shape.slice(), copy);
+    noteOrigin(made);
+    return made;
   }
 
   static {
