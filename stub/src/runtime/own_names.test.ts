@@ -215,6 +215,7 @@ test.skipIf(process.getuid?.() === 0)("a folder of the model that cannot be read
   const locked = dirname(placeOf("repository/m/locked/file"));
   chmodSync(locked, 0);
   const report = load();
+  chmodSync(locked, 0o700); // so that it can be removed
   expect(report.result ?? report).toBe(5);
 });
 
