@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
+import { describe } from "./parameters.ts";
 import { InferenceResponse } from "./response.ts";
 
 /** What a sender asks of the runtime. */
@@ -91,9 +92,4 @@ export class ResponseSender {
 /** Makes the sender that a model sees of what the runtime has. */
 export function senderFromSource(source: ResponseSenderSource): ResponseSender {
   return makeSender(source);
-}
-
-function describe(value: unknown): string {
-  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
-  return value.constructor?.name || "object";
 }
