@@ -63,6 +63,7 @@ test.each<[keyof InferenceRequestOptions, unknown, string]>([
   ["inputs", undefined, "an array of Tensor, but is undefined"],
   ["inputs", a, "an array of Tensor, but is Tensor"],
   ["modelVersion", "1", "a whole number of at least 1, or -1, but is '1'"],
+  ["modelVersion", 0, "a whole number of at least 1, or -1, but is 0"],
   ["modelVersion", -2, "a whole number of at least 1, or -1, but is -2"],
   ["modelVersion", 1.5, "but is 1.5"],
   ["requestedOutputs", "OUT", "an array of names, but is 'OUT'"],
@@ -85,10 +86,16 @@ test.each<[keyof InferenceRequestOptions, unknown, string]>([
   ["parameters", null, "an object of named values, but is null"],
   ["signal", new AbortController(), "an AbortSignal, but is AbortController"],
   ["signal", null, "an AbortSignal, but is null"],
+  ["signal", { aborted: false, addEventListener: () => {} }, "an AbortSignal, but is Object"],
 ])("the option %s as %o is refused", (name, value, text) => {
   const options = { ...least, [name]: value } as unknown as InferenceRequestOptions;
   expect(() => new InferenceRequest(options)).toThrow(mistake(`The option '${name}' of an InferenceRequest must be`));
   expect(() => new InferenceRequest(options)).toThrow(mistake(text));
+});
+
+test("an input that it was not given", () => {
+  const text = "The model asked for input 'NO', which it did not give to this request. Its inputs are 'A'.";
+  expect(() => new InferenceRequest(least).input("NO")).toThrow(mistake(text));
 });
 
 test.each<[unknown, string]>([

@@ -125,7 +125,7 @@ function namesOf(value: unknown): readonly string[] {
 
 function versionOf(value: unknown): number {
   if (value === undefined) return -1;
-  if (Number.isSafeInteger(value) && (value as number) >= -1) return value as number;
+  if (Number.isSafeInteger(value) && ((value as number) >= 1 || value === -1)) return value as number;
   return wrong("modelVersion", value, "a whole number of at least 1, or -1");
 }
 
@@ -156,10 +156,8 @@ function parametersOf(value: unknown): Parameters {
 }
 
 function signalOf(value: unknown): AbortSignal | undefined {
-  const signal = value as Partial<AbortSignal> | null | undefined;
-  if (signal === undefined) return undefined;
-  const isSignal = typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
-  return isSignal ? (signal as AbortSignal) : wrong("signal", value, "an AbortSignal");
+  // Not what only looks like one: when the call is over nobody could be told what it lacks.
+  return value === undefined || value instanceof AbortSignal ? value : wrong("signal", value, "an AbortSignal");
 }
 
 /** Throws for what is no soundly given call, naming the option. */

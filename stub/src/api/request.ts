@@ -167,8 +167,9 @@ export class InferenceRequest {
     const { declaredInputs } = this.#source;
     if (!declaredInputs.includes(name)) {
       const all = declaredInputs.map((declared) => `'${declared}'`).join(", ");
+      const isMade = this.#source instanceof MadeRequest;
       throw defect(
-        `The model asked for input '${name}', which is not in its configuration. ` +
+        `The model asked for input '${name}', which ${isMade ? "it did not give to this request" : "is not in its configuration"}. ` +
           `${all === "" ? "It has no inputs." : `Its inputs are ${all}.`}`,
       );
     }

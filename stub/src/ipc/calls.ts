@@ -84,7 +84,7 @@ export class Calls implements Caller {
   }
 
   call(content: CallContent, listener: CallListener): OpenCall {
-    if (content.signal?.aborted) return this.#failLater(listener, cancelledError(content.modelName));
+    if (content.signal?.aborted) return this.#failLater(listener, notMadeError(content.modelName));
     let call: Call;
     try {
       call = this.#write(content, listener);
@@ -117,7 +117,8 @@ export class Calls implements Caller {
             `${L.MAX_RECORD_BYTES} fit. Send large values as inputs.`,
         );
       }
-      const block = memory.allocate(recordBytes + dataBytes, `a call of model '${content.modelName}'`);
+      const what = `a call of model '${content.modelName}'`;
+      const block = memory.allocate(recordBytes + dataBytes, what, "make fewer or smaller calls at a time");
       this.#writeInto(block, measured, parent);
       return new Call(content, listener, parent, inputs, block, recordBytes, (call) => this.#cancel(call));
     } catch (error) {
@@ -147,7 +148,7 @@ export class Calls implements Caller {
       this.#settings.post(L.ENTRY_CALL_CANCEL, call.owner);
     } else if (this.#waiting.delete(call)) {
       this.#end(call);
-      this.#failLater(call.listener, cancelledError(call.content.modelName));
+      this.#failLater(call.listener, notMadeError(call.content.modelName));
     }
   }
 
@@ -225,6 +226,6 @@ function lostError(modelName: string): TritonError {
   );
 }
 
-function cancelledError(modelName: string): TritonError {
+function notMadeError(modelName: string): TritonError {
   return new TritonError(`The call of model '${modelName}' was cancelled before it was made.`, "CANCELLED");
 }

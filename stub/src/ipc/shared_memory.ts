@@ -141,27 +141,25 @@ export class SharedMemory {
     return this.#native.allocateNow(bytes) ? { region: this.#cell[0]!, offset: this.#cell[1]!, bytes } : undefined;
   }
 
-  /** The same as `tryAllocate` for `what`; throws the error that the client gets. */
-  allocate(bytes: number, what: string): Place {
-    return this.#allocate(bytes, what, false);
+  /** The same as `tryAllocate` for `what`; throws the error that the client gets, with what helps. */
+  allocate(bytes: number, what: string, help?: string): Place {
+    const block = this.#tryAllocate(bytes, false);
+    if (block !== undefined) return block;
+    throw this.noRoom(bytes, what, help);
   }
 
   /** The same for what a model fills, or does not: nothing of an earlier request is left there. */
   allocateCleared(bytes: number, what: string): Place {
-    return this.#allocate(bytes, what, true);
-  }
-
-  #allocate(bytes: number, what: string, clear: boolean): Place {
-    const block = this.#tryAllocate(bytes, clear);
+    const block = this.#tryAllocate(bytes, true);
     if (block !== undefined) return block;
     throw this.noRoom(bytes, what);
   }
 
-  /** The error that the client gets when `what` does not fit. */
-  noRoom(bytes: number, what: string): TritonError {
+  /** The error that the client gets when `what` does not fit, with what helps beside a higher limit. */
+  noRoom(bytes: number, what: string, help = "answer with less"): TritonError {
     return new TritonError(
       `Failed to increase the shared memory pool size: ${what} needs ${bytes} bytes, which do not fit into the limit. ` +
-        "Raise --backend-config=typescript,shm-max-byte-size or answer with less.",
+        `Raise --backend-config=typescript,shm-max-byte-size or ${help}.`,
       "UNAVAILABLE",
     );
   }
