@@ -34,6 +34,8 @@ export class Batch implements Arrival {
   requests: InferenceRequest[];
   /** `execute` is over: the batch is not being executed any more, though its requests may be open still. */
   settled = false;
+  /** The server was told so, perhaps before: one that waits for its sequence shall not hold up others. */
+  isReleased = false;
   /**
    * What is done when its last request is answered: one function for all batches. A closure for each would chain them, so
    * that those that have become old kept later ones from being collected.

@@ -163,10 +163,16 @@ export class Connection {
     this.#busy[0] = EXECUTING;
   }
 
-  /** The model has executed a batch. The server need not be told if all of its requests are answered. */
+  /**
+   * The server may hand over the next batch in place of this one, once. It need not be told if all requests of this one are
+   * answered.
+   */
   release(batch: Batch): void {
+    if (batch.isReleased) return;
     // One that other models read from is answered, but the server does not know yet.
-    if (batch.isOpen || batch.lives.some(({ isBorrowed }) => isBorrowed)) this.#stream.settle(batch);
+    if (!batch.isOpen && !batch.lives.some(({ isBorrowed }) => isBorrowed)) return;
+    batch.isReleased = true;
+    this.#stream.settle(batch);
   }
 
   /** The model executes no batch any more. Returns whether it wrote into inputs that lie in clients' memory. */

@@ -81,6 +81,8 @@ export class ExecuteLoop {
     for (const life of batch.lives) {
       life.onCancel = () => this.#refuse([life]);
     }
+    // It waits for its sequence, whose streams may be endless, while the model is free for others.
+    if (this.#settings.decoupled) this.#connection.release(batch);
   }
 
   #execute(batch: Batch): void {
@@ -112,7 +114,12 @@ export class ExecuteLoop {
   #refuse(lives: readonly RequestLife[]): void {
     const error = new TritonError("The request was cancelled before the model got it.", "CANCELLED");
     try {
-      for (const life of lives) this.#connection.respond(life, this.#answers.failure(error));
+      for (const life of lives) {
+        const answer = this.#answers.failure(error);
+        // Where the server was told that the batch is settled, behind that, which may wait for room.
+        if (this.#settings.decoupled) this.#connection.post(life, answer, true);
+        else this.#connection.respond(life, answer);
+      }
       this.#connection.send();
     } catch (failure) {
       this.#giveUp(failure);

@@ -12,6 +12,7 @@ beforeEach(() => {
   write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
 });
 afterEach(() => write.mockRestore());
+const MORE_THAN_THE_RING_TAKES = 2000;
 /** What was logged; the mark of a line is shown as `#`. */
 const logged = () =>
   write.mock.calls
@@ -531,6 +532,54 @@ describe("side by side", () => {
     gates.get("a1")!();
     await settled();
     expect(began).toEqual(["a1", "b1", "a2"]);
+  });
+
+  test("one that waits for its sequence is no load for the instance, and is said to be settled once", async () => {
+    const gates = new Map<string, () => void>();
+    const loop = new ModelLoop(
+      {
+        async *stream({ id }: InferenceRequest) {
+          await new Promise<void>((resolve) => gates.set(id, resolve));
+          yield number(1);
+        },
+      },
+      { decoupled: true, concurrency: 1, ordersSequences: true },
+    );
+    const [first, second, third] = ["a1", "a2", "a3"].map((id) => loop.host.execute([{ id, correlationId: 1 }]));
+    await settled();
+    expect([first, second, third].map((sent) => sent!.isSettled)).toEqual([true, true, true]);
+    third!.cancel(0);
+    await third!.done;
+    gates.get("a1")!();
+    await settled();
+    gates.get("a2")!();
+    await Promise.all([first!.done, second!.done]);
+    await settled();
+    expect(third!.responses[0]![0]!.error!.code).toBe("CANCELLED");
+    expect(loop.gaveUp).toEqual([]);
+    expect([...gates.keys()]).toEqual(["a1", "a2"]);
+    expect(new Uint32Array(loop.native.busy)[0]).toBe(0);
+  });
+
+  test("one that waits and is cancelled while the server does not read ends behind its being settled", async () => {
+    const loop = new ModelLoop(
+      {
+        async *stream() {
+          await new Promise(() => {});
+          yield number(1);
+        },
+      },
+      { decoupled: true, concurrency: 1, ordersSequences: true },
+    );
+    loop.host.execute([{ correlationId: 1 }]);
+    loop.native.pause(true);
+    const waiting = Array.from({ length: MORE_THAN_THE_RING_TAKES }, () => loop.host.execute([{ correlationId: 1 }]));
+    waiting.at(-1)!.cancel(0);
+    loop.native.pause(false);
+    await waiting.at(-1)!.done;
+    await settled();
+    expect(waiting.every(({ isSettled }) => isSettled)).toBe(true);
+    expect(loop.gaveUp).toEqual([]);
   });
 });
 
