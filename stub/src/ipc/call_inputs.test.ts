@@ -140,6 +140,42 @@ describe("inputs of a request at hand", () => {
     expect(sent.responses[0]![0]!.outputs[0]!.tensor.data).toEqual(Float32Array.of(5));
   });
 
+  describe("hold back answers that were made together", () => {
+    /** Calls with an input of the first two of three requests. */
+    const beginThree = () => {
+      const { batch, sent } = there.receive([1, 2, 3].map((value) => ({ inputs: [large("IN", value)] })));
+      const inputs = batch.requests.map((each) => each.input("IN", "FP32"));
+      const answers = [0, 1].map((i) => request("hold", [inputs[i]!]).exec());
+      return { batch, sent, inputs, answers };
+    };
+    const firsts = async ({ sent, answers }: ReturnType<typeof beginThree>) => {
+      await turn();
+      for (const call of there.held) call.end();
+      await Promise.all([...answers, sent.done]);
+      return sent.responses.map(([only]) => only!.error?.message ?? only!.outputs[0]!.tensor.data[0]);
+    };
+
+    test.each([false, true])("each with another one's input (STRICT_VIEWS: %s)", async (strictViews) => {
+      await there.close();
+      there = new CallingConnection(strictViews);
+      const begun = beginThree();
+      const answers = [1, 0, 0].map((i) => answerOf([new Tensor("OUT", begun.inputs[i]!.data, [20_000])]));
+      there.answer(begun.batch, answers);
+      expect(await firsts(begun)).toEqual([2, 1, 1]);
+    });
+
+    test("each with another one's allocated output", async () => {
+      const begun = beginThree();
+      const outputs = begun.batch.requests.map((each) => each.allocateOutput("OUT", "FP32", [4]));
+      for (const [i, { data }] of outputs.entries()) data.fill(i + 5);
+      there.answer(
+        begun.batch,
+        [2, 0, 1].map((i) => answerOf([outputs[i]!])),
+      );
+      expect(await firsts(begun)).toEqual([7, 5, 6]);
+    });
+  });
+
   test("hold the answer back, but not a cancel", async () => {
     const { batch, sent, input } = begin();
     const answer = request("hold", [input]).exec();

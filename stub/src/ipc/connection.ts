@@ -127,12 +127,16 @@ export class Connection {
 
   /** Sends the responses that were given to `respond`, all at once. */
   send(): void {
-    if (this.#borrowed.length > 0) {
-      const borrowed = this.#borrowed;
-      this.#borrowed = [];
-      for (const { request, answer } of borrowed) this.#stream.post(request, answer, L.RESPONSE_FINAL);
+    if (this.#borrowed.length === 0) {
+      this.#writer.send();
+      return;
     }
+    const borrowed = this.#borrowed;
+    this.#borrowed = [];
+    // All are written before the first is closed: what lies in one request may stand in the response to another.
+    const taken = borrowed.map(({ request, answer }) => this.#stream.take(request, answer));
     this.#writer.send();
+    for (const send of taken) send();
   }
 
   /**

@@ -83,6 +83,18 @@ export class ResponseStream {
   }
 
   #post(request: RequestLife, answer: Answer | undefined, flags: ResponseFlags): number {
+    const parcel = this.#pack(request, answer, flags);
+    this.#hand(parcel);
+    return parcel.bytes;
+  }
+
+  /** Takes the last response of an open request with its data. What is returned sends it, which closes the request. */
+  take(request: RequestLife, answer: Answer): () => void {
+    const parcel = this.#pack(request, answer, L.RESPONSE_FINAL);
+    return () => this.#guarded(() => this.#hand(parcel));
+  }
+
+  #pack(request: RequestLife, answer: Answer | undefined, flags: ResponseFlags): Parcel {
     const ends = flags === 0 ? undefined : request;
     // What a borrowed request holds back must not change meanwhile, and what it refers to must not be needed.
     const copies = flags === 0 || request.isBorrowed;
@@ -100,10 +112,14 @@ export class ResponseStream {
     };
     // Now, while the data is as it should be. Where there is no room for it in shared memory, it is kept outside.
     if (!this.#write(parcel)) parcel.response = this.#keep(request, answer!);
+    return parcel;
+  }
+
+  #hand(parcel: Parcel): void {
+    const { ends } = parcel;
     ends?.close();
     if (ends?.isBorrowed) ends.whenReturned(() => this.#guarded(() => this.#put(parcel)));
     else this.#put(parcel);
-    return bytes;
   }
 
   /** Sends an entry that is no response, in its order, and together with what else is sent in this turn. */

@@ -28,7 +28,7 @@ export class CallingConnection extends TestConnection {
   /** Calls that the model `hold` has got. */
   readonly held: HostCall[];
 
-  constructor() {
+  constructor(strictViews = false) {
     const held: HostCall[] = [];
     const models = {
       /** Gives its inputs back. */
@@ -50,7 +50,7 @@ export class CallingConnection extends TestConnection {
         throw new TritonError("not today", "UNAVAILABLE");
       },
     };
-    super({ inputs: ["IN"], outputs: ["OUT"], models });
+    super({ inputs: ["IN"], outputs: ["OUT"], models }, strictViews);
     this.held = held;
     setCaller(this.connection.calls);
   }
