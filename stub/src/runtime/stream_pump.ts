@@ -24,7 +24,7 @@ export class StreamPump {
   readonly #settings: StreamSettings;
   readonly #life: RequestLife;
   readonly #responder: Responder;
-  readonly #onEnd: () => void;
+  readonly #streams: { noteEnd(): void };
   #iterator: AnyIterator | undefined;
   /** In default mode: the one response, which is sent when the stream has ended without a second. */
   #only: InferenceResponse | TritonError | undefined;
@@ -32,12 +32,12 @@ export class StreamPump {
   #isLeaving = false;
   #isOver = false;
 
-  /** @param onEnd the request is closed */
-  constructor(settings: StreamSettings, life: RequestLife, responder: Responder, onEnd: () => void) {
+  /** @param streams those that it is one of, told when the request is closed */
+  constructor(settings: StreamSettings, life: RequestLife, responder: Responder, streams: { noteEnd(): void }) {
     this.#settings = settings;
     this.#life = life;
     this.#responder = responder;
-    this.#onEnd = onEnd;
+    this.#streams = streams;
   }
 
   /** Begins. Never throws: the request is closed sooner or later, or the process ends. */
@@ -201,7 +201,7 @@ export class StreamPump {
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#onEnd();
+    this.#streams.noteEnd();
   }
 }
 
