@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 extern char** environ;
 
@@ -17,9 +18,13 @@ static const char GIVEN[] =
     "OPENSSL_* CUDA_* NVIDIA_* NCCL_* OMP_* GOMP_* KMP_* MKL_* OPENBLAS_* ORT_* TF_* HF_* OTEL_* TRITON* "
     "ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS";
 
-// Parts of names of the families above that are kept back all the same: NODE_AUTH_TOKEN, HF_TOKEN, NVIDIA_API_KEY,
-// OTEL_EXPORTER_OTLP_HEADERS.
-static const char* const SECRET_PARTS[] = {"TOKEN", "SECRET", "PASSW", "CREDENTIAL", "KEY", "AUTH", "HEADERS"};
+// Names of the families above with one of these words are kept back all the same: NODE_AUTH_TOKEN, NVIDIA_API_KEY,
+// OTEL_EXPORTER_OTLP_HEADERS. Words stand between "_", in any case of letters, and may have an "S" or a number at their
+// end. Whole words: NODE_TLS_REJECT_UNAUTHORIZED is no secret.
+static const char* const SECRET_WORDS[] = {"TOKEN",       "APITOKEN",  "AUTHTOKEN", "ACCESSTOKEN", "PRIVATETOKEN",
+                                           "SECRETTOKEN", "SECRET",    "PASSWORD",  "PASSWD",      "PASSPHRASE",
+                                           "CREDENTIAL",  "KEY",       "APIKEY",    "AUTHKEY",     "ACCESSKEY",
+                                           "PRIVATEKEY",  "SECRETKEY", "AUTH",      "HEADER"};
 
 static bool environment__has(const char* list, const char* name, size_t length) {
   for (const char* at = list + strspn(list, SEPARATORS); *at != '\0'; at += strspn(at, SEPARATORS)) {
@@ -32,9 +37,22 @@ static bool environment__has(const char* list, const char* name, size_t length) 
   return false;
 }
 
+static bool environment__is_secret_word(const char* word, size_t length) {
+  while (length > 0 && word[length - 1] >= '0' && word[length - 1] <= '9') length--;
+  for (size_t i = 0; i < sizeof SECRET_WORDS / sizeof SECRET_WORDS[0]; i++) {
+    size_t whole = strlen(SECRET_WORDS[i]);
+    if (length < whole || strncasecmp(word, SECRET_WORDS[i], whole) != 0) continue;
+    if (length == whole || (length == whole + 1 && (word[whole] == 'S' || word[whole] == 's'))) return true;
+  }
+  return false;
+}
+
 static bool environment__looks_secret(const char* name, size_t length) {
-  for (size_t i = 0; i < sizeof SECRET_PARTS / sizeof SECRET_PARTS[0]; i++) {
-    if (memmem(name, length, SECRET_PARTS[i], strlen(SECRET_PARTS[i])) != NULL) return true;
+  for (size_t at = 0; at < length;) {
+    const char* end = memchr(name + at, '_', length - at);
+    size_t word = end == NULL ? length - at : (size_t)(end - name) - at;
+    if (environment__is_secret_word(name + at, word)) return true;
+    at += word + 1;
   }
   return false;
 }

@@ -58,6 +58,46 @@ static void test_secrets_stay_with_the_server(void) {
                "PATHS", "MY_MODEL", "OTEL_EXPORTER_OTLP_HEADERS"));
 }
 
+// A secret has such a word as a whole; a name that only holds its letters is harmless.
+static void test_words_of_secrets(void) {
+  static const char* const SECRET[] = {"HF_TOKEN",
+                                       "HF_TOKENS",
+                                       "HF_TOKEN2",
+                                       "HF_APITOKEN",
+                                       "NODE_AUTH_TOKEN",
+                                       "NODE_auth_token",
+                                       "TRITON_SECRET",
+                                       "TRITON_SECRETS",
+                                       "TF_DB_PASSWORD",
+                                       "TF_PASSWORDS",
+                                       "TF_PASSWD",
+                                       "NODE_PASSPHRASE",
+                                       "XDG_CREDENTIAL",
+                                       "HF_CREDENTIALS",
+                                       "NVIDIA_API_KEY",
+                                       "NVIDIA_APIKEY",
+                                       "NODE_KEYS_OLD",
+                                       "ORT_ACCESSKEY",
+                                       "OTEL_EXPORTER_HEADERS",
+                                       "UV_AUTH",
+                                       NULL};
+  static const char* const HARMLESS[] = {"NODE_TLS_REJECT_UNAUTHORIZED",
+                                         "TRITON_MONKEY",
+                                         "XDG_KEYBOARD",
+                                         "HF_TOKENIZER",
+                                         "NODE_AUTHOR",
+                                         "TRITON_AUTHORS",
+                                         "TF_PASSES",
+                                         "ORT_BYPASS",
+                                         "NODE_SECRETARY",
+                                         "OTEL_HEADERSIZE",
+                                         "PWD",
+                                         NULL};
+  for (size_t i = 0; SECRET[i] != NULL; i++) setenv(SECRET[i], SECRET[i], 1);
+  for (size_t i = 0; HARMLESS[i] != NULL; i++) setenv(HARMLESS[i], HARMLESS[i], 1);
+  expect(NULL, HARMLESS, SECRET);
+}
+
 static void test_what_is_asked_for_is_given(void) {
   expect("HF_TOKEN, AWS_*", NAMES("PATH", "HF_TOKEN", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
          NAMES("DATABASE_URL", "NODE_AUTH_TOKEN"));
@@ -101,6 +141,7 @@ int main(void) {
   test_secrets_stay_with_the_server();
   test_what_is_asked_for_is_given();
   test_devices_are_replaced();
+  test_words_of_secrets();
   test_an_empty_environment();
   test_lists();
   return 0;
