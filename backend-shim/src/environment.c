@@ -86,3 +86,13 @@ bool tsb_environment_is_list(const char* asked) {
   }
   return true;
 }
+
+const char* tsb_environment_find_other(const char* asked, const char* allowed, size_t* length) {
+  for (const char* at = asked + strspn(asked, SEPARATORS); *at != '\0'; at += strspn(at, SEPARATORS)) {
+    *length = strcspn(at, SEPARATORS);
+    // As a name, "A_*" begins with what "A*" wants, and equals "A_*" but not "A_".
+    if (!environment__has(allowed, at, *length)) return at;
+    at += *length;
+  }
+  return NULL;
+}

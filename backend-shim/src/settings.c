@@ -42,6 +42,7 @@ static const struct setting BACKEND_SETTINGS[] = {
     {"allow-node-path", SETTING_BOOLEAN, AT(allow_node_path), 0, 0},
     {"protect-memory", SETTING_BOOLEAN, AT(protect_memory), 0, 0},
     {"environment", SETTING_NAMES, AT(environment), 0, 0},
+    {"allow-environment", SETTING_NAMES, AT(allow_environment), 0, 0},
 };
 static const struct setting MODEL_SETTINGS[] = {
     {"MAX_IN_FLIGHT_BATCHES", SETTING_INTEGER, AT(max_in_flight_batches), 1, TSB_RING_CAPACITY},
@@ -148,6 +149,26 @@ static TRITONSERVER_Error* settings__check(const struct tsb_settings* settings) 
   return NULL;
 }
 
+// A configuration may come from a client, and must not choose what of the server's environment a model gets.
+static TRITONSERVER_Error* settings__check_environment(const struct tsb_settings* backend, const char* asked) {
+  struct tsb_text allowed = {0};
+  tsb_text_printf(&allowed, "%s,%s", backend->environment == NULL ? "" : backend->environment,
+                  backend->allow_environment == NULL ? "" : backend->allow_environment);
+  if (allowed.failed) return settings__out_of_memory();
+  TRITONSERVER_Error* error = NULL;
+  size_t length;
+  const char* name = tsb_environment_find_other(asked, allowed.bytes, &length);
+  if (name != NULL) {
+    error = tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                          "The model parameter 'ENVIRONMENT' asks for '%.*s', which is not allowed on this server, "
+                          "because its environment may hold secrets. Start the server with "
+                          "--backend-config=typescript,allow-environment=%.*s to allow it.",
+                          (int)length, name, (int)length, name);
+  }
+  free(allowed.bytes);
+  return error;
+}
+
 TRITONSERVER_Error* tsb_settings_read_backend(struct tsb_settings* settings, const struct tsb_json* cmdline) {
   for (size_t i = 0; i < sizeof BACKEND_SETTINGS / sizeof BACKEND_SETTINGS[0]; i++) {
     const char* text = tsb_json_string(tsb_json_member(cmdline, BACKEND_SETTINGS[i].key), NULL);
@@ -160,7 +181,7 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
                                             const struct tsb_json* config) {
   const struct tsb_json* parameters = tsb_json_member(config, "parameters");
   *settings = *backend;
-  settings->node_path = settings->environment = NULL;
+  settings->node_path = settings->environment = settings->allow_environment = NULL;
   if (backend->node_path != NULL && (settings->node_path = strdup(backend->node_path)) == NULL) {
     return settings__out_of_memory();
   }
@@ -179,6 +200,7 @@ TRITONSERVER_Error* tsb_settings_read_model(struct tsb_settings* settings, const
           "run. Start the server with --backend-config=typescript,allow-node-path=true to allow it.");
     }
     TSB_RETURN_IF_ERROR(settings__set(settings, row, text, "The model parameter"));
+    if (row->kind == SETTING_NAMES) TSB_RETURN_IF_ERROR(settings__check_environment(backend, text));
   }
   return NULL;
 }
@@ -218,5 +240,6 @@ void tsb_settings_warn_model(const char* model, const struct tsb_json* config) {
 void tsb_settings_free(struct tsb_settings* settings) {
   free(settings->node_path);
   free(settings->environment);
-  settings->node_path = settings->environment = NULL;
+  free(settings->allow_environment);
+  settings->node_path = settings->environment = settings->allow_environment = NULL;
 }

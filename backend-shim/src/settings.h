@@ -20,12 +20,13 @@ struct tsb_settings {
   int64_t restart_backoff_ms;
   bool map_client_memory;
   bool restart;
-  bool expose_errors;    // may a client read what a model threw that is no TritonError?
-  bool check_outputs;    // shapes of outputs, and whether all are there
-  bool allow_node_path;  // may a model name its own Node binary?
-  bool protect_memory;   // hide the memory of the server and of stubs from other processes of the same user
-  char* node_path;       // NULL: found by backend.c
-  char* environment;     // names that a stub gets besides the usual ones, see environment.h; NULL: none
+  bool expose_errors;       // may a client read what a model threw that is no TritonError?
+  bool check_outputs;       // shapes of outputs, and whether all are there
+  bool allow_node_path;     // may a model name its own Node binary?
+  bool protect_memory;      // hide the memory of the server and of stubs from other processes of the same user
+  char* node_path;          // NULL: found by backend.c
+  char* environment;        // names that a stub gets besides the usual ones, see environment.h; NULL: none
+  char* allow_environment;  // names that a model may ask for, besides those; NULL: none. Of the backend only
 };
 
 void tsb_settings_defaults(struct tsb_settings* settings);

@@ -151,7 +151,7 @@ static void test_environment_names_of_a_model_come_to_those_of_the_backend(void)
   tsb_settings_defaults(&backend);
   CHECK(read_model(&settings, &backend, "OTHER", "x") == NULL);
   CHECK(settings.environment == NULL);
-  CHECK(read_backend(&backend, "{\"environment\":\"AWS_*\"}") == NULL);
+  CHECK(read_backend(&backend, "{\"environment\":\"AWS_*\",\"allow-environment\":\"HF_TOKEN,MY_*\"}") == NULL);
   CHECK(read_model(&settings, &backend, "ENVIRONMENT", "HF_TOKEN MY_*") == NULL);
   CHECK_TEXT(backend.environment, ",AWS_*");
   CHECK_TEXT(settings.environment, ",AWS_*,HF_TOKEN MY_*");
@@ -164,6 +164,42 @@ static void test_environment_names_of_a_model_come_to_those_of_the_backend(void)
   tsb_settings_free(&settings);
   refuse(read_backend(&backend, "{\"environment\":\"*_KEY\"}"), "but is '*_KEY'");
   tsb_settings_free(&backend);
+}
+
+// A configuration that a client sends must not open the server's environment.
+static void test_a_model_asks_only_for_names_that_are_allowed(void) {
+  static const struct {
+    const char *allowed, *asked, *refused;
+  } CASES[] = {
+      {"", "*", "asks for '*', which is not allowed"},
+      {"", "DATABASE_URL", "allow-environment=DATABASE_URL to allow it."},
+      {"MY_*", "MY_A,OTHER", "asks for 'OTHER'"},
+      {"MY_*", "MY*", "asks for 'MY*'"},
+      {"MY_*", "*", "asks for '*'"},
+      {"MY_A", "MY_A*", "asks for 'MY_A*'"},
+      {"MY_A", "MY_AB", "asks for 'MY_AB'"},
+      {"MY_A", "MY_A MY_A", NULL},
+      {"MY_*", "MY_A, MY_B_* MY_*", NULL},
+      {"*", "* ANY", NULL},
+      {"", " ,", NULL},
+      {"", "AWS_REGION,AWS_*", NULL},  // what all models get
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    struct tsb_settings backend, settings;
+    char options[256];
+    tsb_settings_defaults(&backend);
+    snprintf(options, sizeof options, "{\"environment\":\"AWS_*\",\"allow-environment\":\"%s\"}", CASES[i].allowed);
+    CHECK(read_backend(&backend, options) == NULL);
+    TRITONSERVER_Error* error = read_model(&settings, &backend, "ENVIRONMENT", CASES[i].asked);
+    if (CASES[i].refused != NULL) {
+      refuse(error, CASES[i].refused);
+    } else if (error != NULL) {
+      CHECK_FAIL("'%s' of '%s': %s", CASES[i].asked, CASES[i].allowed, TRITONSERVER_ErrorMessage(error));
+    }
+    CHECK(settings.allow_environment == NULL);
+    tsb_settings_free(&settings);
+    tsb_settings_free(&backend);
+  }
 }
 
 static void test_names_that_look_like_ours(void) {
@@ -197,5 +233,6 @@ int main(void) {
   test_model_parameters();
   test_a_model_names_its_node_only_where_that_is_allowed();
   test_environment_names_of_a_model_come_to_those_of_the_backend();
+  test_a_model_asks_only_for_names_that_are_allowed();
   return 0;
 }

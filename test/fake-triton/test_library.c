@@ -244,7 +244,7 @@ static void test_what_a_stub_inherits(void) {
   CHECK(high >= 0 && fstat(fd, &leaked) == 0);
   setenv("SERVER_PASSWORD", "open-sesame", 1);
   setenv("MODEL_SETTING", "asked-for", 1);
-  start(&host, "\"environment\":\"OTHER\"",
+  start(&host, "\"environment\":\"OTHER\",\"allow-environment\":\"MODEL_*\"",
         CONFIG(0, ",\"parameters\":{\"ENVIRONMENT\":{\"string_value\":\"MODEL_*\"}}"));
   size_t bytes = read_environment(environment, sizeof environment);
   CHECK(memmem(environment, bytes, "open-sesame", 11) == NULL);
@@ -358,6 +358,8 @@ static void test_models_that_are_refused(void) {
   refuse("\"restart\":\"perhaps\"", CONFIG(0, ""), "backend", TRITONSERVER_ERROR_INVALID_ARG, "'restart' must be");
   refuse("", CONFIG(0, ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"x\"}}"), "model",
          TRITONSERVER_ERROR_INVALID_ARG, "'MAX_IN_FLIGHT_BATCHES' must be a whole number");
+  refuse("", CONFIG(0, ",\"parameters\":{\"ENVIRONMENT\":{\"string_value\":\"*\"}}"), "model",
+         TRITONSERVER_ERROR_INVALID_ARG, "--backend-config=typescript,allow-environment=*");
   refuse("", "{\"name\":", "model", TRITONSERVER_ERROR_INTERNAL, "is not JSON");
   refuse("\"node-path\":\"/nowhere/node\"", CONFIG(0, ""), "model", TRITONSERVER_ERROR_INTERNAL,
          "Could not start Node '/nowhere/node'");
