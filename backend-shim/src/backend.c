@@ -2,6 +2,7 @@
 #include "backend.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <glob.h>
 #include <libgen.h>
 #include <limits.h>
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mapping.h"
 #include "path.h"
 
@@ -111,7 +113,10 @@ static TRITONSERVER_Error* backend__fill(struct tsb_backend* backend, TRITONBACK
   backend->directory = tsb_path_absolute(text);
   TSB_RETURN_IF_ERROR(backend__read_options(backend, triton));
   // The environment, too, is read as memory. Stubs do it themselves, since a program that is started is readable again.
-  if (backend->settings.protect_memory) prctl(PR_SET_DUMPABLE, 0);
+  if (backend->settings.protect_memory && prctl(PR_SET_DUMPABLE, 0) != 0) {
+    TSB_LOG(WARN, "The option 'protect-memory' has no effect: %s. Other processes of this user can read the server.",
+            strerror(errno));
+  }
   char* runtime = backend__find_runtime();
   if (runtime == NULL) {
     return tsb_error_new(TRITONSERVER_ERROR_NOT_FOUND,

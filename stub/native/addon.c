@@ -169,10 +169,10 @@ static napi_value JS_unguard(napi_env env, napi_callback_info info) {
 }
 
 static napi_value JS_hideMemory(napi_env env, napi_callback_info info) {
-  (void)env;
   (void)info;
-  prctl(PR_SET_DUMPABLE, 0);
-  return NULL;
+  napi_value hidden;
+  napi_get_boolean(env, prctl(PR_SET_DUMPABLE, 0) == 0, &hidden);
+  return hidden;
 }
 
 static napi_value JS_restore(napi_env env, napi_callback_info info) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library itself, loaded as a server loads it, in a host whose calls fail on demand. Its stub is the fake one.
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +13,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "fake_host.h"
+#include "fake_triton.h"
 
 enum { COUNT = 3, WAIT_MS = 30000 };
 
@@ -262,16 +266,39 @@ static void test_protected_memory(void) {
   struct fake_host host;
   prctl(PR_SET_DUMPABLE, 1);
   start(&host, "", CONFIG(0, ""));
-  CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
+  CHECK_INT(prctl(PR_GET_DUMPABLE, 0), 1);
   end(&host);
   start(&host, "\"protect-memory\":\"true\"", CONFIG(0, ""));
-  CHECK_INT(prctl(PR_GET_DUMPABLE), 0);
+  CHECK_INT(prctl(PR_GET_DUMPABLE, 0), 0);
   fill_requests(1);
   send(&host);
   for (int i = 0; i < COUNT; i++) expect_right(i);
   fill_requests(1);
   end(&host);
   prctl(PR_SET_DUMPABLE, 1);
+}
+
+static bool prctl_fails;
+
+// The library's calls come here before the system's.
+__attribute__((visibility("default"))) int prctl(int option, ...) {
+  va_list arguments;
+  va_start(arguments, option);
+  unsigned long value = va_arg(arguments, unsigned long);
+  va_end(arguments);
+  if (!prctl_fails || option != PR_SET_DUMPABLE) return (int)syscall(SYS_prctl, option, value, 0, 0, 0);
+  errno = EPERM;
+  return -1;
+}
+
+static void test_memory_that_cannot_be_protected(void) {
+  struct fake_host host;
+  fake_log_clear();
+  prctl_fails = true;
+  start(&host, "\"protect-memory\":\"true\"", CONFIG(0, ""));
+  prctl_fails = false;
+  CHECK(fake_log_has("The option 'protect-memory' has no effect: Operation not permitted."));
+  end(&host);
 }
 
 static int lowest_free_descriptor(void) {
@@ -380,6 +407,7 @@ int main(void) {
   test_calls_that_fail();
   test_what_a_stub_inherits();
   test_protected_memory();
+  test_memory_that_cannot_be_protected();
   test_a_limit_of_open_files();
   test_instance_on_a_gpu();
   test_instance_that_is_pinned();

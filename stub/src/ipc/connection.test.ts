@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import * as L from "../protocol/layout.gen.ts";
 import { Connection } from "./connection.ts";
 import { MemoryHost } from "./memory_host.ts";
@@ -30,6 +30,16 @@ test("a step is done when it is replied to", () => {
   expect(heard).toEqual([["load", { a: 1 }], "idle"]);
   connection.answerStep("load", { config: null });
   expect(replies).toEqual([[L.METHOD_LOAD, 3, '{"config":null}']]);
+});
+
+test("a protection that fails leaves a warning", () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  connection.hideMemory();
+  expect(warn).not.toHaveBeenCalled();
+  vi.spyOn(native, "hideMemory").mockReturnValue(false);
+  connection.hideMemory();
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("'protect-memory' has no effect"));
+  warn.mockRestore();
 });
 
 test("a client's region that the server forgets is gone", () => {

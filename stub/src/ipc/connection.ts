@@ -197,7 +197,8 @@ export class Connection {
 
   /** Other processes of the same user shall not read this one's memory. */
   hideMemory(): void {
-    this.#native.hideMemory();
+    if (this.#native.hideMemory()) return;
+    console.warn("The option 'protect-memory' has no effect: other processes of this user can read this one's memory.");
   }
 
   #onExecute(entry: Entry): void {

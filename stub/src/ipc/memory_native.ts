@@ -181,7 +181,9 @@ export class MemoryNative implements Native {
     for (const { file, mapping, isLost } of this.#loans.values()) if (!isLost) mapping.set(file);
   }
 
-  hideMemory(): void {}
+  hideMemory(): boolean {
+    return true;
+  }
 
   unguard(): void {
     this.#flags[0] = 1;

@@ -59,8 +59,8 @@ export interface Native {
   restore(): void;
   /** Somebody else is about to handle SIGSEGV or SIGBUS, which are ours: regions of clients become writable, and no more come. */
   unguard(): void;
-  /** From now on other processes of the same user can read neither this one's memory nor its descriptors by /proc. */
-  hideMemory(): void;
+  /** From now on other processes of the same user can read neither this one's memory nor its descriptors by /proc; whether that worked. */
+  hideMemory(): boolean;
   /** Replies to a call of the control channel with JSON text. */
   reply(method: number, call: number, payload: string): void;
 }
