@@ -42,11 +42,21 @@ const char* tsb_error_reason(int status) {
       return "the server has as many open files as it may (ulimit -n); an instance takes about ten. Raise that limit "
              "where the server is started";
     case ENFILE: return "the machine has as many open files as it may (sysctl fs.file-max). Raise that limit";
-    case EAGAIN:
-      return "there are as many processes and threads as there may be (ulimit -u, or the limit of the container). "
-             "Raise that limit";
+    case ENOMEM:
+      return "there is not enough memory (of the machine, or within the limit of the container). Raise that limit, or "
+             "serve fewer instances";
     default: return strerror(-status);
   }
+}
+
+const char* tsb_error_start_reason(int status) {
+  if (status != -EAGAIN) return tsb_error_reason(status);
+  return "there are as many processes and threads as there may be (ulimit -u, or the limit of the container). Raise "
+         "that limit";
+}
+
+bool tsb_error_is_limit(int status) {
+  return status == -EMFILE || status == -ENFILE || status == -EAGAIN || status == -ENOMEM;
 }
 
 uint32_t tsb_error_status(TRITONSERVER_Error_Code code) {

@@ -3,6 +3,7 @@
 #ifndef TSB_ERROR_H
 #define TSB_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "triton_api.h"
@@ -16,6 +17,10 @@ TRITONSERVER_Error_Code tsb_error_code(uint32_t status);
 TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name);
 // What a negative errno means, as the end of a sentence. Limits of the system are named by what raises them.
 const char* tsb_error_reason(int status);
+// The same for a process or a thread that could not be started, where EAGAIN speaks of their number.
+const char* tsb_error_start_reason(int status);
+// Whether it is a limit of the system that keeps a process or a thread from starting: UNAVAILABLE, as it may pass.
+bool tsb_error_is_limit(int status);
 // A code of Triton as a status.
 uint32_t tsb_error_status(TRITONSERVER_Error_Code code);
 // Logs and deletes; for errors on paths where nobody is left to be told.

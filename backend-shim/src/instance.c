@@ -41,14 +41,16 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   instance->stop_fd = eventfd(0, EFD_CLOEXEC);
   if (instance->stop_fd >= 0) instance->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (instance->timer_fd < 0) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not create the instance '%s': %s.", instance->name,
-                         tsb_error_reason(-errno));
+    int status = -errno;
+    return tsb_error_new(tsb_error_is_limit(status) ? TRITONSERVER_ERROR_UNAVAILABLE : TRITONSERVER_ERROR_INTERNAL,
+                         "Could not create the instance '%s': %s.", instance->name, tsb_error_reason(status));
   }
   TSB_RETURN_IF_ERROR(tsb_instance_stub_start(instance, &instance->stub));
   int status = tsb_supervisor_start(instance);
   if (status < 0) {
-    return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Could not start the thread that looks after '%s': %s.",
-                         instance->name, tsb_error_reason(status));
+    return tsb_error_new(tsb_error_is_limit(status) ? TRITONSERVER_ERROR_UNAVAILABLE : TRITONSERVER_ERROR_INTERNAL,
+                         "Could not start the thread that looks after '%s': %s.", instance->name,
+                         tsb_error_start_reason(status));
   }
   return NULL;
 }

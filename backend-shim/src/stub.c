@@ -58,9 +58,9 @@ static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, int64_t timeout_ms
 
 static TRITONSERVER_Error* stub__not_started(const struct tsb_stub_plan* plan, int status) {
   // Whatever lacks Node's path is about Node; limits and memory are not.
-  if (status == -EMFILE || status == -ENFILE || status == -EAGAIN || status == -ENOMEM) {
+  if (tsb_error_is_limit(status)) {
     return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Could not start a process for '%s': %s.", plan->name,
-                         tsb_error_reason(status));
+                         tsb_error_start_reason(status));
   }
   return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
                        "Could not start Node '%s' for '%s': %s. Give the path of a Node binary in the environment "

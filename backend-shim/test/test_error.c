@@ -48,7 +48,12 @@ static void test_long_messages_are_cut(void) {
 static void test_limits_are_named_by_what_raises_them(void) {
   CHECK_CONTAINS(tsb_error_reason(-EMFILE), "(ulimit -n)");
   CHECK_CONTAINS(tsb_error_reason(-ENFILE), "fs.file-max");
-  CHECK_CONTAINS(tsb_error_reason(-EAGAIN), "(ulimit -u");
+  CHECK_CONTAINS(tsb_error_reason(-ENOMEM), "limit of the container");
+  CHECK_CONTAINS(tsb_error_start_reason(-EAGAIN), "(ulimit -u");
+  CHECK_TEXT(tsb_error_start_reason(-ENOMEM), tsb_error_reason(-ENOMEM));
+  CHECK_TEXT(tsb_error_start_reason(-ENOENT), strerror(ENOENT));
+  // Where memory is wanted, or something is sent, it is no number of processes.
+  CHECK_TEXT(tsb_error_reason(-EAGAIN), strerror(EAGAIN));
   CHECK_TEXT(tsb_error_reason(-ENOENT), strerror(ENOENT));
 }
 

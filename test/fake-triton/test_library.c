@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +303,34 @@ static void test_memory_that_cannot_be_protected(void) {
   end(&host);
 }
 
+static bool threads_fail, processes_fail;
+
+__attribute__((visibility("default"))) int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                                                          void* (*run)(void*), void* argument) {
+  static int (*real)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "pthread_create");
+  return threads_fail ? EAGAIN : real(thread, attributes, run, argument);
+}
+
+__attribute__((visibility("default"))) int posix_spawn(pid_t* pid, const char* path,
+                                                       const posix_spawn_file_actions_t* actions,
+                                                       const posix_spawnattr_t* attributes, char* const arguments[],
+                                                       char* const environment[]) {
+  static int (*real)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*, char* const[],
+                     char* const[]);
+  if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "posix_spawn");
+  return processes_fail ? EAGAIN : real(pid, path, actions, attributes, arguments, environment);
+}
+
+static void test_a_limit_of_processes_and_threads(void) {
+  processes_fail = true;
+  refuse("", CONFIG(0, ""), "model", TRITONSERVER_ERROR_UNAVAILABLE, "(ulimit -u");
+  processes_fail = false;
+  threads_fail = true;
+  refuse("", CONFIG(0, ""), "instance", TRITONSERVER_ERROR_UNAVAILABLE, "(ulimit -u");
+  threads_fail = false;
+}
+
 static int lowest_free_descriptor(void) {
   int fd = fcntl(0, F_DUPFD, 0);
   close(fd);
@@ -409,6 +439,7 @@ int main(void) {
   test_protected_memory();
   test_memory_that_cannot_be_protected();
   test_a_limit_of_open_files();
+  test_a_limit_of_processes_and_threads();
   test_instance_on_a_gpu();
   test_instance_that_is_pinned();
   test_models_that_are_refused();
