@@ -37,14 +37,15 @@ static int stub_process__close_others(posix_spawn_file_actions_t* actions) {
   // Those that are there now; what another thread opens before the spawn, it has to mark itself.
   DIR* folder = opendir("/proc/self/fd");
   if (folder == NULL) return -errno;
-  for (struct dirent* entry; (entry = readdir(folder)) != NULL;) {
+  int status = 0;
+  for (struct dirent* entry; status == 0 && (entry = readdir(folder)) != NULL;) {
     int fd = atoi(entry->d_name);
     if (fd > TSB_STUB_CHANNEL && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
-      posix_spawn_file_actions_addclose(actions, fd);
+      status = -posix_spawn_file_actions_addclose(actions, fd);
     }
   }
   closedir(folder);
-  return 0;
+  return status == -EBADF ? -EMFILE : status;  // one that is open and above the limit, which was lowered since
 #endif
 }
 
