@@ -38,11 +38,11 @@ void tsb_lender_free(struct tsb_lender* lender) {
   lender->count = 0;
 }
 
-static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file) {
+static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* file, uint64_t deadline_ns) {
   int status = 0;
   if (file->region != 0) {
     struct tsb_outgoing notice = {.method = TSB_METHOD_FORGET_REGION, .region = file->region};
-    status = tsb_sender_send(lender->sender, &notice);
+    status = tsb_sender_send_by(lender->sender, &notice, deadline_ns);
     close(file->fd);
   }
   *file = lender->files[--lender->count];
@@ -86,10 +86,11 @@ static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapp
 int tsb_lender_note_lost(struct tsb_lender* lender, uint32_t lost) {
   if (lender->lost == lost) return 0;
   lender->lost = lost;
+  uint64_t deadline_ns = tsb_sender_deadline_ns();
   for (uint32_t i = lender->count; i > 0; i--) {
     struct tsb_client_file* file = &lender->files[i - 1];
     file->inode = 0;  // no file's: what is still lent is not lent again, and soon idle
-    int status = file->loans > 0 ? 0 : lender__forget(lender, file);
+    int status = file->loans > 0 ? 0 : lender__forget(lender, file, deadline_ns);
     if (status < 0) return status;
   }
   return 0;
@@ -132,10 +133,11 @@ void tsb_lender_return(struct tsb_lender* lender, struct tsb_loans* loans) {
 }
 
 int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns) {
+  uint64_t deadline_ns = tsb_sender_deadline_ns();  // of all files at once: the caller holds the lock of the memory
   for (uint32_t i = lender->count; i > 0; i--) {
     struct tsb_client_file* file = &lender->files[i - 1];
     if (file->loans > 0 || now_ns < file->used_ns + TSB_CLIENT_FILE_IDLE_MS * UINT64_C(1000000)) continue;
-    int status = lender__forget(lender, file);
+    int status = lender__forget(lender, file, deadline_ns);
     if (status < 0) return status;
   }
   return lender->count > 0;
