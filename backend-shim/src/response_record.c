@@ -8,11 +8,12 @@
 #include "barrier.h"
 #include "bytes_walk.h"
 #include "dtype.h"
+#include "log.h"
 #include "parameter_record.h"
 #include "response_wish.h"
 #include "tensor_record.h"
 
-enum { SMALL_RECORD_BYTES = 2048 };
+enum { SMALL_RECORD_BYTES = 2048, WARN_EVERY_MS = 60000 };
 
 // A record copied out of shared memory; the stub cannot change it any more.
 struct response_record {
@@ -88,6 +89,18 @@ static TRITONSERVER_Error* response_record__copy_error(const struct tsb_io* io, 
       io->name);
 }
 
+// The stub refuses such answers itself, so whoever looks for the reason must hear of what got past it: one line now
+// and then, as a client may ask again and again.
+static void response_record__warn(struct tsb_stub* stub, TRITONSERVER_Error* refusal) {
+  uint64_t now = tsb_now_ns();
+  stub->refused_count++;
+  if (stub->refused_ns != 0 && now - stub->refused_ns < WARN_EVERY_MS * UINT64_C(1000000)) return;
+  TSB_LOG(WARN, "An answer of stub process '%s' was refused (%u since the last such line). %s", stub->process.name,
+          stub->refused_count, TRITONSERVER_ErrorMessage(refusal));
+  stub->refused_ns = now;
+  stub->refused_count = 0;
+}
+
 static TRITONSERVER_Error* response_record__output(const struct tsb_model* model,
                                                    const struct tsb_response_source* source,
                                                    struct tsb_response_wish* wish, TRITONBACKEND_Response* response,
@@ -100,7 +113,11 @@ static TRITONSERVER_Error* response_record__output(const struct tsb_model* model
       !response_record__shape_fits(model, io, dims, tensor->dims_count)) {
     return response_record__mismatch(io, tensor);
   }
-  TSB_RETURN_IF_ERROR(tsb_response_wish_check(wish, io, tensor, dims));
+  TRITONSERVER_Error* refusal = tsb_response_wish_check(wish, io, tensor, dims);
+  if (refusal != NULL) {
+    response_record__warn(source->stub, refusal);
+    return refusal;
+  }
   int64_t expected;
   if (__builtin_mul_overflow(elements, element_bytes, &expected)) return response_record__mismatch(io, tensor);
   if (element_bytes > 0 && bytes != (uint64_t)expected) return response_record__mismatch(io, tensor);

@@ -22,6 +22,8 @@ struct tsb_stub {
   struct tsb_outbox to_stub;
   struct tsb_ring to_shim;  // used by the one thread that reads answers
   bool broken;              // it broke the protocol: its answers are not read any more; used by the same thread
+  uint64_t refused_ns;      // when the log was told of an answer that its request does not allow; 0: never
+  uint32_t refused_count;   // such answers since then; both used by the same thread
   struct tsb_open_calls calls;
   uint32_t references;  // of who made it, and of each open call; atomic
 };

@@ -21,6 +21,7 @@ static struct tsb_io outputs[] = {
 };
 static struct tsb_model model = {.outputs = {outputs, 3}, .settings = {.check_outputs = true}};
 static struct tsb_stub* stub;
+static char stub_name[] = "tested";
 static uint8_t* memory;  // of region 5, which the stub made
 static struct tsb_loans loans;
 static int stub_channel;
@@ -30,6 +31,7 @@ static void open_stub(void) {
   int sockets[2];
   struct tsb_region region;
   stub = calloc(1, sizeof *stub);
+  stub->process.name = stub_name;
   pthread_mutex_init(&stub->memory.lock, NULL);
   stub->memory.max_stub_bytes = 16 * PAGE;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
@@ -337,6 +339,21 @@ static void test_outputs_that_nobody_wants(void) {
   request.output_count = 3;
 }
 
+// The log hears of them, but not of each one.
+static void test_a_refusal_is_logged_now_and_then(void) {
+  struct tsb_place where = two_outputs(0, 0);
+  stub->refused_ns = stub->refused_count = 0;
+  fake_log_clear();
+  for (int i = 0; i < 3; i++) answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "twice in one response");
+  CHECK(
+      fake_log_has("An answer of stub process 'tested' was refused (1 since the last such line). The model answered "
+                   "output 'FIXED' twice in one response."));
+  CHECK_INT(fake_log_lines(), 1);
+  stub->refused_ns -= UINT64_C(60000000000);
+  answer_is_error(&where, TRITONSERVER_ERROR_INTERNAL, "twice in one response");
+  CHECK(fake_log_has("was refused (3 since the last such line)"));
+}
+
 // More outputs than there is room for without asking for memory.
 static void test_many_outputs(void) {
   enum { COUNT = 200 };
@@ -564,6 +581,7 @@ int main(void) {
   test_bytes_tensors();
   test_empty_tensors();
   test_outputs_that_nobody_wants();
+  test_a_refusal_is_logged_now_and_then();
   test_many_outputs();
   test_open_shapes();
   test_the_batch_dimension_counts();

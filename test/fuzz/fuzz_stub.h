@@ -20,6 +20,7 @@ static struct tsb_io fuzz_outputs[] = {
 enum { FUZZ_OUTPUTS = sizeof fuzz_outputs / sizeof fuzz_outputs[0] };
 static struct tsb_model fuzz_model = {.outputs = {fuzz_outputs, FUZZ_OUTPUTS}, .settings = {.check_outputs = true}};
 static struct tsb_stub* fuzz_stub;
+static char fuzz_stub_name[] = "fuzzed";
 static uint8_t* fuzz_memory;  // of the region that the stub made
 
 static inline void fuzz_add_region(uint32_t id, uint64_t bytes, struct tsb_region* region) {
@@ -34,6 +35,8 @@ static inline void fuzz_open_stub(void) {
   if (fuzz_stub != NULL) return;
   fake_log_is_silent = true;
   fuzz_stub = calloc(1, sizeof *fuzz_stub);
+  CHECK(fuzz_stub != NULL);
+  fuzz_stub->process.name = fuzz_stub_name;
   pthread_mutex_init(&fuzz_stub->memory.lock, NULL);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   tsb_stub_channel_init(&fuzz_stub->channel, &fuzz_stub->memory);
