@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "barrier.h"
+#include "discard.h"
 
 // A peer that stops in the middle of a frame is as broken as one that writes nonsense.
 enum { CHANNEL_FRAME_TIMEOUT_MS = 5000 };
+// That Linux lets one message have.
+enum { MOST_DESCRIPTORS = 253 };
 
 static int channel__wait(int socket, short events, int timeout_ms) {
   struct pollfd descriptor = {.fd = socket, .events = events};
@@ -109,14 +111,13 @@ static int channel__collect(struct channel_receipt* receipt, struct msghdr* head
       if (receipt->descriptor_count < TSB_CHANNEL_MAX_DESCRIPTORS) {
         receipt->message->descriptors[receipt->descriptor_count++] = fd;
       } else {
-        close(fd);
+        tsb_discard(fd);
         status = -EPROTO;
       }
     }
   }
   if ((head->msg_flags & MSG_CTRUNC) == 0) return status;
-  // Cut short though there was room for more: this process may open no more files.
-  return receipt->descriptor_count < TSB_CHANNEL_MAX_DESCRIPTORS ? -EMFILE : -EPROTO;
+  return -EMFILE;  // there was room for all that a message may have: this process may open no more files
 }
 
 // How long to wait for more of a frame: as the caller says for its first byte, then until a deadline, so that a peer
@@ -136,7 +137,8 @@ static int channel__receive_all(struct channel_receipt* receipt, void* data, uin
   while (got < bytes) {
     union {
       struct cmsghdr header;
-      char space[CMSG_SPACE(sizeof(int) * TSB_CHANNEL_MAX_DESCRIPTORS)];
+      // Of a descriptor without room here the system would wait for the close.
+      char space[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
     } control;
     struct iovec part = {.iov_base = (char*)data + got, .iov_len = bytes - got};
     struct msghdr head = {
@@ -191,7 +193,7 @@ void tsb_message_clear(struct tsb_message* message) {
 
 void tsb_message_free(struct tsb_message* message) {
   for (int i = 0; i < TSB_CHANNEL_MAX_DESCRIPTORS; i++) {
-    if (message->descriptors[i] >= 0) close(message->descriptors[i]);
+    if (message->descriptors[i] >= 0) tsb_discard(message->descriptors[i]);
     message->descriptors[i] = -1;
   }
   free(message->payload);

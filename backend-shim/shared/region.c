@@ -10,6 +10,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "discard.h"
+
 static int region__map(struct tsb_region* region) {
   void* base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
   if (base == MAP_FAILED) return -errno;
@@ -63,7 +65,7 @@ int tsb_region_adopt(struct tsb_region* region, uint32_t id, int fd, uint64_t ma
   status = region__map(region);
   if (status == 0) return 0;
 err:
-  close(fd);
+  tsb_discard(fd);
   region->fd = -1;
   return status;
 }

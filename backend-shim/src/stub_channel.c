@@ -2,9 +2,11 @@
 #include "stub_channel.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "barrier.h"
+#include "discard.h"
 #include "error.h"
 #include "log.h"
 
@@ -19,8 +21,19 @@ void tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket) {
   channel->socket = channel->sender.socket = socket;
 }
 
+// What was sent and not read is closed with the socket, and may hold it up.
+static void stub_channel__close(int socket) {
+  char byte;
+  shutdown(socket, SHUT_RDWR);  // nothing more comes
+  if (recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+    tsb_discard(socket);
+  } else {
+    close(socket);
+  }
+}
+
 void tsb_stub_channel_destroy(struct tsb_stub_channel* channel) {
-  if (channel->socket >= 0) close(channel->socket);
+  if (channel->socket >= 0) stub_channel__close(channel->socket);
   tsb_sender_destroy(&channel->sender);
   pthread_mutex_destroy(&channel->lock);
 }
@@ -54,7 +67,10 @@ static int stub_channel__on_reply(struct tsb_stub_channel* channel, struct tsb_m
 
 static int stub_channel__dispatch(struct tsb_stub_channel* channel, struct tsb_message* message) {
   uint32_t method = message->frame.method;
-  if ((message->frame.flags & TSB_FRAME_REPLY) != 0) return stub_channel__on_reply(channel, message);
+  bool is_reply = (message->frame.flags & TSB_FRAME_REPLY) != 0;
+  // Each of them may cost a thread that closes it (discard.h), so nothing is read after the first that nobody wants.
+  if (message->frame.descriptor_count > 0 && (is_reply || method != TSB_METHOD_REGION)) return -EPROTO;
+  if (is_reply) return stub_channel__on_reply(channel, message);
   if (method >= sizeof HANDLERS / sizeof *HANDLERS || HANDLERS[method] == NULL) return -EPROTO;
   return HANDLERS[method](channel, message);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHECK_SKIPPED = 77 };
 
@@ -28,6 +29,12 @@ enum { CHECK_SKIPPED = 77 };
 #define CHECK(condition)                                     \
   do {                                                       \
     if (!(condition)) CHECK_FAIL("%s is false", #condition); \
+  } while (0)
+// What another thread is about to do.
+#define CHECK_SOON(condition)                                        \
+  do {                                                               \
+    for (int i_ = 0; i_ < 30000 && !(condition); i_++) usleep(1000); \
+    CHECK(condition);                                                \
   } while (0)
 
 #define CHECK_INT(actual, expected)                                                                            \

@@ -412,6 +412,7 @@ static void execute(const struct tsb_entry* entry) {
   if (jitters) jitter();
   evil_process();
   evil_regions();
+  evil_descriptors();
   evil_channel();
   evil_rings();
   if (streams()) {

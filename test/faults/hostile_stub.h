@@ -11,6 +11,7 @@ extern struct tsb_connection connection_;
 
 // Whether this process does the evil called `name`.
 bool is(const char* name);
+void evil_descriptors(void);
 const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* count);
 // Writes the record that echoes the first input of a request. `data` is a copy of the input, of 0 bytes if there is
 // none; `index` is the request's in its batch.

@@ -322,7 +322,8 @@ static void group_regions(void) {
       {"region_empty", KILLED, PATIENT},           {"region_too_large", KILLED, PATIENT},
       {"region_of_the_shim", KILLED, PATIENT},     {"region_without_descriptor", KILLED, PATIENT},
       {"region_twice", KILLED, PATIENT},           {"regions_without_end", KILLED, PATIENT},
-      {"output_in_a_bad_region", KILLED, PATIENT},
+      {"output_in_a_bad_region", KILLED, PATIENT}, {"region_that_lingers", KILLED, PATIENT},
+      {"regions_that_linger", KILLED, PATIENT},    {"method_that_lingers", KILLED, PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
 }
@@ -366,12 +367,13 @@ static void group_channel(void) {
       {"shut_down_channel", "is not healthy.", PATIENT},
       {"close_channel", "is not healthy.", PATIENT},
       {"torn_frame", "is not healthy.", PATIENT},
-      {"descriptors_nobody_asked_for", NULL, PATIENT},
       {"call_of_an_unknown_method", "is not healthy.", PATIENT},
       {"call_of_a_method_of_the_stub", "is not healthy.", PATIENT},
       {"method_zero", "is not healthy.", PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
+  test_fault_of_start(
+      &(struct fault){"descriptors_nobody_asked_for", "broke the protocol on its control channel", FAST});
   test_fault_of_start(&(struct fault){"other_in_initialize", "broke the protocol on its control channel", FAST});
 }
 
