@@ -16,11 +16,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "fake_host.h"
 #include "fake_triton.h"
+#include "other_root.h"
 
 enum { COUNT = 3, WAIT_MS = 30000 };
 
@@ -264,6 +266,43 @@ static void test_what_a_stub_inherits(void) {
   unsetenv("MODEL_SETTING");
 }
 
+// Whether the one stub of a model in this folder was told to take files under the names that they are asked for.
+static bool keeps_links(const char* repository, pid_t helper) {
+  struct fake_host host;
+  const char* step;
+  char path[64], arguments[4096];
+  int pids[4], count;
+  struct fake_host_plan plan = {.options = "", .config = CONFIG(0, ""), .repository = repository};
+  TRITONSERVER_Error* error = fake_host_load(&host, library, &plan, &step);
+  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  if (helper > 0) CHECK(kill(helper, SIGKILL) == 0 && waitpid(helper, NULL, 0) == helper);
+  count = fake_children(pids, 4);
+  CHECK_INT(count, 1);
+  snprintf(path, sizeof path, "/proc/%d/cmdline", pids[0]);
+  FILE* file = fopen(path, "r");
+  CHECK(file != NULL);
+  size_t bytes = fread(arguments, 1, sizeof arguments, file);
+  fclose(file);
+  end(&host);
+  return memmem(arguments, bytes, "--preserve-symlinks", 20) != NULL;
+}
+
+static void test_a_folder_behind_another_root(void) {
+  char folder[] = "/tmp/test_library_XXXXXX", version[64], behind[64];
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(version, sizeof version, "%s/1", folder);
+  CHECK_INT(mkdir(version, 0700), 0);
+  CHECK(!keeps_links(folder, 0));
+  CHECK_INT(rmdir(version) + rmdir(folder), 0);
+  pid_t helper = other_root_start();
+  if (helper == 0) {
+    printf("A folder behind /proc/PID/root is not tested: this system lets nobody make a root.\n");
+    return;
+  }
+  snprintf(behind, sizeof behind, "/proc/%d/root/models", (int)helper);
+  CHECK(keeps_links(behind, helper));
+}
+
 static void test_protected_memory(void) {
   struct fake_host host;
   prctl(PR_SET_DUMPABLE, 1);
@@ -438,6 +477,7 @@ int main(int count, char** arguments) {
   test_batches_and_statistics();
   test_calls_that_fail();
   test_what_a_stub_inherits();
+  test_a_folder_behind_another_root();
   test_protected_memory();
   test_memory_that_cannot_be_protected();
   test_a_limit_of_open_files();
