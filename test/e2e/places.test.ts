@@ -60,7 +60,11 @@ beforeAll(async () => {
   });
   server = await startServer({
     repository: path.relative(process.cwd(), repository),
-    backendConfig: ["typescript,environment=NOT_SET,BACKEND_*", "typescript,allow-environment=MODEL_*", "typescript,protect-memory=true"],
+    backendConfig: [
+      "typescript,environment=NOT_SET,BACKEND_*",
+      "typescript,allow-environment=MODEL_*",
+      "typescript,protect-memory=true",
+    ],
     args: ["--exit-on-error=false"],
     env: { SERVER_PASSWORD: "a", BACKEND_TOKEN: "b", MODEL_TOKEN: "c", HF_TOKEN: "d", HF_HOME: "e" },
   });
