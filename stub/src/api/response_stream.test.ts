@@ -4,6 +4,7 @@ import { type CallListener, setCaller } from "./caller.ts";
 import { TritonError } from "./errors.ts";
 import { InferenceRequest } from "./request.ts";
 import { InferenceResponse, receivedResponse } from "./response.ts";
+import { UNREAD_LIMIT } from "./response_stream.ts";
 import { Tensor } from "./tensor.ts";
 
 const a = new Tensor("A", Float32Array.of(1), [1]);
@@ -148,4 +149,33 @@ test("options are checked", () => {
   expect(() => request.stream({ emptyFinals: true } as object)).toThrow(
     "stream() has no option 'emptyFinals'. Its options are throwOnError, emptyFinal.",
   );
+});
+
+test("responses that nobody reads are given up beyond a limit, and those that came are read first", async () => {
+  const half = new Tensor("A", new Uint8Array(UNREAD_LIMIT / 2), [UNREAD_LIMIT / 2]);
+  const large = () => receivedResponse([half], {}, memory);
+  const stream = request.stream();
+  give(large(), false);
+  expect(cancel).not.toHaveBeenCalled();
+  give(large(), false);
+  expect(cancel).toHaveBeenCalledTimes(1);
+  give(large(), false);
+  expect(memory.dispose).toHaveBeenCalledTimes(1);
+  give(undefined, true);
+  const read: unknown[] = [];
+  const reading = (async () => {
+    for await (const response of stream) read.push(response.outputs.length);
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "UNAVAILABLE", message: expect.stringContaining("64 MiB") });
+  expect(read).toEqual([1, 1]);
+});
+
+test("responses that are read as they come are never too many", async () => {
+  const half = new Tensor("A", new Uint8Array(UNREAD_LIMIT / 2), [UNREAD_LIMIT / 2]);
+  const iterator = request.stream()[Symbol.asyncIterator]();
+  for (let i = 0; i < 5; i++) {
+    give(receivedResponse([half], {}, memory), false);
+    expect(await iterator.next()).toMatchObject({ done: false });
+  }
+  expect(cancel).not.toHaveBeenCalled();
 });

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type CallContent, type OpenCall, theCaller } from "./caller.ts";
+import { TritonError } from "./errors.ts";
 import { InferenceResponse } from "./response.ts";
+
+/** What may wait to be read of one stream. The server has no way to slow the other model down. */
+export const UNREAD_LIMIT = 64 << 20;
+/** A response counts as so many bytes at least, for what it costs beside its data. */
+const LEAST_BYTES = 256;
 
 /** How the responses of a stream are given. */
 export interface StreamOptions {
@@ -34,6 +40,9 @@ export class ResponseStream implements AsyncIterable<InferenceResponse> {
   #hasEnded = false;
   /** Nobody wants those that still come. */
   #isLeft = false;
+  /** Bytes of those that have arrived, and whether they were too many, so that what still comes is dropped. */
+  #unread = 0;
+  #isFull = false;
 
   private constructor(content: CallContent, options: Required<StreamOptions>) {
     this.#options = options;
@@ -59,10 +68,24 @@ export class ResponseStream implements AsyncIterable<InferenceResponse> {
   }
 
   #take(response: InferenceResponse | undefined, isFinal: boolean): void {
-    if (this.#isLeft) response?.dispose();
-    else if (this.#isItem(response, isFinal)) this.#arrived.push(response ?? new InferenceResponse());
+    if (this.#isLeft || this.#isFull) response?.dispose();
+    else if (this.#isItem(response, isFinal)) this.#keep(response ?? new InferenceResponse());
     this.#hasEnded ||= isFinal;
     while (this.#waiting.length > 0 && (this.#arrived.length > 0 || this.#isOver)) this.#give(this.#waiting.shift()!);
+  }
+
+  #keep(response: InferenceResponse): void {
+    this.#arrived.push(response);
+    this.#unread += bytesOf(response);
+    if (this.#unread <= UNREAD_LIMIT) return;
+    this.#isFull = true;
+    const error = new TritonError(
+      `More than ${UNREAD_LIMIT >> 20} MiB of responses of a called model wait to be read, so the call was given up. ` +
+        "Read them as fast as they come, or ask for less at a time.",
+      "UNAVAILABLE",
+    );
+    this.#arrived.push(new InferenceResponse([], { error }));
+    this.#call.cancel();
   }
 
   /** All are, but for a last one that says nothing else. */
@@ -86,6 +109,7 @@ export class ResponseStream implements AsyncIterable<InferenceResponse> {
   /** Gives the next response, or says that there are no more. */
   #give({ resolve, reject }: Waiting): void {
     const response = this.#arrived.shift();
+    if (response !== undefined) this.#unread -= bytesOf(response);
     if (response === undefined) {
       resolve(DONE);
     } else if (response.error !== undefined && this.#options.throwOnError) {
@@ -110,6 +134,12 @@ export class ResponseStream implements AsyncIterable<InferenceResponse> {
   static {
     begin = (content, options) => new ResponseStream(content, options);
   }
+}
+
+function bytesOf({ outputs }: InferenceResponse): number {
+  let bytes = LEAST_BYTES;
+  for (const { data } of outputs) bytes += data.byteLength;
+  return bytes;
 }
 
 /** Begins a call whose responses are iterated. */
