@@ -15,9 +15,10 @@ int tsb_call_record_read(struct tsb_record* record, struct tsb_call* head) {
   return 0;
 }
 
-int tsb_call_record_text(const struct tsb_record* record, struct tsb_text_place place, char** text) {
+int tsb_call_record_text(const struct tsb_record* record, struct tsb_text_place place, uint64_t* left, char** text) {
   *text = NULL;
-  if (!tsb_record_holds(record, place.offset, place.bytes)) return -EPROTO;
+  if (!tsb_record_holds(record, place.offset, place.bytes) || place.bytes > *left) return -EPROTO;
+  *left -= place.bytes;
   const char* bytes = (const char*)record->bytes + place.offset;
   if (memchr(bytes, 0, place.bytes) != NULL) return -EPROTO;
   *text = strndup(bytes, place.bytes);
@@ -25,10 +26,10 @@ int tsb_call_record_text(const struct tsb_record* record, struct tsb_text_place 
 }
 
 int tsb_call_record_requested(const struct tsb_record* record, const struct tsb_call* head, uint32_t index,
-                              char** name) {
+                              uint64_t* left, char** name) {
   struct tsb_text_place place;
   uint64_t at = head->requested_offset + (uint64_t)index * sizeof place;
   *name = NULL;
   if (tsb_record_take(record, &at, &place, sizeof place) < 0) return -EPROTO;
-  return tsb_call_record_text(record, place, name);
+  return tsb_call_record_text(record, place, left, name);
 }

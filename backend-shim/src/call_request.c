@@ -16,6 +16,7 @@ struct call_request {
   const struct tsb_record* record;
   const struct tsb_call* head;
   struct tsb_open_call* call;
+  uint64_t* texts_left;  // see tsb_call_record_text
   TRITONSERVER_Error** error;
 };
 
@@ -36,7 +37,7 @@ static int call_request__set_text(const struct call_request* making, struct tsb_
                                   TRITONSERVER_Error* (*set)(TRITONSERVER_InferenceRequest*, const char*)) {
   char* text;
   if (place.bytes == 0) return 0;
-  int status = tsb_call_record_text(making->record, place, &text);
+  int status = tsb_call_record_text(making->record, place, making->texts_left, &text);
   if (status == -EPROTO) return status;
   if (status < 0) return call_request__out_of_memory(making);
   *making->error = set(making->call->request, text);
@@ -64,13 +65,28 @@ static int call_request__head(const struct call_request* making) {
   return 0;
 }
 
-// A copy that is freed with the call; NULL: no memory.
-static void* call_request__copy_room(struct tsb_open_call* call, uint64_t bytes) {
+// Room for a copy, which is freed with the call; NULL: there is none, and *error says why.
+static void* call_request__copy_room(const struct call_request* making, uint64_t bytes) {
+  struct tsb_open_call* call = making->call;
+  uint64_t limit = call->stub->memory.max_stub_bytes;
+  // A record may name the same bytes as often as it likes, so what lies in shared memory is no bound.
+  if (!tsb_open_calls_reserve_copy(&call->stub->calls, call, bytes, limit)) {
+    *making->error = tsb_error_new(
+        TRITONSERVER_ERROR_UNAVAILABLE,
+        "The inputs that are copied for the open calls of one process (BYTES, and what lies in clients' shared memory) "
+        "would take more than %llu bytes. Make fewer calls at a time, or raise "
+        "--backend-config=typescript,shm-max-byte-size.",
+        (unsigned long long)limit);
+    return NULL;
+  }
   void** larger = realloc(call->copies, (call->copy_count + 1) * sizeof *larger);
-  if (larger == NULL) return NULL;
-  call->copies = larger;
-  void* room = malloc(bytes);
-  if (room != NULL) call->copies[call->copy_count++] = room;
+  if (larger != NULL) call->copies = larger;
+  void* room = larger == NULL ? NULL : malloc(bytes);
+  if (room == NULL) {
+    call_request__out_of_memory(making);
+  } else {
+    call->copies[call->copy_count++] = room;
+  }
   return room;
 }
 
@@ -101,9 +117,12 @@ static int call_request__find_data(const struct call_request* making, const stru
   if (place->bytes == 0) return 0;
   const void* shared = is_lent ? NULL : tsb_stub_resolve(making->call->stub, place);
   if (!is_lent && shared == NULL) return -EPROTO;
-  if (!is_lent && !is_bytes) return *data = shared, 0;
-  void* room = call_request__copy_room(making->call, place->bytes);
-  if (room == NULL) return call_request__out_of_memory(making);
+  if (!is_lent && !is_bytes) {
+    *data = shared;
+    return 0;
+  }
+  void* room = call_request__copy_room(making, place->bytes);
+  if (room == NULL) return 0;
   *data = room;
   if (is_lent) {
     int status = call_request__copy_loan(making, place, room);
@@ -154,7 +173,7 @@ static int call_request__inputs(const struct call_request* making) {
       return -EPROTO;
     }
     struct tsb_text_place place = {tensor.name_offset, tensor.name_bytes};
-    int status = tsb_call_record_text(making->record, place, &name);
+    int status = tsb_call_record_text(making->record, place, making->texts_left, &name);
     if (status == -ENOMEM) return call_request__out_of_memory(making);
     if (status == 0) status = call_request__add_input(making, name, &tensor, dims);
     free(name);
@@ -166,7 +185,7 @@ static int call_request__inputs(const struct call_request* making) {
 static int call_request__outputs(const struct call_request* making) {
   for (uint32_t i = 0; i < making->head->requested_count; i++) {
     char* name;
-    int status = tsb_call_record_requested(making->record, making->head, i, &name);
+    int status = tsb_call_record_requested(making->record, making->head, i, making->texts_left, &name);
     if (status == -ENOMEM) return call_request__out_of_memory(making);
     if (status < 0) return status;
     *making->error = TRITONSERVER_InferenceRequestAddRequestedOutput(making->call->request, name);
@@ -223,11 +242,12 @@ int tsb_call_request_make(struct tsb_instance* instance, const struct tsb_record
                           struct tsb_open_call* call, TRITONSERVER_Error** error) {
   static int (*const PARTS[])(const struct call_request*) = {call_request__head, call_request__inputs,
                                                              call_request__outputs, call_request__parameters};
-  const struct call_request making = {instance, record, head, call, error};
+  uint64_t texts_left = record->length;
+  const struct call_request making = {instance, record, head, call, &texts_left, error};
   TRITONSERVER_Server* server;
   char* model;
   *error = NULL;
-  int status = tsb_call_record_text(record, head->model, &model);
+  int status = tsb_call_record_text(record, head->model, &texts_left, &model);
   if (status == -ENOMEM) return call_request__out_of_memory(&making);
   if (status < 0) return status;
   *error = TRITONBACKEND_ModelServer(instance->model->triton, &server);

@@ -56,6 +56,19 @@ struct tsb_open_call* tsb_open_calls_begin(struct tsb_open_calls* calls, const s
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call) {
   calls->calls[call->owner.index] = NULL;
   calls->count--;
+  calls->copied_bytes -= call->copied_bytes;
+}
+
+bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,
+                                 uint64_t limit) {
+  pthread_mutex_lock(&calls->lock);
+  bool fits = calls->copied_bytes <= limit && bytes <= limit - calls->copied_bytes;
+  if (fits) {
+    calls->copied_bytes += bytes;
+    call->copied_bytes += bytes;
+  }
+  pthread_mutex_unlock(&calls->lock);
+  return fits;
 }
 
 void tsb_open_call_free(struct tsb_open_call* call) {

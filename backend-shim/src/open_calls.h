@@ -25,6 +25,7 @@ struct tsb_open_call {
   TRITONSERVER_InferenceRequest* request;
   void** copies;  // of inputs that the server must not read where they are
   uint32_t copy_count;
+  uint64_t copied_bytes;
   // --- Under `lock`
   bool was_sent;     // it may be cancelled
   bool is_released;  // the server does not read the inputs any more
@@ -46,6 +47,7 @@ struct tsb_open_calls {
   struct tsb_open_call** calls;  // by the stub's index
   uint32_t capacity;
   uint32_t count;
+  uint64_t copied_bytes;  // of inputs, for all calls that are open
   struct tsb_viewed_answer* answers;
   uint32_t answer_capacity, used_answers, first_free;
 };
@@ -59,6 +61,10 @@ struct tsb_open_call* tsb_open_calls_begin(struct tsb_open_calls* calls, const s
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
 // Frees a call that was taken out, with its request.
 void tsb_open_call_free(struct tsb_open_call* call);
+// Counts bytes that are to be copied for a call, until it ends. False: they are more than `limit` for all calls that are
+// open, and are not counted.
+bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,
+                                 uint64_t limit);
 // Asks the server to give a call up, if it is open. 0, or -EPROTO: no correct stub names it so.
 int tsb_open_calls_cancel(struct tsb_open_calls* calls, const struct tsb_owner* owner);
 // The stub is dead: asks the server to give all of its calls up, and closes.

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CALLS = 64, RECORD_BYTES = 4096 };
+enum { CALLS = 64, RECORD_BYTES = 4096, MODEL_AT = 2048 };
 
 static struct {
   bool is_open;
@@ -40,6 +40,37 @@ static void spoil_input(struct tsb_tensor* input) {
   if (is("call_input_index")) input->name = 0;
 }
 
+// Names that lie over each other, far more of them than the record has bytes.
+static void overlap_texts(struct tsb_call* head, uint8_t* record) {
+  enum { NAMES = 200, TABLE_AT = 1024, TEXT_AT = 3072, TEXT_BYTES = 512 };
+  struct tsb_text_place* names = (struct tsb_text_place*)(record + TABLE_AT);
+  for (uint32_t i = 0; i < NAMES; i++) names[i] = (struct tsb_text_place){TEXT_AT, TEXT_BYTES};
+  memset(record + TEXT_AT, 'o', TEXT_BYTES);
+  head->requested_count = NAMES;
+  head->requested_offset = TABLE_AT;
+}
+
+// One large element of BYTES, named by many inputs: each of them is copied.
+static void repeat_bytes(struct tsb_call* head) {
+  enum { INPUTS = 12, ELEMENT_BYTES = 1 << 20, TYPE_BYTES = 13 };
+  static struct tsb_block element;
+  if (element.base == NULL && tsb_connection_alloc(&connection_, ELEMENT_BYTES, &element) < 0) _exit(96);
+  *(uint32_t*)element.base = ELEMENT_BYTES - sizeof(uint32_t);
+  uint8_t* at = (uint8_t*)(head + 1);
+  for (uint32_t i = 0; i < INPUTS; i++) {
+    *(struct tsb_tensor*)at = (struct tsb_tensor){
+        .name = TSB_NAME_INLINE,
+        .datatype = TYPE_BYTES,
+        .dims_count = 1,
+        .name_offset = head->model.offset,
+        .name_bytes = 1,
+        .place = {.region = element.region, .offset = element.offset, .bytes = ELEMENT_BYTES}};
+    *(int64_t*)(at + sizeof(struct tsb_tensor)) = 1;
+    at += sizeof(struct tsb_tensor) + sizeof(int64_t);
+  }
+  head->input_count = INPUTS;
+}
+
 static void spoil_head(struct tsb_call* head, uint8_t* record) {
   if (is("call_shorter")) head->record_bytes = 8;
   if (is("call_longer")) head->record_bytes = UINT32_MAX;
@@ -47,10 +78,17 @@ static void spoil_head(struct tsb_call* head, uint8_t* record) {
   if (is("call_model_zero")) record[head->model.offset] = 0;
   if (is("call_inputs_without_end")) head->input_count = UINT32_MAX;
   if (is("call_requested_without_end")) head->requested_count = UINT32_MAX;
-  if (is("call_requested_nowhere")) head->requested_count = 1, head->requested_offset = UINT32_MAX;
+  if (is("call_requested_nowhere")) {
+    head->requested_count = 1;
+    head->requested_offset = UINT32_MAX;
+  }
   if (is("call_parameters_without_end")) head->parameter_count = UINT32_MAX;
-  if (is("call_parameters_nowhere")) head->parameter_count = 1, head->parameters_offset = UINT32_MAX;
+  if (is("call_parameters_nowhere")) {
+    head->parameter_count = 1;
+    head->parameters_offset = UINT32_MAX;
+  }
   if (is("call_id")) head->id = (struct tsb_text_place){UINT32_MAX, UINT32_MAX};
+  if (is("call_texts_overlap")) overlap_texts(head, record);
 }
 
 // Writes the record of a call with the first input of a request, where it lies.
@@ -70,7 +108,7 @@ static struct tsb_place call_record(const struct tsb_request* request, struct ts
   tensor->name_bytes = 2;
   memcpy(tensor + 1, input + 1, dims_bytes);
   memcpy(block.base + at, "IN", 2);
-  at += 8;
+  at = MODEL_AT;
   *head = (struct tsb_call){.record_bytes = RECORD_BYTES,
                             .parent = parent,
                             .model_version = -1,
@@ -78,6 +116,7 @@ static struct tsb_place call_record(const struct tsb_request* request, struct ts
                             .parameters_offset = RECORD_BYTES,
                             .input_count = 1};
   memcpy(block.base + at, model, strlen(model));
+  if (is("call_bytes_again")) repeat_bytes(head);
   spoil_input(tensor);
   spoil_head(head, block.base);
   return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = RECORD_BYTES};
@@ -103,8 +142,10 @@ static void start_call(const struct tsb_entry* batch, uint32_t item, const struc
   write_entry(TSB_ENTRY_CALL, owner, used, is("call_flags") ? 1 : 0);
   if (is("call_twice")) write_entry(TSB_ENTRY_CALL, owner, used, 0);
   if (is("exit_in_call")) _exit(7);
-  if (is("cancel_table"))
-    owner.table = TSB_TABLE_ANSWERS, write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
+  if (is("cancel_table")) {
+    owner.table = TSB_TABLE_ANSWERS;
+    write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
+  }
   if (is("cancel_place")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, place, 0);
   if (is("cancels") || is("cancel_twice")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
   if (is("cancel_twice")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);

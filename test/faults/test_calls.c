@@ -84,6 +84,7 @@ static void test_evils(void) {
                                       "call_inputs_without_end",
                                       "call_requested_without_end",
                                       "call_requested_nowhere",
+                                      "call_texts_overlap",
                                       "call_parameters_without_end",
                                       "call_parameters_nowhere",
                                       "call_id",
@@ -164,6 +165,7 @@ int main(void) {
     test_error("cancel_twice", "silent", TRITONSERVER_ERROR_CANCELLED, "the call was cancelled");
   }
   test_error("call_bytes_lie", "echo", TRITONSERVER_ERROR_INTERNAL, "do not fit its 256 bytes of data");
+  test_error("call_bytes_again", "echo", TRITONSERVER_ERROR_UNAVAILABLE, "would take more than 8388608 bytes");
   test_evils();
   if (!FAKE_TRITON_IS_OLD) test_death_with_calls_open("silent");
   test_death_with_calls_open("echo_late");
