@@ -159,10 +159,9 @@ static void call_answer__measure(struct call_answer_content* content) {
 }
 
 // Tensors first and their names behind all of them, as in a request.
-static void call_answer__fill(const struct call_answer_content* content, struct tsb_owner owner, uint8_t* memory) {
+static void call_answer__fill(const struct call_answer_content* content, uint8_t* memory) {
   struct tsb_response* head = (struct tsb_response*)(memory + sizeof(struct tsb_answer));
   struct tsb_record_writer writer = {.bytes = (uint8_t*)head, .used = sizeof *head};
-  *(struct tsb_answer*)memory = (struct tsb_answer){.owner = owner};
   *head = (struct tsb_response){.record_bytes = (uint32_t)(content->record_bytes - sizeof(struct tsb_answer)),
                                 .status = content->status,
                                 .output_count = content->output_count};
@@ -203,16 +202,21 @@ static struct tsb_viewed_block* call_answer__take(const struct call_answer_conte
 static int call_answer__write(struct tsb_open_call* call, struct call_answer_content* content,
                               struct tsb_entry* entry) {
   uint32_t count;
-  struct tsb_owner owner;
+  struct tsb_answer answer = {0};
   call_answer__measure(content);
   struct tsb_viewed_block* blocks = call_answer__take(content, &count);
   if (blocks == NULL) return -ENOMEM;
   int status = call_answer__alloc(call, content->record_bytes, &blocks[0]);
+  struct tsb_viewed_block record = blocks[0];
   if (status == 0) {
+    call_answer__fill(content, record.block.base);
+    // A stub may guess the name of the answer and give it back the moment that the lock is free: then neither `blocks`
+    // nor the record's memory are ours any more.
     pthread_mutex_lock(&call->stub->calls.lock);
-    status = tsb_open_calls_view(&call->stub->calls, blocks, count, &owner);
+    status = tsb_open_calls_view(&call->stub->calls, blocks, count, &answer.owner);
+    if (status == 0) memcpy(record.block.base, &answer, sizeof answer);
     pthread_mutex_unlock(&call->stub->calls.lock);
-    if (status < 0) call_answer__free(call, &blocks[0]);
+    if (status < 0) call_answer__free(call, &record);
   }
   if (status < 0) {
     free(blocks);
@@ -221,9 +225,8 @@ static int call_answer__write(struct tsb_open_call* call, struct call_answer_con
   for (uint32_t i = 0; i < content->output_count; i++) {
     if (content->outputs[i].buffer != NULL) content->outputs[i].buffer->is_taken = true;
   }
-  const struct tsb_block* record = &blocks[0].block;
-  call_answer__fill(content, owner, record->base);
-  entry->place = (struct tsb_place){.region = record->region, .offset = record->offset, .bytes = content->record_bytes};
+  entry->place = (struct tsb_place){
+      .region = record.block.region, .offset = record.block.offset, .bytes = content->record_bytes};
   return 0;
 }
 
