@@ -90,6 +90,17 @@ TRITONSERVER_Error* tsb_call_answer_release(TRITONSERVER_ResponseAllocator* allo
   return NULL;
 }
 
+// What does not fit would end the process that calls: its stub takes the server at its word.
+static TRITONSERVER_Error* call_answer__misfit(TRITONSERVER_InferenceResponse* response,
+                                               const struct call_answer_output* output) {
+  const char* model;
+  int64_t version;
+  TSB_RETURN_IF_ERROR(TRITONSERVER_InferenceResponseModel(response, &model, &version));
+  return tsb_error_new(TRITONSERVER_ERROR_INTERNAL,
+                       "The called model '%s' gave output '%s' %llu bytes, which do not fit its shape and datatype.",
+                       model, output->name, (unsigned long long)output->head.place.bytes);
+}
+
 static TRITONSERVER_Error* call_answer__read_output(TRITONSERVER_InferenceResponse* response, uint32_t index,
                                                     struct call_answer_output* output) {
   TRITONSERVER_DataType datatype;
@@ -109,12 +120,13 @@ static TRITONSERVER_Error* call_answer__read_output(TRITONSERVER_InferenceRespon
   output->head = (struct tsb_tensor){.name = TSB_NAME_INLINE, .datatype = datatype, .dims_count = (uint32_t)dims_count};
   output->head.name_bytes = (uint32_t)strlen(output->name);
   if (bytes == 0) output->buffer = NULL;
-  if (output->buffer == NULL) return NULL;
-  const struct tsb_viewed_block* viewed = &output->buffer->viewed;
-  output->head.place = (struct tsb_place){.region = viewed->block.region,
-                                          .offset = viewed->block.offset,
-                                          .bytes = bytes < viewed->bytes ? bytes : viewed->bytes};
-  return NULL;
+  if (output->buffer != NULL) {
+    const struct tsb_viewed_block* viewed = &output->buffer->viewed;
+    output->head.place = (struct tsb_place){.region = viewed->block.region,
+                                            .offset = viewed->block.offset,
+                                            .bytes = bytes < viewed->bytes ? bytes : viewed->bytes};
+  }
+  return tsb_tensor_record_fits(&output->head, output->shape) ? NULL : call_answer__misfit(response, output);
 }
 
 // The parameter at `index` as records have it. False: it is of a type that they do not know, and is left out.

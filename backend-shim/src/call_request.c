@@ -7,7 +7,6 @@
 
 #include "barrier.h"
 #include "bytes_walk.h"
-#include "dtype.h"
 #include "parameter_record.h"
 
 // What is being made, and of what.
@@ -141,15 +140,6 @@ static int call_request__find_data(const struct call_request* making, const stru
   return 0;
 }
 
-// Whether a tensor has as many bytes as its shape says.
-static bool call_request__is_sound(const struct tsb_tensor* tensor, const int64_t* dims) {
-  int64_t elements = tsb_tensor_record_elements(dims, tensor->dims_count), bytes;
-  int64_t element_bytes = tsb_dtype_bytes(tensor->datatype);
-  if (tensor->name != TSB_NAME_INLINE || elements < 0 || element_bytes < 0) return false;
-  if (element_bytes == 0) return elements > 0 || tensor->place.bytes == 0;
-  return !__builtin_mul_overflow(elements, element_bytes, &bytes) && tensor->place.bytes == (uint64_t)bytes;
-}
-
 static int call_request__add_input(const struct call_request* making, const char* name, const struct tsb_tensor* tensor,
                                    const int64_t* dims) {
   TRITONSERVER_InferenceRequest* request = making->call->request;
@@ -169,7 +159,8 @@ static int call_request__inputs(const struct call_request* making) {
     struct tsb_tensor tensor;
     int64_t dims[TSB_MAX_DIMS];
     char* name;
-    if (tsb_tensor_record_read(making->record, &at, &tensor, dims) < 0 || !call_request__is_sound(&tensor, dims)) {
+    if (tsb_tensor_record_read(making->record, &at, &tensor, dims) < 0 || tensor.name != TSB_NAME_INLINE ||
+        !tsb_tensor_record_fits(&tensor, dims)) {
       return -EPROTO;
     }
     struct tsb_text_place place = {tensor.name_offset, tensor.name_bytes};

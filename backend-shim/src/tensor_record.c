@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "dtype.h"
+
 uint64_t tsb_tensor_record_bytes(uint32_t dims_count) {
   return sizeof(struct tsb_tensor) + dims_count * sizeof(int64_t);
 }
@@ -24,4 +26,12 @@ int64_t tsb_tensor_record_elements(const int64_t* dims, uint32_t count) {
     if (dims[i] < 0 || __builtin_mul_overflow(elements, dims[i], &elements)) return -1;
   }
   return elements;
+}
+
+bool tsb_tensor_record_fits(const struct tsb_tensor* head, const int64_t* dims) {
+  int64_t elements = tsb_tensor_record_elements(dims, head->dims_count), bytes;
+  int64_t element_bytes = tsb_dtype_bytes(head->datatype);
+  if (elements < 0 || element_bytes < 0) return false;
+  if (element_bytes == 0) return (elements > 0) == (head->place.bytes > 0);
+  return !__builtin_mul_overflow(elements, element_bytes, &bytes) && head->place.bytes == (uint64_t)bytes;
 }

@@ -14,5 +14,7 @@ int tsb_tensor_record_read(const struct tsb_record* record, uint64_t* at, struct
                            int64_t dims[TSB_MAX_DIMS]);
 // Elements of a shape; -1 for a negative dimension or more elements than any memory holds.
 int64_t tsb_tensor_record_elements(const int64_t* dims, uint32_t count);
+// Whether a tensor has as many bytes as its shape and datatype say; of BYTES, whether it has any.
+bool tsb_tensor_record_fits(const struct tsb_tensor* head, const int64_t* dims);
 
 #endif

@@ -64,7 +64,29 @@ static void test_elements(void) {
   CHECK_INT(tsb_tensor_record_elements((int64_t[]){INT64_MAX, 2}, 2), -1);
 }
 
+static bool fits(uint32_t datatype, int64_t elements, uint64_t bytes) {
+  const int64_t dims[] = {elements, 2};
+  struct tsb_tensor head = {.datatype = datatype, .dims_count = 2, .place = {.bytes = bytes}};
+  return tsb_tensor_record_fits(&head, dims);
+}
+
+static void test_bytes_of_a_shape(void) {
+  enum { FP32 = 11, BYTES = 13, NONE = 99 };
+  CHECK(fits(FP32, 3, 24));
+  CHECK(fits(FP32, 0, 0));
+  CHECK(!fits(FP32, 3, 20));
+  CHECK(!fits(FP32, 0, 4));
+  CHECK(!fits(FP32, -1, 8));
+  CHECK(!fits(FP32, INT64_MAX / 4, 8));
+  CHECK(!fits(NONE, 0, 0));
+  CHECK(fits(BYTES, 1, 9));
+  CHECK(fits(BYTES, 0, 0));
+  CHECK(!fits(BYTES, 1, 0));
+  CHECK(!fits(BYTES, 0, 9));
+}
+
 int main(void) {
+  test_bytes_of_a_shape();
   test_there_and_back();
   test_what_does_not_lie_in_the_record();
   test_elements();

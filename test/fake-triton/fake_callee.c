@@ -94,7 +94,8 @@ static void respond(TRITONSERVER_InferenceRequest* request, bool is_last) {
   response->allocator = request->allocator;
   for (uint32_t i = 0; i < request->input_count; i++) {
     const struct callee_input* input = &request->inputs[i];
-    add_output(request, response, input, is(request, "large") ? (size_t)1 << 40 : input->bytes);
+    size_t bytes = is(request, "large") ? (size_t)1 << 40 : is(request, "short") ? input->bytes - 4 : input->bytes;
+    add_output(request, response, input, bytes);
   }
   request->on_response(response, is_last ? TRITONSERVER_RESPONSE_COMPLETE_FINAL : 0, request->response_context);
 }
@@ -160,7 +161,7 @@ TRITONSERVER_Error* TRITONBACKEND_ModelServer(TRITONBACKEND_Model* model, TRITON
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestNew(TRITONSERVER_InferenceRequest** request,
                                                      TRITONSERVER_Server* server, const char* model_name,
                                                      int64_t model_version) {
-  static const char* const MODELS[] = {"echo", "stream", "nothing", "silent", "failing", "refusing", "large"};
+  static const char* const MODELS[] = {"echo", "stream", "nothing", "silent", "failing", "refusing", "large", "short"};
   (void)server, (void)model_version;
   for (size_t i = 0; i < sizeof MODELS / sizeof MODELS[0]; i++) {
     if (strncmp(model_name, MODELS[i], strlen(MODELS[i])) != 0) continue;
@@ -280,6 +281,14 @@ TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorDelete(TRITONSERVER_ResponseAl
 
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseError(TRITONSERVER_InferenceResponse* response) {
   return response->error;
+}
+
+TRITONSERVER_Error* TRITONSERVER_InferenceResponseModel(TRITONSERVER_InferenceResponse* response, const char** name,
+                                                        int64_t* version) {
+  (void)response;
+  *name = "callee";
+  *version = 1;
+  return NULL;
 }
 
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseOutputCount(TRITONSERVER_InferenceResponse* response,

@@ -10,6 +10,7 @@
 //   silent         answers when it is cancelled
 //   failing        answers with an error
 //   refusing       refuses the request when it is sent
+//   short          answers with four bytes less than its shape has
 //   large          answers with as many bytes as no memory holds
 //
 // Any other name is of no model.

@@ -36,6 +36,10 @@ static void spoil_input(struct tsb_tensor* input) {
   if (is("call_input_lent")) input->place.region = TSB_REGION_OF_CLIENT | 3;
   if (is("call_input_type")) input->datatype = 99;
   if (is("call_bytes_lie")) input->datatype = 13;
+  if (is("call_bytes_none")) {
+    input->datatype = 13;
+    input->place.bytes = 0;
+  }
   if (is("call_input_name")) input->name_offset = UINT32_MAX;
   if (is("call_input_index")) input->name = 0;
 }

@@ -95,6 +95,7 @@ static void test_evils(void) {
                                       "call_input_control",
                                       "call_input_lent",
                                       "call_input_type",
+                                      "call_bytes_none",
                                       "call_input_name",
                                       "call_input_index",
                                       "cancel_table",
@@ -159,6 +160,8 @@ int main(void) {
   test_error("honest", "unknown", TRITONSERVER_ERROR_NOT_FOUND,
              "Error when running inference: Request for unknown model");
   test_error("honest", "large", TRITONSERVER_ERROR_UNAVAILABLE, "Failed to increase the shared memory pool size");
+  test_error("honest", "short", TRITONSERVER_ERROR_INTERNAL,
+             "The called model 'callee' gave output 'OUT' 252 bytes, which do not fit");
   test_error("honest", "nothing", TRITONSERVER_ERROR_INTERNAL, "");
   if (!FAKE_TRITON_IS_OLD) {  // which cannot cancel a call
     test_error("cancels", "silent", TRITONSERVER_ERROR_CANCELLED, "the call was cancelled");
