@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -150,7 +151,11 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
   if (backend == NULL)
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
   pthread_mutex_init(&backend->calls_lock, NULL);
-  pthread_cond_init(&backend->calls_changed, NULL);
+  pthread_condattr_t of_calls;
+  pthread_condattr_init(&of_calls);
+  pthread_condattr_setclock(&of_calls, CLOCK_MONOTONIC);
+  pthread_cond_init(&backend->calls_changed, &of_calls);
+  pthread_condattr_destroy(&of_calls);
   backend->maps_fd = tsb_mapping_open_maps();
   TRITONSERVER_Error* error = backend__fill(backend, triton);
   if (error != NULL) {
@@ -173,4 +178,31 @@ void tsb_backend_delete(struct tsb_backend* backend) {
   free(backend->entry);
   free(backend->node);
   free(backend);
+}
+
+void tsb_backend_count_calls(struct tsb_backend* backend, int change) {
+  pthread_mutex_lock(&backend->calls_lock);
+  backend->open_calls += (uint32_t)change;
+  if (backend->open_calls == 0) pthread_cond_broadcast(&backend->calls_changed);
+  pthread_mutex_unlock(&backend->calls_lock);
+}
+
+void tsb_backend_wait_for_calls(struct tsb_backend* backend) {
+  enum { WARNING_SECONDS = 5 };
+  struct timespec next;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  next.tv_sec += WARNING_SECONDS;
+  pthread_mutex_lock(&backend->calls_lock);
+  while (backend->open_calls > 0) {
+    if (pthread_cond_timedwait(&backend->calls_changed, &backend->calls_lock, &next) != ETIMEDOUT) continue;
+    next.tv_sec += WARNING_SECONDS;
+    uint32_t open = backend->open_calls;
+    pthread_mutex_unlock(&backend->calls_lock);
+    TSB_LOG(WARN,
+            "Backend '%s' cannot be removed yet: %u calls of other models, or buffers of their answers, are open still. "
+            "Look for a model that does not answer or does not delete its responses.",
+            backend->name, open);
+    pthread_mutex_lock(&backend->calls_lock);
+  }
+  pthread_mutex_unlock(&backend->calls_lock);
 }

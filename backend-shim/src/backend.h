@@ -20,10 +20,15 @@ struct tsb_backend {
   TRITONSERVER_ResponseAllocator* allocator;  // of calls, see calls.h
   pthread_mutex_t calls_lock;
   pthread_cond_t calls_changed;
-  uint32_t open_calls;  // of all models; under calls_lock
+  uint32_t open_calls;  // of all models, and buffers of their answers that the server has; under calls_lock
 };
 
 TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** backend, TRITONBACKEND_Backend* triton);
 void tsb_backend_delete(struct tsb_backend* backend);
+// A call of another model, or a buffer for its answer, has come (1) or gone (-1): the server may call back while any is
+// there.
+void tsb_backend_count_calls(struct tsb_backend* backend, int change);
+// Waits until none is there.
+void tsb_backend_wait_for_calls(struct tsb_backend* backend);
 
 #endif

@@ -9,8 +9,10 @@
 #include "tensor_record.h"
 
 // A buffer that the server has for an output. It belongs to the response until the stub views it.
+// Some models delete a response that they never sent after the call is over, so it keeps the stub and not the call.
 struct call_answer_buffer {
-  struct tsb_open_call* call;
+  struct tsb_stub* stub;
+  struct tsb_backend* backend;
   struct tsb_viewed_block viewed;
   bool is_taken;
 };
@@ -34,20 +36,36 @@ struct call_answer_content {
 };
 
 // A block for the calling stub. Nothing of a stub that is dead may be touched, and it may die at any time.
-static int call_answer__alloc(struct tsb_open_call* call, uint64_t bytes, struct tsb_viewed_block* viewed) {
-  struct tsb_open_calls* calls = &call->stub->calls;
+static int call_answer__alloc(struct tsb_stub* stub, uint64_t bytes, struct tsb_viewed_block* viewed) {
+  struct tsb_open_calls* calls = &stub->calls;
   pthread_mutex_lock(&calls->lock);
-  int status = calls->is_closed ? -EPIPE : tsb_stub_memory_alloc(&call->stub->memory, bytes, &viewed->block);
+  int status = calls->is_closed ? -EPIPE : tsb_stub_memory_alloc(&stub->memory, bytes, &viewed->block);
   pthread_mutex_unlock(&calls->lock);
   viewed->bytes = status == 0 ? bytes : 0;
   return status;
 }
 
-static void call_answer__free(struct tsb_open_call* call, struct tsb_viewed_block* viewed) {
-  struct tsb_open_calls* calls = &call->stub->calls;
+static void call_answer__free(struct tsb_stub* stub, struct tsb_viewed_block* viewed) {
+  struct tsb_open_calls* calls = &stub->calls;
   pthread_mutex_lock(&calls->lock);
-  if (!calls->is_closed) tsb_stub_memory_free(&call->stub->memory, &viewed->block, viewed->bytes);
+  if (!calls->is_closed) tsb_stub_memory_free(&stub->memory, &viewed->block, viewed->bytes);
   pthread_mutex_unlock(&calls->lock);
+}
+
+// Why there is no block for an output.
+static TRITONSERVER_Error* call_answer__no_room(int status, const char* output, size_t bytes) {
+  if (status == -EPIPE || status == -ECONNRESET) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "The process of the model that calls has ended.");
+  }
+  if (status != -ENOMEM) {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
+                         "There is no shared memory for output '%s' of %zu bytes of a called model: %s.", output, bytes,
+                         tsb_error_reason(status));
+  }
+  return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
+                       "Failed to increase the shared memory pool size: output '%s' of %zu bytes does not fit into "
+                       "the limit of the model that calls. Raise --backend-config=typescript,shm-max-byte-size.",
+                       output, bytes);
 }
 
 TRITONSERVER_Error* tsb_call_answer_allocate(TRITONSERVER_ResponseAllocator* allocator, const char* tensor_name,
@@ -62,18 +80,16 @@ TRITONSERVER_Error* tsb_call_answer_allocate(TRITONSERVER_ResponseAllocator* all
   *buffer = *buffer_userp = NULL;
   if (byte_size == 0) return NULL;
   struct call_answer_buffer* made = calloc(1, sizeof *made);
-  int status = made == NULL ? -ENOMEM : call_answer__alloc(call, byte_size, &made->viewed);
+  if (made == NULL) return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory for an answer.");
+  int status = call_answer__alloc(call->stub, byte_size, &made->viewed);
   if (status < 0) {
     free(made);
-    if (status == -EPIPE) {
-      return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "The process of the model that calls has ended.");
-    }
-    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
-                         "Failed to increase the shared memory pool size: output '%s' of %zu bytes does not fit into "
-                         "the limit of the model that calls. Raise --backend-config=typescript,shm-max-byte-size.",
-                         tensor_name, byte_size);
+    return call_answer__no_room(status, tensor_name, byte_size);
   }
-  made->call = call;
+  made->stub = call->stub;
+  made->backend = call->context;
+  tsb_stub_retain(made->stub);
+  tsb_backend_count_calls(made->backend, 1);
   *buffer = made->viewed.block.base;
   *buffer_userp = made;
   return NULL;
@@ -85,8 +101,11 @@ TRITONSERVER_Error* tsb_call_answer_release(TRITONSERVER_ResponseAllocator* allo
   struct call_answer_buffer* made = buffer_userp;
   (void)allocator, (void)buffer, (void)byte_size, (void)memory_type, (void)memory_type_id;
   if (made == NULL) return NULL;
-  if (!made->is_taken) call_answer__free(made->call, &made->viewed);
+  struct tsb_backend* backend = made->backend;
+  if (!made->is_taken) call_answer__free(made->stub, &made->viewed);
+  tsb_stub_release(made->stub);
   free(made);
+  tsb_backend_count_calls(backend, -1);
   return NULL;
 }
 
@@ -218,7 +237,7 @@ static int call_answer__write(struct tsb_open_call* call, struct call_answer_con
   call_answer__measure(content);
   struct tsb_viewed_block* blocks = call_answer__take(content, &count);
   if (blocks == NULL) return -ENOMEM;
-  int status = call_answer__alloc(call, content->record_bytes, &blocks[0]);
+  int status = call_answer__alloc(call->stub, content->record_bytes, &blocks[0]);
   struct tsb_viewed_block record = blocks[0];
   if (status == 0) {
     call_answer__fill(content, record.block.base);
@@ -228,7 +247,7 @@ static int call_answer__write(struct tsb_open_call* call, struct call_answer_con
     status = tsb_open_calls_view(&call->stub->calls, blocks, count, &answer.owner);
     if (status == 0) memcpy(record.block.base, &answer, sizeof answer);
     pthread_mutex_unlock(&call->stub->calls.lock);
-    if (status < 0) call_answer__free(call, &record);
+    if (status < 0) call_answer__free(call->stub, &record);
   }
   if (status < 0) {
     free(blocks);
@@ -246,6 +265,7 @@ void tsb_call_answer_write_error(struct tsb_open_call* call, TRITONSERVER_Error*
   struct call_answer_content content = {.status = tsb_error_status(TRITONSERVER_ErrorCode(error)),
                                         .message = TRITONSERVER_ErrorMessage(error)};
   *entry = (struct tsb_entry){.kind = TSB_ENTRY_CALL_RESPONSE, .owner = call->owner};
+  // Without room for its record an error is lost, whatever it says, also one from before the call was sent.
   if (call_answer__write(call, &content, entry) < 0) entry->flags = TSB_CALL_RESPONSE_LOST;
   TRITONSERVER_ErrorDelete(error);
 }

@@ -4,6 +4,7 @@
 #ifndef TSB_CALL_ANSWER_H
 #define TSB_CALL_ANSWER_H
 
+#include "backend.h"
 #include "stub.h"
 
 // The functions of the response allocator; their `userp` is the call.

@@ -14,19 +14,10 @@ TRITONSERVER_Error* tsb_calls_prepare(struct tsb_backend* backend) {
 }
 
 void tsb_calls_wait(struct tsb_backend* backend) {
-  pthread_mutex_lock(&backend->calls_lock);
-  while (backend->open_calls > 0) pthread_cond_wait(&backend->calls_changed, &backend->calls_lock);
-  pthread_mutex_unlock(&backend->calls_lock);
+  tsb_backend_wait_for_calls(backend);
   if (backend->allocator == NULL) return;
   tsb_error_log(TRITONSERVER_ResponseAllocatorDelete(backend->allocator), "TRITONSERVER_ResponseAllocatorDelete");
   backend->allocator = NULL;
-}
-
-static void calls__count(struct tsb_backend* backend, int change) {
-  pthread_mutex_lock(&backend->calls_lock);
-  backend->open_calls += (uint32_t)change;
-  if (backend->open_calls == 0) pthread_cond_broadcast(&backend->calls_changed);
-  pthread_mutex_unlock(&backend->calls_lock);
 }
 
 // The call is over: the stub may use its name again from the moment in which it sees the entry. Nothing of the call is
@@ -41,7 +32,7 @@ static void calls__end(struct tsb_open_call* call, struct tsb_entry last) {
   pthread_mutex_unlock(&stub->calls.lock);
   tsb_open_call_free(call);
   tsb_stub_release(stub);
-  calls__count(backend, -1);
+  tsb_backend_count_calls(backend, -1);
 }
 
 // The server has a response, the last one or none: an end without a response.
@@ -128,7 +119,7 @@ static int calls__start(struct tsb_instance* instance, struct tsb_stub* stub, co
   call->stub = stub;
   call->context = instance->model->backend;
   tsb_stub_retain(stub);
-  calls__count(instance->model->backend, 1);
+  tsb_backend_count_calls(instance->model->backend, 1);
   int status = tsb_call_request_make(instance, record, &head, call, &error);
   if (status == 0 && error == NULL) error = calls__send(instance, call, &head.parent);
   if (status == 0 && error == NULL) return 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STREAM_RESPONSES = 3, LATE_US = 3000, POLL_US = 500 };
+enum { STREAM_RESPONSES = 3, LATE_US = 3000, VERY_LATE_US = 5500000, POLL_US = 500 };
 
 static atomic_long live, sent, cancelled;
 
@@ -88,7 +88,7 @@ static void add_output(const TRITONSERVER_InferenceRequest* request, TRITONSERVE
   response->output_count++;
 }
 
-static void respond(TRITONSERVER_InferenceRequest* request, bool is_last) {
+static TRITONSERVER_InferenceResponse* make_response(const TRITONSERVER_InferenceRequest* request) {
   TRITONSERVER_InferenceResponse* response = calloc(1, sizeof *response);
   live++;
   response->allocator = request->allocator;
@@ -97,6 +97,11 @@ static void respond(TRITONSERVER_InferenceRequest* request, bool is_last) {
     size_t bytes = is(request, "large") ? (size_t)1 << 40 : is(request, "short") ? input->bytes - 4 : input->bytes;
     add_output(request, response, input, bytes);
   }
+  return response;
+}
+
+static void respond(TRITONSERVER_InferenceRequest* request, bool is_last) {
+  TRITONSERVER_InferenceResponse* response = make_response(request);
   request->on_response(response, is_last ? TRITONSERVER_RESPONSE_COMPLETE_FINAL : 0, request->response_context);
 }
 
@@ -112,6 +117,15 @@ static void release(TRITONSERVER_InferenceRequest* request) {
   request->on_release(request, TRITONSERVER_REQUEST_RELEASE_ALL, request->release_context);
 }
 
+static void keep_response(TRITONSERVER_InferenceRequest* request) {
+  TRITONSERVER_InferenceResponse* response = make_response(request);
+  unsigned wait_us = is(request, "keeping_long") ? VERY_LATE_US : LATE_US;
+  request->on_response(NULL, TRITONSERVER_RESPONSE_COMPLETE_FINAL, request->response_context);
+  release(request);
+  usleep(wait_us);
+  TRITONSERVER_InferenceResponseDelete(response);
+}
+
 // Nothing of the request may be used once both callbacks have come: it is deleted then.
 static void* serve(void* argument) {
   TRITONSERVER_InferenceRequest* request = argument;
@@ -119,6 +133,10 @@ static void* serve(void* argument) {
     release(request);
     usleep(LATE_US);
     respond(request, true);
+    return NULL;
+  }
+  if (is(request, "keeping")) {
+    keep_response(request);
     return NULL;
   }
   bool is_late = is(request, "echo_late");
@@ -161,7 +179,7 @@ TRITONSERVER_Error* TRITONBACKEND_ModelServer(TRITONBACKEND_Model* model, TRITON
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestNew(TRITONSERVER_InferenceRequest** request,
                                                      TRITONSERVER_Server* server, const char* model_name,
                                                      int64_t model_version) {
-  static const char* const MODELS[] = {"echo", "stream", "nothing", "silent", "failing", "refusing", "large", "short"};
+  static const char* const MODELS[] = {"echo", "stream", "nothing", "silent", "failing", "refusing", "large", "short", "keeping"};
   (void)server, (void)model_version;
   for (size_t i = 0; i < sizeof MODELS / sizeof MODELS[0]; i++) {
     if (strncmp(model_name, MODELS[i], strlen(MODELS[i])) != 0) continue;

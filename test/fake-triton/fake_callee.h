@@ -11,6 +11,8 @@
 //   failing        answers with an error
 //   refusing       refuses the request when it is sent
 //   short          answers with four bytes less than its shape has
+//   keeping        makes a response and deletes it, never sent, after it has ended without one and released its inputs
+//   keeping_long   the same, more than five seconds later
 //   large          answers with as many bytes as no memory holds
 //
 // Any other name is of no model.

@@ -147,6 +147,16 @@ static void test_answers_that_are_kept(void) {
   world_end();
 }
 
+// The backend is there for as long as the server may give a buffer back to it, and says what it waits for.
+static void test_wait_at_the_end(void) {
+  setenv("FAKE_STUB_CALLS", "keeping_long", 1);
+  world_start("honest", CONFIG);
+  world_send(0, WORLD_REQUESTS);
+  for (int i = 0; i < WORLD_REQUESTS; i++) world_expect_end(i);
+  world_end();
+  CHECK(fake_log_has("4 calls of other models, or buffers of their answers, are open still."));
+}
+
 int main(void) {
   world_prepare("calls");
   test_answers("echo", CONFIG);
@@ -162,6 +172,7 @@ int main(void) {
   test_error("honest", "large", TRITONSERVER_ERROR_UNAVAILABLE, "Failed to increase the shared memory pool size");
   test_error("honest", "short", TRITONSERVER_ERROR_INTERNAL,
              "The called model 'callee' gave output 'OUT' 252 bytes, which do not fit");
+  test_error("honest", "keeping", TRITONSERVER_ERROR_INTERNAL, "");
   test_error("honest", "nothing", TRITONSERVER_ERROR_INTERNAL, "");
   if (!FAKE_TRITON_IS_OLD) {  // which cannot cancel a call
     test_error("cancels", "silent", TRITONSERVER_ERROR_CANCELLED, "the call was cancelled");
@@ -173,6 +184,7 @@ int main(void) {
   if (!FAKE_TRITON_IS_OLD) test_death_with_calls_open("silent");
   test_death_with_calls_open("echo_late");
   test_answers_that_are_kept();
+  test_wait_at_the_end();
   world_close();
   return 0;
 }
