@@ -351,6 +351,7 @@ TRITONSERVER_Error* TRITONSERVER_InferenceResponseParameter(TRITONSERVER_Inferen
 }
 
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseDelete(TRITONSERVER_InferenceResponse* response) {
+  live--;  // first: the host may look once the last buffer is released
   for (uint32_t i = 0; i < response->output_count; i++) {
     const struct callee_output* output = &response->outputs[i];
     if (output->buffer == NULL) continue;  // as in the server
@@ -359,6 +360,5 @@ TRITONSERVER_Error* TRITONSERVER_InferenceResponseDelete(TRITONSERVER_InferenceR
   }
   if (response->error != NULL) TRITONSERVER_ErrorDelete(response->error);
   free(response);
-  live--;
   return NULL;
 }
