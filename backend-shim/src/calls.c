@@ -99,6 +99,8 @@ static TRITONSERVER_Error* calls__send(struct tsb_instance* instance, struct tsb
   pthread_mutex_lock(&stub->calls.lock);
   call->was_sent = true;
   pthread_mutex_unlock(&stub->calls.lock);
+  // A server that refuses the request before it has taken the trace over leaks it. Nobody can tell that from a refusal
+  // afterwards, when the trace is the server's to delete, and one that is deleted twice would end the server.
   TRITONSERVER_InferenceTrace* trace = calls__child_trace(instance, parent);
   TRITONSERVER_Error* error = TRITONSERVER_ServerInferAsync(server, request, trace);
   if (error == NULL) return NULL;
@@ -114,13 +116,14 @@ static int calls__start(struct tsb_instance* instance, struct tsb_stub* stub, co
   TRITONSERVER_Error* error;
   struct tsb_entry answer;
   if (tsb_call_record_read(record, &head) < 0) return -EPROTO;
-  struct tsb_open_call* call = tsb_open_calls_begin(&stub->calls, &entry->owner);
-  if (call == NULL) return -EPROTO;
+  struct tsb_open_call* call;
+  int status = tsb_open_calls_begin(&stub->calls, &entry->owner, &call);
+  if (status < 0) return status;
   call->stub = stub;
   call->context = instance->model->backend;
   tsb_stub_retain(stub);
   tsb_backend_count_calls(instance->model->backend, 1);
-  int status = tsb_call_request_make(instance, record, &head, call, &error);
+  status = tsb_call_request_make(instance, record, &head, call, &error);
   if (status == 0 && error == NULL) error = calls__send(instance, call, &head.parent);
   if (status == 0 && error == NULL) return 0;
   if (status < 0) error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The call breaks the protocol.");
@@ -129,18 +132,28 @@ static int calls__start(struct tsb_instance* instance, struct tsb_stub* stub, co
   return status;
 }
 
+// The server lacks the memory even to write a call down: it is over, without an answer. That is no fault of the stub's.
+static int calls__lose(struct tsb_stub* stub, const struct tsb_entry* entry) {
+  struct tsb_entry last = {.kind = TSB_ENTRY_CALL_RESPONSE,
+                           .flags = TSB_CALL_RESPONSE_FINAL | TSB_CALL_RESPONSE_LOST,
+                           .owner = entry->owner};
+  tsb_stub_post(stub, &last, 1);
+  return 0;
+}
+
 int tsb_calls_on_call(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
   if (entry->flags != 0 || entry->place.bytes < sizeof(struct tsb_call) || entry->place.bytes > TSB_MAX_RECORD_BYTES) {
     return -EPROTO;
   }
   const uint8_t* shared = tsb_stub_resolve(stub, &entry->place);
   uint8_t* copy = shared == NULL ? NULL : malloc(entry->place.bytes);
-  if (copy == NULL) return -EPROTO;
+  if (shared == NULL) return -EPROTO;
+  if (copy == NULL) return calls__lose(stub, entry);
   tsb_copy_out(copy, shared, entry->place.bytes);
   struct tsb_record record = {.bytes = copy, .length = entry->place.bytes};
   int status = calls__start(instance, stub, entry, &record);
   free(copy);
-  return status;
+  return status == -ENOMEM ? calls__lose(stub, entry) : status;
 }
 
 int tsb_calls_on_cancel(struct tsb_stub* stub, const struct tsb_entry* entry) {

@@ -39,18 +39,22 @@ static bool open_calls__is_name(const struct tsb_owner* owner) {
   return owner->table == TSB_TABLE_CALLS && owner->index < TSB_MAX_CALLS && owner->item == 0;
 }
 
-struct tsb_open_call* tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner) {
-  struct tsb_open_call* call = NULL;
-  if (!open_calls__is_name(owner)) return NULL;
+int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner, struct tsb_open_call** call) {
+  int status = -ENOMEM;
+  *call = NULL;
+  if (!open_calls__is_name(owner)) return -EPROTO;
   pthread_mutex_lock(&calls->lock);
-  if (open_calls__reserve((void**)&calls->calls, &calls->capacity, owner->index, sizeof(void*)) &&
-      calls->calls[owner->index] == NULL && (call = calloc(1, sizeof *call)) != NULL) {
-    call->owner = *owner;
-    calls->calls[owner->index] = call;
+  if (owner->index < calls->capacity && calls->calls[owner->index] != NULL) {
+    status = -EPROTO;
+  } else if (open_calls__reserve((void**)&calls->calls, &calls->capacity, owner->index, sizeof(void*)) &&
+             (*call = calloc(1, sizeof **call)) != NULL) {
+    (*call)->owner = *owner;
+    calls->calls[owner->index] = *call;
     calls->count++;
+    status = 0;
   }
   pthread_mutex_unlock(&calls->lock);
-  return call;
+  return status;
 }
 
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call) {

@@ -54,9 +54,8 @@ struct tsb_open_calls {
 
 void tsb_open_calls_init(struct tsb_open_calls* calls);
 void tsb_open_calls_destroy(struct tsb_open_calls* calls);
-// Begins a call that the stub names so. NULL: it has one of that name already, or the name is none, or there is no
-// memory.
-struct tsb_open_call* tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner);
+// Begins a call that the stub names so. 0; -EPROTO: it has one of that name already, or the name is none; -ENOMEM.
+int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner, struct tsb_open_call** call);
 // The call is over: takes it out. The caller holds `lock`.
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
 // Frees a call that was taken out, with its request.
