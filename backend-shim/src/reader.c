@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answers.h"
 #include "barrier.h"
@@ -11,6 +12,14 @@
 #include "cancels.h"
 #include "log.h"
 #include "time_limit.h"
+
+enum {
+  // A stub that writes without a rest holds nobody up for longer than it takes to read so many entries,
+  DRAIN_ENTRIES = 256,
+  // so many times. Then it is the supervisor's turn, who has other things to look after in between.
+  LOOK_ROUNDS = 4,
+  SERVE_ROUNDS = 64,
+};
 
 static int reader__on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
   return tsb_answers_on_response(instance, stub, entry);
@@ -51,12 +60,15 @@ static int reader__dispatch(struct tsb_instance* instance, struct tsb_stub* stub
 
 int tsb_reader_drain(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_entry entry;
-  int status;
+  int status = 1;
   if (stub->broken) return -EPROTO;
-  while ((status = tsb_ring_take(&stub->to_shim, &entry)) > 0) {
+  for (uint32_t count = 0; status > 0 && count < DRAIN_ENTRIES; count++) {
+    status = tsb_ring_take(&stub->to_shim, &entry);
+    if (status <= 0) break;
     status = reader__dispatch(instance, stub, &entry);
     if (status < 0) break;
     tsb_ring_release(&stub->to_shim);
+    status = 1;
   }
   if (status < 0) {
     TSB_LOG(ERROR, "Stub process '%s' wrote something that breaks the protocol; it is stopped.", instance->name);
@@ -77,17 +89,29 @@ static void reader__fail_after_death(struct tsb_instance* instance, struct tsb_s
 }
 
 // Sleeps until an answer or the stub's death. Returns whether it is dead.
-static bool reader__sleep(struct tsb_instance* instance, struct tsb_stub* stub) {
+static bool reader__sleep(struct tsb_stub* stub) {
   int wake_fd = stub->wake_shim_fds[TSB_WAKER_EXECUTE];
   struct pollfd items[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = stub->process.pidfd, .events = POLLIN}};
   int ready = poll(items, 2, TSB_CHECK_CANCEL_MS);
   tsb_ring_awake(&stub->to_shim);
   if (items[0].revents != 0) tsb_ring_clear_wake(wake_fd);
-  if (ready == 0) {
-    tsb_cancels_look(instance, stub);
-    tsb_time_limit_check(instance, stub);
-  }
   return ready > 0 && items[1].revents != 0;
+}
+
+// Looks whether anybody waits for the requests still, every TSB_CHECK_CANCEL_MS, also when entries come more often.
+static void reader__look_at_requests(struct tsb_instance* instance, struct tsb_stub* stub, uint64_t* looked_ns) {
+  uint64_t now = tsb_now_ns();
+  if (now - *looked_ns < UINT64_C(1000000) * TSB_CHECK_CANCEL_MS) return;
+  *looked_ns = now;
+  tsb_cancels_look(instance, stub);
+  tsb_time_limit_check(instance, stub);
+}
+
+// The stub's side need not wake the supervisor for what is in the ring: that is done here.
+static void reader__wake_supervisor(struct tsb_stub* stub) {
+  uint64_t one = 1;
+  ssize_t written = write(stub->wake_shim_fds[TSB_WAKER_SUPERVISOR], &one, sizeof one);
+  (void)written;  // a full counter wakes as well
 }
 
 // How many batches may be executing when Execute leaves.
@@ -121,13 +145,17 @@ static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_ring* r
   return tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
 }
 
-// Reads until nothing is left and the supervisor will be woken for what comes next. The caller holds `reading`.
+// Reads, until nothing is left or for a while; the supervisor will be woken for what comes next, or is. The caller holds
+// `reading`.
 static void reader__look_as_reader(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_ring* ring = &stub->to_shim;
   tsb_store_seq_u32(&instance->look_wanted, 0);
   tsb_ring_awake(ring);
-  while (tsb_reader_drain(instance, stub) == 0 && !tsb_ring_prepare_sleep(ring, TSB_WAKER_SUPERVISOR)) {
+  for (uint32_t round = 0; round < LOOK_ROUNDS; round++) {
+    int status = tsb_reader_drain(instance, stub);
+    if (status < 0 || (status == 0 && tsb_ring_prepare_sleep(ring, TSB_WAKER_SUPERVISOR))) return;
   }
+  reader__wake_supervisor(stub);
 }
 
 // An answer may come after the reader has asked for the supervisor to be woken and before it has let go: the supervisor
@@ -145,21 +173,28 @@ static void reader__let_go(struct tsb_instance* instance, struct tsb_stub* stub)
 void tsb_reader_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool is_reader, uint64_t exec_start_ns) {
   struct tsb_ring* ring = &stub->to_shim;
   bool dead = false, broken = false;
+  uint64_t looked_ns = exec_start_ns;
   if (!is_reader) pthread_mutex_lock(&instance->reading);
   // Who comes back at once has more requests waiting, and need not wait for this answer.
   bool at_once = exec_start_ns - instance->left_ns < TSB_PACE_AT_ONCE_NS;
   tsb_ring_awake(ring);
   instance->at_once_share = tsb_pace_share(instance->at_once_share, at_once);
-  for (;;) {
-    broken = tsb_reader_drain(instance, stub) < 0;
-    if (dead || broken) break;
+  for (uint32_t rounds = 0;;) {
+    int status = tsb_reader_drain(instance, stub);
+    broken = status < 0;
+    if (broken || (dead && status == 0)) break;
+    reader__look_at_requests(instance, stub, &looked_ns);
     uint32_t executing = reader__executing(instance);
     bool leaves = executing < reader__limit(instance);
+    if (leaves && ++rounds > SERVE_ROUNDS) {
+      reader__wake_supervisor(stub);
+      break;
+    }
     bool waits = executing > 0 && !(leaves && at_once);
-    if (waits && reader__wait_awake(instance, ring)) continue;
+    if (status > 0 || (waits && reader__wait_awake(instance, ring))) continue;
     if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
     if (leaves) break;
-    dead = reader__sleep(instance, stub);  // if so, once more around: it may have answered before it died
+    dead = reader__sleep(stub);  // if so, once more around: it may have answered before it died
   }
   instance->left_ns = tsb_now_ns();
   reader__hand_over(instance);

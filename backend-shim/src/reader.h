@@ -7,7 +7,8 @@
 
 #include "instance_state.h"
 
-// Reads all entries that are there; the caller holds `reading`. Negative: the stub broke the protocol and was killed.
+// Reads entries that are there; the caller holds `reading`. 0: all of them; positive: some, and more may be there, so
+// that who reads can look after other things in between; negative: the stub broke the protocol and was killed.
 int tsb_reader_drain(struct tsb_instance* instance, struct tsb_stub* stub);
 // Execute, before it hands a batch over: becomes the reader if nobody else is. Returns whether it did.
 bool tsb_reader_begin(struct tsb_instance* instance, struct tsb_stub* stub);

@@ -95,7 +95,8 @@ static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stu
   TSB_LOG(ERROR, "Stub process '%s' is not healthy. %s", instance->name, instance->reason);
   // The threads that use the stub have left and no new one can come in, so this thread may finish what is in flight.
   pthread_mutex_lock(&instance->reading);
-  tsb_reader_drain(instance, stub);
+  while (tsb_reader_drain(instance, stub) > 0) {
+  }
   tsb_answers_fail_all(instance, stub, instance->reason);
   instance->model_free_ns = instance->reader_free_ns = instance->last_answer_ns = instance->compute_ns = 0;
   pthread_mutex_unlock(&instance->reading);

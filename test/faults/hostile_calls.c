@@ -3,6 +3,7 @@
 // output of the call's answer; and what of this can be done wrong.
 #include "hostile_stub.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,7 @@ static void spoil_head(struct tsb_call* head, uint8_t* record) {
     head->parameters_offset = UINT32_MAX;
   }
   if (is("call_id")) head->id = (struct tsb_text_place){UINT32_MAX, UINT32_MAX};
+  if (is("floods")) head->model.bytes = 1;
   if (is("call_texts_overlap")) overlap_texts(head, record);
 }
 
@@ -156,9 +158,22 @@ static void start_call(const struct tsb_entry* batch, uint32_t item, const struc
   tsb_connection_free_later(&connection_, place.region, place.offset, place.bytes);
 }
 
+// Calls without a rest, each of them correct, of a model that there is not: the answers are never read.
+static void call_without_a_rest(const struct tsb_entry* batch, const struct tsb_request* request) {
+  struct tsb_entry entry = {
+      .kind = TSB_ENTRY_CALL, .owner = owner_of(0), .place = call_record(request, batch->owner)};
+  usleep(50000);  // the supervisor is the one who reads by then, where Execute does not wait
+  for (;;) {
+    int status = tsb_ring_write(&connection_.to_shim, &entry);
+    if (status < 0 && status != -ENOSPC) _exit(97);
+    if (status < 0) tsb_ring_publish(&connection_.to_shim);  // and no nap, so that it is never empty for long
+  }
+}
+
 void call_for_batch(const struct tsb_entry* batch) {
   uint32_t count;
   const struct tsb_request* request = requests_of(batch, &count);
+  if (is("floods")) call_without_a_rest(batch, request);
   for (uint32_t i = 0; i < count; i++) {
     start_call(batch, i, request);
     request = (const struct tsb_request*)((const uint8_t*)request + request->record_bytes);

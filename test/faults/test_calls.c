@@ -12,6 +12,10 @@
 enum { TIMES = 20 };
 
 #define CONFIG WORLD_IO "}"
+#define SECOND "\"EXECUTE_TIMEOUT_SECONDS\":{\"string_value\":\"1\"}"
+static const char TIMED[] = WORLD_IO ",\"parameters\":{" SECOND "}}";
+static const char TIMED_MANY[] =
+    WORLD_IO ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"8\"}," SECOND "}}";
 static const char MANY[] = WORLD_IO ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"8\"}}}";
 
 // What the stub has of the shim's memory, and what is open of its calls.
@@ -147,6 +151,14 @@ static void test_answers_that_are_kept(void) {
   world_end();
 }
 
+// A stub that writes without a rest does not keep the one who reads from looking at the time.
+static void test_floods(void) {
+  static const char LATE[] = "did not answer within 1 seconds (EXECUTE_TIMEOUT_SECONDS)";
+  setenv("FAKE_STUB_CALLS", "echo", 1);
+  world_expect_recovery("floods", TIMED, LATE);
+  world_expect_recovery("floods", TIMED_MANY, LATE);
+}
+
 // The backend is there for as long as the server may give a buffer back to it, and says what it waits for.
 static void test_wait_at_the_end(void) {
   setenv("FAKE_STUB_CALLS", "keeping_long", 1);
@@ -184,6 +196,7 @@ int main(void) {
   if (!FAKE_TRITON_IS_OLD) test_death_with_calls_open("silent");
   test_death_with_calls_open("echo_late");
   test_answers_that_are_kept();
+  test_floods();
   test_wait_at_the_end();
   world_close();
   return 0;
