@@ -22,14 +22,17 @@ static void idle_trim__on_timer(uv_timer_t* timer) {
   uint64_t idle_ms = uv_now(timer->loop) - trim->last_work_ms;
   if (idle_ms < IDLE_MS) {
     uv_timer_start(timer, idle_trim__on_timer, IDLE_MS - idle_ms, 0);
-  } else if (!trim->before(trim->context)) {
-    uv_timer_start(timer, idle_trim__on_timer, IDLE_MS, 0);
-  } else if (!trim->trimming) {
+    return;
+  }
+  enum tsb_idle idle = trim->before(trim->context);
+  if (idle != TSB_IDLE_NOTHING) uv_timer_start(timer, idle_trim__on_timer, IDLE_MS, 0);
+  if (idle != TSB_IDLE_WORK && !trim->trimming) {
     trim->trimming = uv_queue_work(timer->loop, &trim->work, idle_trim__run, idle_trim__done) == 0;
   }
 }
 
-int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, bool (*before)(void* context), void* context) {
+int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, enum tsb_idle (*before)(void* context),
+                       void* context) {
   trim->trimming = 0;
   trim->before = before;
   trim->context = context;

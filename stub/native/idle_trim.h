@@ -4,20 +4,27 @@
 #ifndef TSB_IDLE_TRIM_H
 #define TSB_IDLE_TRIM_H
 
-#include <stdbool.h>
 #include <uv.h>
 
+// What the model is at when it has had no work for a while.
+enum tsb_idle {
+  TSB_IDLE_NOTHING,
+  TSB_IDLE_OPEN,  // it may leave garbage still, without any more work
+  TSB_IDLE_WORK,
+};
+
 struct tsb_idle_trim {
-  uv_timer_t timer;  // runs while there was work since the last trim; does not keep the loop alive
+  uv_timer_t timer;  // runs while there was work since the last trim, or requests are open; does not keep the loop alive
   uv_work_t work;
   uint64_t last_work_ms;
   int trimming;
-  // Called first: JavaScript lets go of what it does not use. False: the model is at work, so later.
-  bool (*before)(void* context);
+  // Called first: JavaScript lets go of what it does not use, unless the model is at work.
+  enum tsb_idle (*before)(void* context);
   void* context;
 };
 
-int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, bool (*before)(void* context), void* context);
+int tsb_idle_trim_init(struct tsb_idle_trim* trim, uv_loop_t* loop, enum tsb_idle (*before)(void* context),
+                       void* context);
 // The model has work. Cheap: to be called for each batch.
 void tsb_idle_trim_note_work(struct tsb_idle_trim* trim);
 

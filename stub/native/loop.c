@@ -61,14 +61,15 @@ static void loop__deliver_messages(struct tsb_addon* addon) {
   }
 }
 
-static bool loop__on_idle(void* context) {
+static enum tsb_idle loop__on_idle(void* context) {
   struct tsb_addon* addon = context;
   napi_handle_scope scope;
-  if (addon->busy == TSB_LOOP_EXECUTING) return false;  // a batch that takes long
-  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return true;
+  if (addon->busy == TSB_LOOP_EXECUTING) return TSB_IDLE_WORK;  // a batch that takes long
+  if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return TSB_IDLE_NOTHING;
   loop__call(addon, addon->on_idle, 0, NULL);
   napi_close_handle_scope(addon->env, scope);
-  return true;
+  // The sender of an open request may be lost later on, and is found when it is collected.
+  return addon->busy == TSB_LOOP_OPEN ? TSB_IDLE_OPEN : TSB_IDLE_NOTHING;
 }
 
 static uint32_t loop__take(struct tsb_addon* addon) {

@@ -13,6 +13,7 @@ enum {
   TSB_INBOX_ENTRIES = 64,
   TSB_OUTBOX_ENTRIES = 256,
   TSB_LOOP_EXECUTING = 1,  // what `busy` says
+  TSB_LOOP_OPEN = 2,
 };
 
 // How soon the next batch comes after an answer, see pace.h.
@@ -38,7 +39,7 @@ struct tsb_addon {
   uv_async_t again;  // see tsb_loop_wake
   struct tsb_idle_trim idle_trim;
   struct tsb_loop_pace pace;
-  uint32_t busy;        // written by JavaScript: TSB_LOOP_EXECUTING; 2 while requests are open only; else 0
+  uint32_t busy;        // written by JavaScript: TSB_LOOP_EXECUTING; TSB_LOOP_OPEN while requests are open only; else 0
   napi_ref on_entries;  // (count) => void: entries stand in `inbox`
   napi_ref on_frame;    // (method, call, isReply, region, payload) => void
   napi_ref on_idle;     // () => void: no batch has come for a while
