@@ -52,23 +52,27 @@ static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* fil
 // Opens the file and passes it on. One that cannot be used is kept, too, so that it is not tried with every request.
 static int lender__add(struct tsb_lender* lender, const struct tsb_mapping* mapping, const void* data,
                        struct tsb_client_file** added) {
+  uint64_t bytes;
   if (lender->count == TSB_MAX_CLIENT_FILES) return 0;
+  int fd = tsb_mapping_open(lender->maps_fd, mapping, data, &bytes);
+  // No client's: the memory of another instance, for one. There are many of these, and this is told by the name alone.
+  if (fd == -EXDEV) return 0;
   struct tsb_client_file* file = &lender->files[lender->count++];
   *file =
       (struct tsb_client_file){.device = mapping->device, .inode = mapping->inode, .used_ns = tsb_now_ns(), .fd = -1};
   *added = file;
-  int fd = tsb_mapping_open(lender->maps_fd, mapping, data, &file->bytes);
   if (fd < 0) return 0;
+  file->bytes = bytes;
   int status = 0;
   // What the file lacks already is noticed in the stub, which fails the request; a copy here would end the server.
   if (file->bytes < mapping->end) file->bytes = mapping->end;
   if (file->bytes <= MAX_FILE_BYTES && lender->next_region < TSB_REGION_OF_STUB) {
-    char bytes[24];
+    char text[24];
     uint32_t region = lender->next_region++;
-    int length = snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)file->bytes);
+    int length = snprintf(text, sizeof text, "%llu", (unsigned long long)file->bytes);
     struct tsb_outgoing notice = {.method = TSB_METHOD_CLIENT_REGION,
                                   .region = region,
-                                  .payload = bytes,
+                                  .payload = text,
                                   .payload_bytes = (uint64_t)length,
                                   .descriptors = &fd,
                                   .descriptor_count = 1};

@@ -66,7 +66,7 @@ int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void*
   char name[MAX_NAME_BYTES] = "";
   int status = mapping__ask(maps_fd, &query, data, name, sizeof name);
   if (status < 0) return status;
-  if (strncmp(name, MAPPING__FOLDER, sizeof MAPPING__FOLDER - 1) != 0) return -ENOENT;
+  if (strncmp(name, MAPPING__FOLDER, sizeof MAPPING__FOLDER - 1) != 0) return -EXDEV;
   int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return -errno;
   // The name may lead to another file by now.

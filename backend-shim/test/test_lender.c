@@ -107,7 +107,7 @@ static void test_opening(void) {
   CHECK_INT(ftruncate(fd, BYTES), 0);
   uint8_t* base = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
   CHECK_INT(tsb_mapping_find(maps_fd, &mapping, base, 1), 0);
-  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, base, &bytes), -ENOENT);
+  CHECK_INT(tsb_mapping_open(maps_fd, &mapping, base, &bytes), -EXDEV);
   munmap(base, BYTES);
   close(fd);
   unlink(path);
@@ -430,6 +430,22 @@ static void test_loans(void) {
   tsb_loans_free(&loans);
 }
 
+// Memory of other instances, which is no client's, takes none of the places that there are for clients' files.
+static void test_memory_of_others(void) {
+  enum { OTHERS = 70 };
+  struct tsb_loan loan;
+  uint8_t* bases[OTHERS];
+  for (int i = 0; i < OTHERS; i++) {
+    int fd = memfd_create("other", MFD_CLOEXEC);
+    CHECK_INT(ftruncate(fd, BYTES), 0);
+    bases[i] = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    CHECK_INT(tsb_lender_lend(&lender, bases[i], BYTES, &loan), 0);
+  }
+  CHECK_INT(lender.count, 0);
+  for (int i = 0; i < OTHERS; i++) munmap(bases[i], BYTES);
+}
+
 int main(void) {
   maps_fd = tsb_mapping_open_maps();
   CHECK(maps_fd >= 0);
@@ -448,6 +464,7 @@ int main(void) {
   test_files_that_were_lost_are_passed_on_anew();
   test_file_that_no_array_holds();
   test_file_without_a_name();
+  test_memory_of_others();
   test_many_files();
   test_stub_that_is_gone();
   return 0;
