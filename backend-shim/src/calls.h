@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of other models that a stub makes, from their entry to their end. Whatever thread the server calls back from
-// only writes into the stub's memory and its ring; nothing waits there for anything.
+// only writes into the stub's memory and its ring. It waits for nothing but a stub that does not read its channel while
+// a new region is told to it, and for that 10 s at most.
 //
 //   CALL -> request of the server -> response (as many as the model gives) -> CALL_RESPONSE each
 //                                 -> release of its inputs                 -> the last CALL_RESPONSE, held back until
