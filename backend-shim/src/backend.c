@@ -198,10 +198,11 @@ void tsb_backend_wait_for_calls(struct tsb_backend* backend) {
     next.tv_sec += WARNING_SECONDS;
     uint32_t open = backend->open_calls;
     pthread_mutex_unlock(&backend->calls_lock);
-    TSB_LOG(WARN,
-            "Backend '%s' cannot be removed yet: %u calls of other models, or buffers of their answers, are open still. "
-            "Look for a model that does not answer or does not delete its responses.",
-            backend->name, open);
+    TSB_LOG(
+        WARN,
+        "Backend '%s' cannot be removed yet: %u calls of other models, or buffers of their answers, are open still. "
+        "Look for a model that does not answer or does not delete its responses.",
+        backend->name, open);
     pthread_mutex_lock(&backend->calls_lock);
   }
   pthread_mutex_unlock(&backend->calls_lock);

@@ -256,8 +256,8 @@ static int call_answer__write(struct tsb_open_call* call, struct call_answer_con
   for (uint32_t i = 0; i < content->output_count; i++) {
     if (content->outputs[i].buffer != NULL) content->outputs[i].buffer->is_taken = true;
   }
-  entry->place = (struct tsb_place){
-      .region = record.block.region, .offset = record.block.offset, .bytes = content->record_bytes};
+  entry->place =
+      (struct tsb_place){.region = record.block.region, .offset = record.block.offset, .bytes = content->record_bytes};
   return 0;
 }
 

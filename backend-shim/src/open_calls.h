@@ -60,8 +60,8 @@ int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* o
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
 // Frees a call that was taken out, with its request.
 void tsb_open_call_free(struct tsb_open_call* call);
-// Counts bytes that are to be copied for a call, until it ends. False: they are more than `limit` for all calls that are
-// open, and are not counted.
+// Counts bytes that are to be copied for a call, until it ends. False: they would be more than `limit` for all calls
+// that are open, and are not counted.
 bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,
                                  uint64_t limit);
 // Asks the server to give a call up, if it is open. 0, or -EPROTO: no correct stub names it so.

@@ -145,8 +145,8 @@ static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_ring* r
   return tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
 }
 
-// Reads, until nothing is left or for a while; the supervisor will be woken for what comes next, or is. The caller holds
-// `reading`.
+// Reads, until nothing is left or for a while; the supervisor will be woken for what comes next, or is. The caller
+// holds `reading`.
 static void reader__look_as_reader(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_ring* ring = &stub->to_shim;
   tsb_store_seq_u32(&instance->look_wanted, 0);

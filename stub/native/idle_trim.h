@@ -14,7 +14,8 @@ enum tsb_idle {
 };
 
 struct tsb_idle_trim {
-  uv_timer_t timer;  // runs while there was work since the last trim, or requests are open; does not keep the loop alive
+  // Runs while there was work since the last trim, or requests are open; does not keep the loop alive.
+  uv_timer_t timer;
   uv_work_t work;
   uint64_t last_work_ms;
   int trimming;

@@ -184,7 +184,8 @@ TRITONSERVER_Error* TRITONBACKEND_ModelServer(TRITONBACKEND_Model* model, TRITON
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestNew(TRITONSERVER_InferenceRequest** request,
                                                      TRITONSERVER_Server* server, const char* model_name,
                                                      int64_t model_version) {
-  static const char* const MODELS[] = {"echo", "stream", "nothing", "silent", "failing", "refusing", "large", "short", "keeping"};
+  static const char* const MODELS[] = {"echo",     "stream", "nothing", "silent", "failing",
+                                       "refusing", "large",  "short",   "keeping"};
   (void)server, (void)model_version;
   for (size_t i = 0; i < sizeof MODELS / sizeof MODELS[0]; i++) {
     if (strncmp(model_name, MODELS[i], strlen(MODELS[i])) != 0) continue;

@@ -63,13 +63,13 @@ static void repeat_bytes(struct tsb_call* head) {
   *(uint32_t*)element.base = ELEMENT_BYTES - sizeof(uint32_t);
   uint8_t* at = (uint8_t*)(head + 1);
   for (uint32_t i = 0; i < INPUTS; i++) {
-    *(struct tsb_tensor*)at = (struct tsb_tensor){
-        .name = TSB_NAME_INLINE,
-        .datatype = TYPE_BYTES,
-        .dims_count = 1,
-        .name_offset = head->model.offset,
-        .name_bytes = 1,
-        .place = {.region = element.region, .offset = element.offset, .bytes = ELEMENT_BYTES}};
+    *(struct tsb_tensor*)at =
+        (struct tsb_tensor){.name = TSB_NAME_INLINE,
+                            .datatype = TYPE_BYTES,
+                            .dims_count = 1,
+                            .name_offset = head->model.offset,
+                            .name_bytes = 1,
+                            .place = {.region = element.region, .offset = element.offset, .bytes = ELEMENT_BYTES}};
     *(int64_t*)(at + sizeof(struct tsb_tensor)) = 1;
     at += sizeof(struct tsb_tensor) + sizeof(int64_t);
   }
@@ -160,8 +160,7 @@ static void start_call(const struct tsb_entry* batch, uint32_t item, const struc
 
 // Calls without a rest, each of them correct, of a model that there is not: the answers are never read.
 static void call_without_a_rest(const struct tsb_entry* batch, const struct tsb_request* request) {
-  struct tsb_entry entry = {
-      .kind = TSB_ENTRY_CALL, .owner = owner_of(0), .place = call_record(request, batch->owner)};
+  struct tsb_entry entry = {.kind = TSB_ENTRY_CALL, .owner = owner_of(0), .place = call_record(request, batch->owner)};
   usleep(50000);  // the supervisor is the one who reads by then, where Execute does not wait
   for (;;) {
     int status = tsb_ring_write(&connection_.to_shim, &entry);

@@ -25,8 +25,11 @@ struct tsb_instance* world_instance(void) { return world_host.instance.state; }
 
 void world_start(const char* evils, const char* config) {
   const char* step;
-  struct fake_host_plan plan = {.options = "\"restart-backoff-ms\":\"20\",\"shm-default-byte-size\":\"4194304\","
-                                           "\"shm-max-byte-size\":\"8388608\"", .config = config, .repository = "/nowhere"};
+  struct fake_host_plan plan = {.options =
+                                    "\"restart-backoff-ms\":\"20\",\"shm-default-byte-size\":\"4194304\","
+                                    "\"shm-max-byte-size\":\"8388608\"",
+                                .config = config,
+                                .repository = "/nowhere"};
   fprintf(stderr, "--- %s\n", evils);
   unlink(starts_file);
   setenv("FAKE_STUB_EVILS", evils, 1);
