@@ -67,4 +67,21 @@ static inline void fuzz_add_u16(struct fuzz_seed* seed, unsigned value) {
   fuzz_add(seed, &(uint16_t){(uint16_t)value}, 2);
 }
 
+static inline int fuzz_lowest_free_descriptor(void) {
+  int fd = dup(0);
+  CHECK(fd >= 0);
+  close(fd);
+  return fd;
+}
+
+// None is left open. Those that nobody asked for are closed by a thread of their own (discard.h), so it may take a
+// moment.
+static inline void fuzz_expect_free_descriptor(int expected) {
+  enum { PATIENCE_US = 10000000, LOOK_US = 100 };
+  for (int waited = 0; waited < PATIENCE_US && fuzz_lowest_free_descriptor() != expected; waited += LOOK_US) {
+    usleep(LOOK_US);
+  }
+  CHECK_INT(fuzz_lowest_free_descriptor(), expected);
+}
+
 #endif

@@ -38,13 +38,6 @@ static void open_things(void) {
   control()->max_bytes = control()->initial_bytes = control()->growth_bytes = REGIONS_BYTES;
 }
 
-static int lowest_free_descriptor(void) {
-  int fd = dup(0);
-  CHECK(fd >= 0);
-  close(fd);
-  return fd;
-}
-
 static int some_descriptor(uint8_t choice) {
   const int all[] = {control_region.fd, small_region.fd, open_file, wake_fd};
   return all[choice % 4];
@@ -185,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static struct tsb_connection connection;
   int sockets[2];
   open_things();
-  int before = lowest_free_descriptor();
+  int before = fuzz_lowest_free_descriptor();
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   bool connected = shake_hands(&input, &connection, sockets[0], sockets[1]);
   if (connected) {
@@ -202,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   close(sockets[0]);
   close(sockets[1]);
   // A stub that was refused ends at once, and its descriptors with it.
-  if (connected) CHECK_INT(lowest_free_descriptor(), before);
+  if (connected) fuzz_expect_free_descriptor(before);
   return 0;
 }
 

@@ -74,13 +74,6 @@ static void send_all(struct fuzz_input* input, int socket) {
   CHECK_INT(shutdown(socket, SHUT_WR), 0);
 }
 
-static int lowest_free_descriptor(void) {
-  int fd = dup(0);
-  CHECK(fd >= 0);
-  close(fd);
-  return fd;
-}
-
 // What was mapped stays as large as it was, and within the limit.
 static void check_regions(const struct tsb_stub_memory* memory) {
   CHECK(memory->regions.bytes == memory->stub_bytes && memory->stub_bytes <= LIMIT);
@@ -113,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   struct tsb_stub_process process = {.pid = -1, .pidfd = -1};
   int sockets[2];
   open_things();
-  int before = lowest_free_descriptor();
+  int before = fuzz_lowest_free_descriptor();
   memory = (struct tsb_stub_memory){.max_stub_bytes = LIMIT, .process = &process};
   pthread_mutex_init(&memory.lock, NULL);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
@@ -135,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tsb_stub_channel_destroy(&channel);
   pthread_mutex_destroy(&memory.lock);
   close(sockets[1]);
-  CHECK_INT(lowest_free_descriptor(), before);
+  fuzz_expect_free_descriptor(before);
   CHECK_INT(fake_live_errors(), 0);
   return 0;
 }
