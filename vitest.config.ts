@@ -15,6 +15,7 @@ export default defineConfig({
           include: [
             "stub/src/**/*.test.ts",
             "server/**/*.test.ts",
+            "proto/**/*.test.ts",
             "backends/**/*.test.ts",
             "model_repository/**/*.test.ts",
             "bench/**/*.test.ts",

@@ -28,6 +28,12 @@ const FORBIDDEN = [
   ["stub/src/runtime", "../../../server/kserve.ts"],
   ["stub/src/ipc", "../../../server/kserve.ts"],
   ["stub/src/api", "../../../server/kserve.ts"],
+  ["stub/src/api", "../../../proto/service_definition.ts"],
+  ["stub/src/ipc", "../../../proto/service_definition.ts"],
+  ["stub/src/runtime", "../../../proto/service_definition.ts"],
+  ["stub/src/protocol", "../../../proto/service_definition.ts"],
+  ["proto", "../stub/src/api/index.ts"],
+  ["proto", "../server/error.ts"],
   ["bench", "../stub/src/ipc/native.ts"],
   ["bench", "../test/e2e/harness/http.ts"],
 ];
