@@ -16,6 +16,7 @@ export default defineConfig({
             "stub/src/**/*.test.ts",
             "server/**/*.test.ts",
             "proto/**/*.test.ts",
+            "viam-module/**/*.test.ts",
             "backends/**/*.test.ts",
             "model_repository/**/*.test.ts",
             "bench/**/*.test.ts",

@@ -36,8 +36,16 @@ const FORBIDDEN = [
   ["proto", "../server/error.ts"],
   ["bench", "../stub/src/ipc/native.ts"],
   ["bench", "../test/e2e/harness/http.ts"],
+  ["viam-module", "../stub/src/runtime/stub.ts"],
+  ["viam-module", "../stub/src/ipc/native.ts"],
+  ["viam-module", "../stub/src/cli/main.ts"],
+  ["viam-module", "../backends/onnxruntime/model.ts"],
+  ["viam-module", "../test/e2e/harness/http.ts"],
 ];
 const ALLOWED = [
+  ["viam-module", "../server/kserve.ts"],
+  ["viam-module", "../proto/service_definition.ts"],
+  ["bench", "../viam-module/main.ts"],
   ["stub/src/runtime", "../ipc/connection.ts"],
   ["stub/src/ipc", "../protocol/layout.gen.ts"],
   ["bench", "../stub/src/api/index.ts"],

@@ -108,7 +108,7 @@ function outputOf(source) {
 
 async function compileTypeScript(force) {
   const sources = filesUnder(
-    ["stub/src", "server", "proto", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    ["stub/src", "server", "proto", "viam-module", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     (name) => !name.endsWith(".test.ts") && !name.includes("/testing/"),
   );
   const digest = stateOf(sources);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors on their way to whoever called the module: a sentence and one of gRPC's codes.
+import { status } from "@grpc/grpc-js";
+import { TritonError, type TritonErrorCode } from "../client/index.ts";
+
+/** The names of gRPC's status codes that this module answers with. */
+export type StatusName = Exclude<keyof typeof status, "OK">;
+
+/** A failure that the caller is told, with the code that programs branch on. */
+export class ModuleError extends Error {
+  override readonly name = "ModuleError";
+  readonly status: StatusName;
+
+  constructor(status: StatusName, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+const statusOf: Readonly<Record<TritonErrorCode, StatusName>> = {
+  UNKNOWN: "UNKNOWN",
+  INTERNAL: "INTERNAL",
+  NOT_FOUND: "NOT_FOUND",
+  INVALID_ARG: "INVALID_ARGUMENT",
+  UNAVAILABLE: "UNAVAILABLE",
+  UNSUPPORTED: "UNIMPLEMENTED",
+  ALREADY_EXISTS: "ALREADY_EXISTS",
+  CANCELLED: "CANCELLED",
+};
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Anything that was thrown, as an error of this module. */
+export function moduleError(error: unknown): ModuleError {
+  if (error instanceof ModuleError) return error;
+  const name = error instanceof TritonError ? statusOf[error.code] : "UNKNOWN";
+  return new ModuleError(name, messageOf(error), { cause: error });
+}
+
+/** What grpc-js wants of a handler that fails. */
+export function serviceError(error: unknown): { code: status; details: string } {
+  const { status: name, message } = moduleError(error);
+  return { code: status[name], details: message };
+}
