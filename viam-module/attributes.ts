@@ -136,7 +136,8 @@ const address: Reader<string> = (value) => {
     throw new Mistake(`${example}, not ${shown(given)}: the module speaks gRPC, not ${scheme}`);
   }
   const port = /^(?:\[[0-9a-f:.%]+\]|[^\s:/?#@]+):(\d{1,5})$/i.exec(rest)?.[1];
-  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) throw new Mistake(`${example}, not ${shown(given)}`);
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
+    throw new Mistake(`${example}, not ${shown(given)}`);
   return rest;
 };
 

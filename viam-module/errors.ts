@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Errors on their way to whoever called the module: a sentence and one of gRPC's codes.
 import { status } from "@grpc/grpc-js";
-import { TritonError, type TritonErrorCode } from "../client/index.ts";
+import { TritonError, type TritonErrorCode } from "../stub/src/api/index.ts";
 
 /** The names of gRPC's status codes that this module answers with. */
 export type StatusName = Exclude<keyof typeof status, "OK">;
