@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { packageRoot, stubNode } from "../../server/package_root.ts";
 import { type Comparison, compareAll, percent, pictureNames, picturesFolder } from "../ocr/accuracy.ts";
 import { serverReader } from "../ocr/server_reader.ts";
-import { fetchOnce, requestJson, startServer, type TestServer } from "./harness/index.ts";
+import { fetchOnce, requestJson, startServer, type TestServer, TritonClient } from "./harness/index.ts";
 
 const picture = path.join(picturesFolder, "stop_sign.jpg");
 const scratch = mkdtempSync(path.join(os.tmpdir(), "triton-typescript-examples-"));
@@ -112,6 +112,31 @@ describe("the clients of ocr", () => {
     expect(await output(process.execPath, command, ...args)).toMatch(/^0\.9\d+ {2}STOP$/m);
     const [before, after] = [await sharp(picture).metadata(), await sharp(annotated).metadata()];
     expect([after.format, after.width, after.height]).toEqual(["png", before.width, before.height]);
+  });
+});
+
+describe("the twins of python_backend's examples", () => {
+  const models = (name: string) => example(name, "models");
+  let twins: TestServer;
+  beforeAll(async () => {
+    const more = ["auto_complete", "bls_decoupled", "instance_kind"].map(
+      (name) => `--model-repository=${models(name)}`,
+    );
+    twins = await startServer({ repository: models("bls"), args: more });
+  });
+  afterAll(() => twins.stop());
+
+  test.each(["auto_complete", "bls", "bls_decoupled", "instance_kind"])("the client of %s", async (name) => {
+    expect(await output(stubNode(), example(name, "client.ts"), twins.url)).toMatch(/^PASS$/m);
+  });
+
+  test("batches of batch_auto_complete are put together", async () => {
+    const client = new TritonClient(twins);
+    const data = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+    const inputs = ["INPUT0", "INPUT1"].map((name) => ({ name, datatype: "FP32" as const, shape: [2, 4], data }));
+    const reply = await client.infer("grpc", "batch_auto_complete", { inputs });
+    expect(reply.output("OUTPUT0")).toMatchObject({ shape: [2, 4], data: data.map((x) => 2 * x) });
+    await expect(client.infer("grpc", "nobatch_auto_complete", { inputs })).rejects.toThrow(/unexpected shape/);
   });
 });
 
