@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "settings.h"
+#include "shim_calls.h"
 
 struct tsb_backend {
   char* name;
@@ -17,7 +18,8 @@ struct tsb_backend {
   int maps_fd;               // see mapping.h; negative: nothing is lent
   bool is_typescript_based;  // another name than "typescript": `directory` holds the model file
   struct tsb_settings settings;
-  TRITONSERVER_ResponseAllocator* allocator;  // of calls, see calls.h
+  void (*serve)(void* model, struct tsb_shim_call* call, const struct tsb_json* payload);  // see shim_methods.h
+  TRITONSERVER_ResponseAllocator* allocator;                                               // of calls, see calls.h
   pthread_mutex_t calls_lock;
   pthread_cond_t calls_changed;
   uint32_t open_calls;  // of all models, and buffers of their answers that the server has; under calls_lock

@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "execute.h"
 #include "instance.h"
+#include "shim_methods.h"
 
 TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
   uint32_t major, minor;
@@ -16,6 +17,7 @@ TRITONSERVER_Error* TRITONBACKEND_Initialize(TRITONBACKEND_Backend* backend) {
                          TSB_TRITON_BACKEND_API_MAJOR, major, minor, TSB_TRITON_BACKEND_API_MAJOR);
   }
   TSB_RETURN_IF_ERROR(tsb_backend_new(&state, backend));
+  state->serve = tsb_shim_methods_serve;
   TRITONSERVER_Error* error = tsb_calls_prepare(state);
   if (error == NULL) error = TRITONBACKEND_BackendSetState(backend, state);
   if (error == NULL) return NULL;

@@ -36,6 +36,16 @@ TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name) {
   return TRITONSERVER_ERROR_INTERNAL;
 }
 
+const char* tsb_error_code_name(TRITONSERVER_Error_Code code) {
+  switch (code) {
+#define TSB_STATUS(name, number, suffix) \
+  case TRITONSERVER_ERROR_##suffix: return #name;
+#include "tsb_status.def"
+#undef TSB_STATUS
+  }
+  return "INTERNAL";
+}
+
 const char* tsb_error_reason(int status) {
   switch (-status) {
     case EMFILE:

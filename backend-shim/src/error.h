@@ -15,6 +15,8 @@ TRITONSERVER_Error* tsb_error_new(TRITONSERVER_Error_Code code, const char* form
 TRITONSERVER_Error_Code tsb_error_code(uint32_t status);
 // The same from the name that stands in a control message ("INVALID_ARG").
 TRITONSERVER_Error_Code tsb_error_code_by_name(const char* name);
+// The name of a code of Triton ("INVALID_ARG").
+const char* tsb_error_code_name(TRITONSERVER_Error_Code code);
 // What a negative errno means, as the end of a sentence. Limits of the system are named by what raises them.
 const char* tsb_error_reason(int status);
 // The same for a process or a thread that could not be started, where EAGAIN speaks of their number.

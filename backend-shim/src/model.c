@@ -114,7 +114,8 @@ static TRITONSERVER_Error* model__start_stub(struct tsb_model* model, const stru
       .settings = &model->settings,
       .keeps_links = !model__is_resolvable(model),
       .maps_fd = model->settings.map_client_memory ? model->backend->maps_fd : -1,
-      .visible_devices = wanted->visible_devices};
+      .visible_devices = wanted->visible_devices,
+      .service = &model->service};
   struct tsb_text payload = {0};
   TSB_RETURN_IF_ERROR(tsb_stub_start(stub, &plan));
   TRITONSERVER_Error* error = model__load_payload(model, auto_complete, &payload);
@@ -168,6 +169,7 @@ static TRITONSERVER_Error* model__fill(struct tsb_model* model) {
   struct tsb_message reply;
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelBackend(model->triton, &backend));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_BackendState(backend, (void**)&model->backend));
+  model->service = (struct tsb_shim_service){.serve = model->backend->serve, .context = model};
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelName(model->triton, &text));
   model->name = strdup(text);
   TSB_RETURN_IF_ERROR(TRITONBACKEND_ModelVersion(model->triton, &model->version));

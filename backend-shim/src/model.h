@@ -24,6 +24,7 @@ struct tsb_model {
   bool is_decoupled;        // any number of responses for each request, instead of one
   bool is_iterative;        // a request may be handed back to the scheduler, to come again (iterative_sequence)
   struct tsb_settings settings;
+  struct tsb_shim_service service;  // for the calls of its stubs
   struct tsb_io_table inputs, outputs;
   pthread_mutex_t first_stub_lock;
   struct tsb_stub* first_stub;  // loaded the model file and completed the configuration; the first instance takes it

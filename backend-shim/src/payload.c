@@ -18,6 +18,18 @@ const struct tsb_json* tsb_payload_member(const struct tsb_json* object, enum ts
   return tsb_json_member(object, tsb_layout_keys[key].key);
 }
 
+void tsb_payload_add_error(struct tsb_text* text, TRITONSERVER_Error* error) {
+  struct tsb_text inner = {0};
+  tsb_payload_string(&inner, TSB_KEY_ERROR_PART_code, tsb_error_code_name(TRITONSERVER_ErrorCode(error)));
+  tsb_payload_string(&inner, TSB_KEY_ERROR_PART_message, TRITONSERVER_ErrorMessage(error));
+  tsb_payload_end(&inner);
+  tsb_payload_key(text, TSB_KEY_ERROR_REPLY_error);
+  tsb_text_printf(text, "%s", tsb_text_get(&inner));
+  tsb_payload_end(text);
+  if (inner.failed) text->failed = true;
+  tsb_text_free(&inner);
+}
+
 TRITONSERVER_Error* tsb_payload_error(const struct tsb_message* reply, const char* otherwise) {
   struct tsb_json_document document;
   if (reply->frame.payload_bytes == 0) return NULL;

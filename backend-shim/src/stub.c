@@ -38,8 +38,9 @@ static int stub__make(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
   // Published last: who reads the version (acquire, in the stub's connection.c) sees all that is in the region.
   tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
   status = tsb_stub_process_start(&stub->process, plan, &socket);
-  if (socket >= 0) tsb_stub_channel_open(&stub->channel, socket);
-  return status;
+  if (socket < 0) return status;
+  int opened = tsb_stub_channel_open(&stub->channel, socket);
+  return status < 0 ? status : opened;
 }
 
 static TRITONSERVER_Error* stub__hello(struct tsb_stub* stub, int64_t timeout_ms) {
@@ -79,6 +80,7 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
                             .references = 1};
   tsb_open_calls_init(&stub->calls);
   tsb_stub_channel_init(&stub->channel, &stub->memory);
+  if (plan->service != NULL) stub->channel.service = *plan->service;
   tsb_outbox_init(&stub->to_stub);
   int status = stub__make(stub, plan);
   if (status < 0) {
@@ -242,6 +244,7 @@ void tsb_stub_release(struct tsb_stub* stub) {
 void tsb_stub_destroy(struct tsb_stub* stub) {
   if (stub == NULL) return;
   tsb_open_calls_close(&stub->calls);
+  tsb_stub_channel_forget_calls(&stub->channel);  // their replies use the process
   tsb_stub_process_destroy(&stub->process);
   tsb_stub_channel_destroy(&stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);

@@ -17,8 +17,17 @@ void tsb_stub_channel_init(struct tsb_stub_channel* channel, struct tsb_stub_mem
   pthread_mutex_init(&channel->lock, NULL);
 }
 
-void tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket) {
+int tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket) {
   channel->socket = channel->sender.socket = socket;
+  channel->shim_calls = tsb_shim_calls_new();
+  if (channel->shim_calls == NULL) return -ENOMEM;
+  tsb_shim_calls_open(channel->shim_calls, channel->memory->process, &channel->sender);
+  return 0;
+}
+
+void tsb_stub_channel_forget_calls(struct tsb_stub_channel* channel) {
+  tsb_shim_calls_close(channel->shim_calls);
+  channel->shim_calls = NULL;
 }
 
 // What was sent and not read is closed with the socket, and may hold it up.
@@ -33,6 +42,7 @@ static void stub_channel__close(int socket) {
 }
 
 void tsb_stub_channel_destroy(struct tsb_stub_channel* channel) {
+  tsb_stub_channel_forget_calls(channel);
   if (channel->socket >= 0) stub_channel__close(channel->socket);
   tsb_sender_destroy(&channel->sender);
   pthread_mutex_destroy(&channel->lock);
@@ -42,12 +52,27 @@ static int stub_channel__on_region(struct tsb_stub_channel* channel, struct tsb_
   return tsb_stub_memory_adopt(channel->memory, message);
 }
 
+// All calls go to the service, whose list of methods is in shim_methods.c.
+static int stub_channel__on_call(struct tsb_stub_channel* channel, struct tsb_message* message) {
+  struct tsb_json_document document;
+  struct tsb_shim_call* call;
+  if (channel->service.serve == NULL || message->frame.payload_bytes > TSB_MAX_CALL_PAYLOAD_BYTES) return -EPROTO;
+  if (!tsb_json_parse(&document, message->payload, message->frame.payload_bytes)) return -EPROTO;
+  int status = document.root->type == TSB_JSON_OBJECT ? 0 : -EPROTO;
+  if (status == 0) status = tsb_shim_calls_begin(channel->shim_calls, &message->frame, &call);
+  if (status == 0) channel->service.serve(channel->service.context, call, document.root);
+  tsb_json_free(&document);
+  return status;
+}
+
 // One function for each method that the shim receives: who adds one to tsb_method.def is told here what is missing.
 static int (*const HANDLERS[])(struct tsb_stub_channel* channel, struct tsb_message* message) = {
-#define FOR_STUB(number, handler)
-#define FOR_SHIM(number, handler) [number] = handler,
-#define FOR_BOTH(number, handler) [number] = handler,
-#define TSB_METHOD(name, lower, number, receiver, form, text) FOR_##receiver(number, stub_channel__on_##lower)
+#define FOR_STUB_CALL(number, handler)
+#define FOR_STUB_NOTICE(number, handler)
+#define FOR_SHIM_CALL(number, handler) [number] = stub_channel__on_call,
+#define FOR_SHIM_NOTICE(number, handler) [number] = handler,
+#define FOR_BOTH_NOTICE(number, handler) [number] = handler,
+#define TSB_METHOD(name, lower, number, receiver, form, text) FOR_##receiver##_##form(number, stub_channel__on_##lower)
 #define TSB_METHOD_KEY(method, part, key)
 #define TSB_FRAME_FLAG(name, bit, text)
 #include "tsb_method.def"
@@ -59,7 +84,8 @@ static int stub_channel__on_reply(struct tsb_stub_channel* channel, struct tsb_m
     if (call->method != message->frame.method || call->replied) return -EPROTO;
     call->reply = *message;
     call->replied = true;
-    tsb_message_clear(message);  // it is the call's
+    tsb_shim_calls_note_step(channel->shim_calls, 0);  // what comes next was sent after it
+    tsb_message_clear(message);                        // it is the call's
     return 0;
   }
   return -EPROTO;  // nobody asked
@@ -121,6 +147,7 @@ int tsb_stub_channel_call(struct tsb_stub_channel* channel, struct tsb_stub_call
   outgoing.call = ++channel->last_id;
   *call = (struct tsb_stub_call){.id = outgoing.call, .method = outgoing.method, .next = channel->calls};
   channel->calls = call;
+  tsb_shim_calls_note_step(channel->shim_calls, call->method);
   pthread_mutex_unlock(&channel->lock);
   int status = tsb_sender_send(&channel->sender, &outgoing);
   if (status < 0) tsb_stub_channel_end(channel, call);

@@ -5,6 +5,7 @@
 #ifndef TSB_STUB_CHANNEL_H
 #define TSB_STUB_CHANNEL_H
 
+#include "shim_calls.h"
 #include "stub_memory.h"
 
 // A call that waits for its reply; stands on the stack of the thread that waits. That thread runs the loop of
@@ -22,15 +23,19 @@ struct tsb_stub_channel {
   int socket;
   struct tsb_sender sender;
   struct tsb_stub_memory* memory;
-  pthread_mutex_t lock;  // of reading, and of all below; process-local; taken before the memory's lock
-  int status;            // negative: broken, nothing is read any more. -EPIPE: the stub closed it
+  struct tsb_shim_service service;    // for the calls of the stub
+  struct tsb_shim_calls* shim_calls;  // those that are open
+  pthread_mutex_t lock;               // of reading, and of all below; process-local; taken before the memory's lock
+  int status;                         // negative: broken, nothing is read any more. -EPIPE: the stub closed it
   uint32_t last_id;
   struct tsb_stub_call* calls;
 };
 
 void tsb_stub_channel_init(struct tsb_stub_channel* channel, struct tsb_stub_memory* memory);
-// Takes the socket, before there is a second thread.
-void tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket);
+// Takes the socket, before there is a second thread. 0 or -ENOMEM.
+int tsb_stub_channel_open(struct tsb_stub_channel* channel, int socket);
+// The calls of the stub that are open get no reply any more; before its process is destroyed, and with no reader left.
+void tsb_stub_channel_forget_calls(struct tsb_stub_channel* channel);
 void tsb_stub_channel_destroy(struct tsb_stub_channel* channel);
 // Whether nothing more can be read.
 bool tsb_stub_channel_is_broken(struct tsb_stub_channel* channel);

@@ -17,14 +17,17 @@ struct tsb_stub_process {
   struct tsb_log_pipe out, err;
 };
 
+struct tsb_shim_service;
+
 struct tsb_stub_plan {
   const char* name;
   const char* node;   // path of the Node binary
   const char* entry;  // path of the stub's main.js
   const struct tsb_settings* settings;
-  int maps_fd;                  // see mapping.h
-  bool keeps_links;             // the model's folder has no resolved name, see path.h
-  const char* visible_devices;  // CUDA_VISIBLE_DEVICES of the process, NULL: as the server's
+  int maps_fd;                             // see mapping.h
+  bool keeps_links;                        // the model's folder has no resolved name, see path.h
+  const char* visible_devices;             // CUDA_VISIBLE_DEVICES of the process, NULL: as the server's
+  const struct tsb_shim_service* service;  // for its calls, see shim_calls.h; NULL: it may make none
 };
 
 // Starts the process; *channel becomes this side's end of its control channel. 0 or -errno; to be destroyed in any

@@ -36,7 +36,7 @@ static void open_stub(void) {
   stub->memory.max_stub_bytes = 16 * PAGE;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   tsb_stub_channel_init(&stub->channel, &stub->memory);
-  tsb_stub_channel_open(&stub->channel, sockets[0]);
+  CHECK_INT(tsb_stub_channel_open(&stub->channel, sockets[0]), 0);
   stub_channel = sockets[1];
   CHECK_INT(tsb_region_create(&region, 0, PAGE), 0);  // the control region
   CHECK_INT(tsb_region_add(&stub->memory.regions, &region), 0);

@@ -21,7 +21,7 @@ static void begin(void) {
   memory = (struct tsb_stub_memory){.max_stub_bytes = 1 << 20};
   channel = (struct tsb_stub_channel){0};
   tsb_stub_channel_init(&channel, &memory);
-  tsb_stub_channel_open(&channel, sockets[0]);
+  CHECK_INT(tsb_stub_channel_open(&channel, sockets[0]), 0);
   stub_end = sockets[1];
 }
 

@@ -102,13 +102,17 @@ static void print_dispatch(void) {
 }
 
 static void print_methods(void) {
-  printf("\n/** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */\n");
+  printf(
+      "\n/**\n * Methods of the control channel: who has `stub: true` must be answered by the stub's dispatcher, and "
+      "who has `shim:\n");
+  printf(" * true` may be called by the stub.\n */\n");
   printf("export const METHODS = {\n");
   EACH(METHODS, i) {
     printf("  ");
     print_camel(METHODS[i].lower);
-    printf(": {\n    number: %d,\n    stub: %s,\n    call: [", METHODS[i].number,
-           is_for(METHODS[i].receiver, "STUB") ? "true" : "false");
+    printf(": {\n    number: %d,\n    stub: %s,\n    shim: %s,\n    call: [", METHODS[i].number,
+           is_for(METHODS[i].receiver, "STUB") ? "true" : "false",
+           is_for(METHODS[i].receiver, "SHIM") && strcmp(METHODS[i].form, "CALL") == 0 ? "true" : "false");
     print_keys(METHODS[i].name, "CALL", "", '"');
     printf("],\n    reply: [");
     print_keys(METHODS[i].name, "REPLY", "", '"');

@@ -255,18 +255,68 @@ static napi_value JS_send(napi_env env, napi_callback_info info) {
   return status < 0 ? addon__throw_errno(env, "Could not send answers to the server", status) : NULL;
 }
 
+// The text of an argument, to be freed; NULL: it is none, or there is no memory, and an exception is pending.
+static char* addon__text(napi_env env, napi_value value, size_t* bytes) {
+  if (napi_get_value_string_utf8(env, value, NULL, 0, bytes) != napi_ok) {
+    addon__throw(env, "A frame needs a method, a call id and a text.");
+    return NULL;
+  }
+  char* text = malloc(*bytes + 1);
+  if (text == NULL) {
+    addon__throw(env, "Out of memory.");
+    return NULL;
+  }
+  napi_get_value_string_utf8(env, value, text, *bytes + 1, bytes);
+  return text;
+}
+
+// Sends the frame of a call. False: an exception is pending.
+static bool addon__call(napi_env env, struct tsb_addon* addon, const napi_value* arguments, uint32_t* method,
+                        uint32_t* call) {
+  size_t bytes;
+  if (!addon->started || napi_get_value_uint32(env, arguments[0], method) != napi_ok ||
+      napi_get_value_uint32(env, arguments[1], call) != napi_ok) {
+    addon__throw(env, "A call needs a server, a method, a call id and a text.");
+    return false;
+  }
+  char* payload = addon__text(env, arguments[2], &bytes);
+  if (payload == NULL) return false;
+  int status = tsb_connection_call(&addon->connection, *method, *call, payload, bytes);
+  free(payload);
+  if (status < 0) addon__throw_errno(env, "Could not send to the server", status);
+  return status == 0;
+}
+
+static napi_value JS_call(napi_env env, napi_callback_info info) {
+  METHOD(3);
+  uint32_t method, call;
+  addon__call(env, addon, arguments, &method, &call);
+  return NULL;
+}
+
+static napi_value JS_callNow(napi_env env, napi_callback_info info) {
+  METHOD(3);
+  uint32_t method, call;
+  struct tsb_message reply;
+  napi_value text = NULL;
+  if (!addon__call(env, addon, arguments, &method, &call)) return NULL;
+  int status = tsb_loop_wait_for_reply(addon, method, call, &reply);
+  if (status < 0) return addon__throw_errno(env, "The control channel is broken", status);
+  napi_create_string_utf8(env, reply.payload, reply.frame.payload_bytes, &text);
+  tsb_message_free(&reply);
+  return text;
+}
+
 static napi_value JS_reply(napi_env env, napi_callback_info info) {
   METHOD(3);
   uint32_t method, call;
   size_t bytes;
   if (napi_get_value_uint32(env, arguments[0], &method) != napi_ok ||
-      napi_get_value_uint32(env, arguments[1], &call) != napi_ok ||
-      napi_get_value_string_utf8(env, arguments[2], NULL, 0, &bytes) != napi_ok) {
+      napi_get_value_uint32(env, arguments[1], &call) != napi_ok) {
     return addon__throw(env, "reply needs a method, a call id and a text.");
   }
-  char* payload = malloc(bytes + 1);
-  if (payload == NULL) return addon__throw(env, "Out of memory.");
-  napi_get_value_string_utf8(env, arguments[2], payload, bytes + 1, &bytes);
+  char* payload = addon__text(env, arguments[2], &bytes);
+  if (payload == NULL) return NULL;
   int status = tsb_connection_reply(&addon->connection, method, call, payload, bytes);
   free(payload);
   return status < 0 ? addon__throw_errno(env, "Could not send to the server", status) : NULL;
@@ -292,6 +342,8 @@ NAPI_MODULE_INIT() {
                  {"allocateCleared", JS_allocateCleared},
                  {"send", JS_send},
                  {"reply", JS_reply},
+                 {"call", JS_call},
+                 {"callNow", JS_callNow},
                  {"forget", JS_forget},
                  {"isLost", JS_isLost},
                  {"restore", JS_restore},

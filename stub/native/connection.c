@@ -117,6 +117,13 @@ int tsb_connection_reply(struct tsb_connection* connection, uint32_t method, uin
   return tsb_channel_send(connection->channel, &reply, -1);
 }
 
+int tsb_connection_call(struct tsb_connection* connection, uint32_t method, uint32_t call, const char* payload,
+                        uint64_t payload_bytes) {
+  struct tsb_outgoing frame = {.method = method, .call = call, .payload = payload, .payload_bytes = payload_bytes};
+  if (payload_bytes > TSB_MAX_CALL_PAYLOAD_BYTES) return -EMSGSIZE;
+  return tsb_channel_send(connection->channel, &frame, -1);
+}
+
 void tsb_connection_end_with_server(void) {
   // Nobody reads any more what this process could still do. Its children go with it, as it leads its own process group.
   if (getpgrp() == getpid()) kill(0, SIGKILL);

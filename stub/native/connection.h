@@ -38,6 +38,9 @@ int tsb_connection_accept(struct tsb_connection* connection);
 // Replies to a call of the shim; the payload is JSON text. 0 or -errno.
 int tsb_connection_reply(struct tsb_connection* connection, uint32_t method, uint32_t call, const char* payload,
                          uint64_t payload_bytes);
+// Makes a call of the shim, whose reply comes as a frame. 0 or -errno; -EMSGSIZE: more than a call may hold.
+int tsb_connection_call(struct tsb_connection* connection, uint32_t method, uint32_t call, const char* payload,
+                        uint64_t payload_bytes);
 // Ends this process and its children as soon as the shim's process is gone, whatever JavaScript does meanwhile.
 int tsb_connection_watch_server(struct tsb_connection* connection);
 // The server is gone. Whichever thread sees it first must take the model's children along.

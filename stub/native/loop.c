@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,32 @@ int tsb_loop_read_channel(struct tsb_addon* addon) {
     tsb_message_free(&message);
     if (status < 0) return status;
   }
+}
+
+static bool loop__take_reply(struct tsb_addon* addon, uint32_t method, uint32_t call, struct tsb_message* reply) {
+  for (struct tsb_loop_message** at = &addon->first_message; *at != NULL; at = &(*at)->next) {
+    struct tsb_loop_message* queued = *at;
+    const struct tsb_frame* frame = &queued->message.frame;
+    if ((frame->flags & TSB_FRAME_REPLY) == 0 || frame->method != method || frame->call != call) continue;
+    *at = queued->next;
+    if (addon->last_message == &queued->next) addon->last_message = at;
+    *reply = queued->message;
+    free(queued);
+    return true;
+  }
+  return false;
+}
+
+int tsb_loop_wait_for_reply(struct tsb_addon* addon, uint32_t method, uint32_t call, struct tsb_message* reply) {
+  for (;;) {
+    int status = tsb_loop_read_channel(addon);
+    if (status < 0) return status;
+    if (loop__take_reply(addon, method, call, reply)) break;
+    struct pollfd item = {.fd = addon->connection.channel, .events = POLLIN};
+    if (poll(&item, 1, -1) < 0 && errno != EINTR) return -errno;
+  }
+  if (addon->first_message != NULL) tsb_loop_wake(addon);
+  return 0;
 }
 
 static void loop__on_channel(uv_poll_t* handle, int status, int events) {

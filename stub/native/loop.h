@@ -58,6 +58,9 @@ int tsb_loop_start(struct tsb_addon* addon);
 void tsb_loop_hold(struct tsb_addon* addon, bool hold);
 // Reads frames that are there; regions are mapped, the rest is queued. 0 or negative.
 int tsb_loop_read_channel(struct tsb_addon* addon);
+// Waits for the reply to a call of this process's and takes it; what comes before it is dealt with as ever, and is
+// JavaScript's turn afterwards. A server that ends meanwhile ends this process. 0 or negative: the channel is broken.
+int tsb_loop_wait_for_reply(struct tsb_addon* addon, uint32_t method, uint32_t call, struct tsb_message* reply);
 // Has the loop look at what is there after the others had their turn.
 void tsb_loop_wake(struct tsb_addon* addon);
 

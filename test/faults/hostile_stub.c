@@ -413,6 +413,7 @@ static void execute(const struct tsb_entry* entry) {
   evil_process();
   evil_regions();
   evil_descriptors();
+  evil_shim_calls();
   evil_channel();
   evil_rings();
   if (streams()) {

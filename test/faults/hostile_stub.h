@@ -30,4 +30,7 @@ bool makes_calls(void);
 void call_for_batch(const struct tsb_entry* batch);
 void call_response(const struct tsb_entry* entry);
 
+// --- hostile_shim_calls.c
+void evil_shim_calls(void);
+
 #endif

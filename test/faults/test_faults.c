@@ -359,6 +359,15 @@ static void group_rings(void) {
   test_a_region_for_each_answer();
 }
 
+static void group_shim_calls(void) {
+  static const struct fault FAULTS[] = {
+      {"reply_to_its_own_call", KILLED, PATIENT},  {"call_that_is_no_json", KILLED, PATIENT},
+      {"call_without_an_object", KILLED, PATIENT}, {"call_without_an_id", KILLED, PATIENT},
+      {"call_with_a_descriptor", KILLED, PATIENT}, {"calls_without_end", "could not be replied to", PATIENT},
+  };
+  run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
+}
+
 static void group_channel(void) {
   static const struct fault FAULTS[] = {
       {"garbage_on_channel", "is not healthy.", PATIENT},
@@ -498,11 +507,12 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } GROUPS[] = {{"start", group_start},       {"steps", group_steps},
-                {"answers", group_answers},   {"regions", group_regions},
-                {"rings", group_rings},       {"channel", group_channel},
-                {"process", group_process},   {"time", group_time},
-                {"finalize", group_finalize}, {"switched_off", group_switched_off}};
+  } GROUPS[] = {{"start", group_start},          {"steps", group_steps},
+                {"answers", group_answers},      {"regions", group_regions},
+                {"rings", group_rings},          {"channel", group_channel},
+                {"process", group_process},      {"time", group_time},
+                {"finalize", group_finalize},    {"switched_off", group_switched_off},
+                {"shim_calls", group_shim_calls}};
   if (count != 3) CHECK_FAIL("usage: %s GROUP WINDOW", arguments[0]);
   window = atoi(arguments[2]);
   signal(SIGPIPE, SIG_IGN);  // as in the server

@@ -40,7 +40,7 @@ static inline void fuzz_open_stub(void) {
   pthread_mutex_init(&fuzz_stub->memory.lock, NULL);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   tsb_stub_channel_init(&fuzz_stub->channel, &fuzz_stub->memory);
-  tsb_stub_channel_open(&fuzz_stub->channel, sockets[0]);
+  CHECK_INT(tsb_stub_channel_open(&fuzz_stub->channel, sockets[0]), 0);
   fuzz_add_region(0, sizeof(struct tsb_control), &region);
   fuzz_stub->memory.control = (struct tsb_control*)region.base;
   fuzz_add_region(FUZZ_REGION, FUZZ_REGION_BYTES, &region);

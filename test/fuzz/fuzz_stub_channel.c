@@ -19,6 +19,8 @@ enum { PAGE = 4096, LIMIT = 16 * PAGE, MAX_CALLS = 4, MAX_CHUNKS = 64, MAX_SENT_
 // other, no file.
 enum { SEALED, OPEN, LARGE, END_OF_PIPE, KINDS };
 static int things[KINDS];
+static struct tsb_shim_call* late[TSB_MAX_SHIM_CALLS];
+static uint32_t late_count;
 
 static void open_things(void) {
   struct tsb_region region;
@@ -84,6 +86,23 @@ static void check_regions(const struct tsb_stub_memory* memory) {
   }
 }
 
+// As one that is asked for nothing much: an odd id is replied to at once, the others never, and the rest when the stub
+// is gone.
+static void serve(void* context, struct tsb_shim_call* call, const struct tsb_json* payload) {
+  struct tsb_text text = {0};
+  (void)context;
+  tsb_payload_string(&text, TSB_KEY_MODEL_READY_CALL_name,
+                     tsb_json_string(tsb_payload_member(payload, TSB_KEY_MODEL_READY_CALL_name), ""));
+  tsb_payload_end(&text);
+  if (call->id % 2 == 1) {
+    tsb_shim_call_reply(call, &text);
+  } else {
+    CHECK(late_count < TSB_MAX_SHIM_CALLS);
+    late[late_count++] = call;
+  }
+  tsb_text_free(&text);
+}
+
 static void end_calls(struct tsb_stub_channel* channel, struct tsb_stub_call* calls, unsigned count) {
   for (unsigned i = 0; i < count; i++) {
     int has_reply = tsb_stub_channel_has_reply(channel, &calls[i]);
@@ -111,7 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   pthread_mutex_init(&memory.lock, NULL);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   tsb_stub_channel_init(&channel, &memory);
-  tsb_stub_channel_open(&channel, sockets[0]);
+  channel.service.serve = serve;
+  CHECK_INT(tsb_stub_channel_open(&channel, sockets[0]), 0);
   unsigned call_count = fuzz_u8(&input) % (MAX_CALLS + 1);
   for (unsigned i = 0; i < call_count; i++) {
     uint32_t method = i % 2 == 0 ? TSB_METHOD_LOAD : TSB_METHOD_INITIALIZE;
@@ -126,6 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   end_calls(&channel, calls, call_count);
   tsb_region_close_all(&memory.regions);
   tsb_stub_channel_destroy(&channel);
+  for (uint32_t i = 0; i < late_count; i++) {
+    tsb_shim_call_fail(late[i], TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_INTERNAL, "late"));
+  }
+  late_count = 0;
   pthread_mutex_destroy(&memory.lock);
   close(sockets[1]);
   fuzz_expect_free_descriptor(before);
@@ -158,6 +182,13 @@ void fuzz_seeds(fuzz_take take) {
   seed.size = 0;
   fuzz_add_u8(&seed, 1);
   for (int i = 0; i < 2; i++) add_frame(&seed, &loaded, "{}", 0);
+  take(seed.bytes, seed.size);
+  seed.size = 0;
+  fuzz_add_u8(&seed, 0);
+  for (uint32_t id = 1; id < 6; id++) {
+    const struct tsb_frame ready = {.method = TSB_METHOD_MODEL_READY, .call = id};
+    add_frame(&seed, &ready, id % 3 == 0 ? "{}" : "{\"name\":\"x\",\"version\":\"-1\"}", 0);
+  }
   take(seed.bytes, seed.size);
   for (unsigned kind = SEALED; kind < KINDS; kind++) {
     seed.size = 0;

@@ -5,6 +5,7 @@ import { Batch, type BatchSettings } from "./batch.ts";
 import { Calls } from "./calls.ts";
 import { Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
+import { ModelControl } from "./model_control.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OpenBatches } from "./open_batches.ts";
 import type { RequestLife } from "./request_life.ts";
@@ -54,10 +55,14 @@ export class Connection {
   readonly #stream: ResponseStream;
   /** Calls of other models. */
   readonly calls: Calls;
+  /** What the model asks of the server about models. */
+  readonly models: ModelControl;
   /** Responses of requests that other models read from. */
   #borrowed: { readonly request: RequestLife; readonly answer: Answer }[] = [];
   #isHeld = true;
+  /** Calls of other models, and of the server, that are open: they keep the process alive. */
   #hasCalls = false;
+  #hasShimCalls = false;
 
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
@@ -79,7 +84,12 @@ export class Connection {
     this.#control = new Control(this.#native, {
       onStep: (step, payload) => handlers.onStep(step, payload),
       onForgetRegion: (region) => this.#memory.forget(region),
+      onUse: (isInUse) => {
+        this.#hasShimCalls = isInUse;
+        this.hold(this.#isHeld);
+      },
     });
+    this.models = new ModelControl(this.#control.calls);
     this.#native.start(
       (count) => inbox.deliver(count),
       (method, call, isReply, region, payload) => this.#control.onFrame({ method, call, isReply, region, payload }),
@@ -102,7 +112,7 @@ export class Connection {
       freeLater: (block) => this.#stream.freeLater(block),
       onUse: (isInUse) => {
         this.#hasCalls = isInUse;
-        if (!this.#isHeld) this.#native.hold(isInUse);
+        this.hold(this.#isHeld);
       },
       parent: () => handlers.currentRequest?.(),
       ownerOf: (place) => this.#open.ownerOf(place),
@@ -112,7 +122,7 @@ export class Connection {
   /** Whether the connection alone keeps the process alive, even when no call of another model is open. */
   hold(hold: boolean): void {
     this.#isHeld = hold;
-    this.#native.hold(hold || this.#hasCalls);
+    this.#native.hold(hold || this.#hasCalls || this.#hasShimCalls);
   }
 
   answerStep(step: Step, payload: object): void {

@@ -6,7 +6,11 @@ import { Control, type Frame } from "./control.ts";
 function make() {
   const seen: unknown[] = [];
   const control = new Control(
-    { reply: (...frame) => seen.push(["reply", ...frame]) },
+    {
+      reply: (...frame) => seen.push(["reply", ...frame]),
+      call: (...frame) => seen.push(["call", ...frame]),
+      callNow: () => "{}",
+    },
     {
       onStep: (step, payload) => seen.push([step, payload]),
       onForgetRegion: (region) => seen.push(["forget", region]),
@@ -47,8 +51,17 @@ it("has a handler for each method of the stub that the addon does not deal with"
 it("refuses what it does not know", () => {
   const { control } = make();
   expect(() => control.onFrame(frame("load", { method: 4711 }))).toThrow("unknown method 4711");
+  // A reply to a call that the stub never made, and one of another method than the call.
   expect(() => control.onFrame(frame("load", { isReply: true, call: 3 }))).toThrow("call 3) that nobody asked for");
   expect(() => control.reply("load", {})).toThrow("did not ask for the step 'load'");
+});
+
+it("gives replies to the calls of the server", async () => {
+  const { control, seen } = make();
+  const ready = control.calls.call("modelReady", { name: "m", version: "-1" });
+  expect(seen).toEqual([["call", L.METHOD_MODEL_READY, 1, '{"name":"m","version":"-1"}']]);
+  control.onFrame(frame("modelReady", { isReply: true, call: 1, payload: '{"ready":true}' }));
+  expect(await ready).toEqual({ ready: true });
 });
 
 it("keeps a step open whose reply is no JSON", () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
 import type { Native } from "./native.ts";
+import { type ReplyFrame, ShimCalls } from "./shim_calls.ts";
 
 type Method = keyof typeof L.METHODS;
 
@@ -26,12 +27,9 @@ export type HasErrorKeys<T extends { error: object }> = Same<
 >;
 
 /** What is said over the control channel, as the addon hands it out. */
-export interface Frame {
-  readonly method: number;
-  readonly call: number;
+export interface Frame extends ReplyFrame {
   readonly isReply: boolean;
   readonly region: number;
-  readonly payload: string;
 }
 
 export interface ControlHandlers {
@@ -39,17 +37,24 @@ export interface ControlHandlers {
   onStep(step: Step, payload: unknown): void;
   /** No batch uses this client's region any more. */
   onForgetRegion(region: number): void;
+  /** The first call of the server begins, or the last one is over. */
+  onUse?(isInUse: boolean): void;
 }
 
-/** The control channel: hands each frame to who deals with it, and sends the replies. */
+type ControlNative = Pick<Native, "reply" | "call" | "callNow">;
+
+/** The control channel: hands each frame to who deals with it, sends the replies, and makes calls of the server. */
 export class Control {
-  readonly #native: Pick<Native, "reply">;
+  /** Calls of the server. */
+  readonly calls: ShimCalls;
+  readonly #native: ControlNative;
   readonly #handlers: ReadonlyMap<number, (frame: Frame) => void>;
   /** Ids of the calls that wait for a reply. */
   readonly #calls = new Map<Step, number>();
 
-  constructor(native: Pick<Native, "reply">, handlers: ControlHandlers) {
+  constructor(native: ControlNative, handlers: ControlHandlers) {
     this.#native = native;
+    this.calls = new ShimCalls(native, (isInUse) => handlers.onUse?.(isInUse));
     const step = (name: Step) => (frame: Frame) => {
       this.#calls.set(name, frame.call);
       handlers.onStep(name, frame.payload === "" ? undefined : JSON.parse(frame.payload));
@@ -66,13 +71,13 @@ export class Control {
   }
 
   onFrame(frame: Frame): void {
-    const handler = frame.isReply ? undefined : this.#handlers.get(frame.method);
+    if (frame.isReply) {
+      this.calls.onReply(frame);
+      return;
+    }
+    const handler = this.#handlers.get(frame.method);
     if (handler === undefined) {
-      throw new Error(
-        frame.isReply
-          ? `The server sent a reply (method ${frame.method}, call ${frame.call}) that nobody asked for.`
-          : `The server sent a control message of unknown method ${frame.method}.`,
-      );
+      throw new Error(`The server sent a control message of unknown method ${frame.method}.`);
     }
     handler(frame);
   }

@@ -17,6 +17,8 @@ export interface MemoryServer {
   onEntry(entry: Entry): void;
   /** A call of the control channel was replied to. */
   onReply?(method: number, call: number, payload: string): void;
+  /** Serves a call of the control channel: the payload of its reply, which comes at once when it is no promise. */
+  onCall?(method: number, payload: string): string | Promise<string>;
 }
 
 export interface MemoryNativeOptions {
@@ -187,6 +189,23 @@ export class MemoryNative implements Native {
 
   unguard(): void {
     this.#flags[0] = 1;
+  }
+
+  call(method: number, call: number, payload: string): void {
+    void Promise.resolve(this.#serve(method, payload)).then((text) =>
+      this.deliverFrame({ method, call, isReply: true, region: 0, payload: text }),
+    );
+  }
+
+  callNow(method: number, _call: number, payload: string): string {
+    const reply = this.#serve(method, payload);
+    if (typeof reply === "string") return reply;
+    throw new Error("Without a server, a call that is waited for must be replied to at once.");
+  }
+
+  #serve(method: number, payload: string): string | Promise<string> {
+    if (this.server?.onCall === undefined) throw new Error("There is no server that could be called.");
+    return this.server.onCall(method, payload);
   }
 
   reply(method: number, call: number, payload: string): void {

@@ -61,6 +61,10 @@ export interface Native {
   unguard(): void;
   /** From now on other processes of the same user can read neither this one's memory nor its descriptors by /proc; whether that worked. */
   hideMemory(): boolean;
+  /** Makes a call of the server over the control channel; its reply comes as a frame. Throws code EPROTO when it cannot be sent. */
+  call(method: number, call: number, payload: string): void;
+  /** The same, and waits for the reply: its payload. Other frames that come meanwhile are delivered afterwards, in order. */
+  callNow(method: number, call: number, payload: string): string;
   /** Replies to a call of the control channel with JSON text. */
   reply(method: number, call: number, payload: string): void;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xd45e6bf30117c394n;
+export const FINGERPRINT = 0xd39131d9508071a2n;
 
 export const PROTOCOL_MAGIC = 826430292;
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
 export const MAX_CALLS = 65536;
@@ -12,6 +12,8 @@ export const MAX_DIMS = 32;
 export const MAX_MESSAGE_BYTES = 65536;
 export const MAX_RECORD_BYTES = 1048576;
 export const MAX_PAYLOAD_BYTES = 67108864;
+export const MAX_SHIM_CALLS = 64;
+export const MAX_CALL_PAYLOAD_BYTES = 1048576;
 export const DATA_ALIGNMENT = 64;
 export const SLEEP_WAKER = 255;
 export const NAME_INLINE = 4294967295;
@@ -46,6 +48,7 @@ export const METHOD_INITIALIZE = 4;
 export const METHOD_FINALIZE = 5;
 export const METHOD_CLIENT_REGION = 6;
 export const METHOD_FORGET_REGION = 7;
+export const METHOD_MODEL_READY = 8;
 export const FRAME_REPLY = 1;
 export const RING_SHARED_SIZE = 128;
 export const RING_SHARED_TAIL = 0;
@@ -190,49 +193,66 @@ export const ENTRIES_TO_STUB = {
   call_response: 7,
 } as const;
 
-/** Methods of the control channel; who has `stub: true` must be answered by the stub's dispatcher. */
+/**
+ * Methods of the control channel: who has `stub: true` must be answered by the stub's dispatcher, and who has `shim:
+ * true` may be called by the stub.
+ */
 export const METHODS = {
   hello: {
     number: 1,
     stub: true,
+    shim: false,
     call: [],
     reply: [],
   },
   region: {
     number: 2,
     stub: true,
+    shim: false,
     call: [],
     reply: [],
   },
   load: {
     number: 3,
     stub: true,
+    shim: false,
     call: ["autoComplete", "typescriptBased", "modelName", "modelVersion", "modelRepository", "backendDirectory", "backendConfig", "modelConfig"],
     reply: ["config", "openShapes"],
   },
   initialize: {
     number: 4,
     stub: true,
+    shim: false,
     call: ["instanceName", "instanceKind", "deviceId", "concurrency", "exposeErrors", "checkOutputs", "inputs", "outputs", "modelConfig"],
     reply: [],
   },
   finalize: {
     number: 5,
     stub: true,
+    shim: false,
     call: [],
     reply: [],
   },
   clientRegion: {
     number: 6,
     stub: true,
+    shim: false,
     call: [],
     reply: [],
   },
   forgetRegion: {
     number: 7,
     stub: true,
+    shim: false,
     call: [],
     reply: [],
+  },
+  modelReady: {
+    number: 8,
+    stub: false,
+    shim: true,
+    call: ["name", "version"],
+    reply: ["ready"],
   },
 } as const;
 

@@ -2,6 +2,7 @@
 import { setCaller } from "../api/caller.ts";
 import { TritonError } from "../api/errors.ts";
 import { isDecoupled } from "../api/model_config.ts";
+import { setModelServer } from "../api/model_server.ts";
 import { Connection } from "../ipc/connection.ts";
 import type { Step } from "../ipc/control.ts";
 import { currentRequest } from "./current_request.ts";
@@ -97,6 +98,7 @@ class Stub {
       case "initialize": {
         const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
         setCaller(this.#connection.calls);
+        setModelServer(this.#connection.models);
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
         const mode = {
