@@ -2,10 +2,16 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const publicApi = fileURLToPath(new URL("./stub/src/api/index.ts", import.meta.url));
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The entries of the package, the longer names first: each stands for what begins with it, too. */
+const PACKAGE = {
+  "triton-typescript/client": source("./client/index.ts"),
+  "triton-typescript": source("./stub/src/api/index.ts"),
+};
 
 export default defineConfig({
-  resolve: { alias: { "triton-typescript": publicApi } },
+  resolve: { alias: PACKAGE },
   test: {
     projects: [
       {
@@ -16,6 +22,7 @@ export default defineConfig({
             "stub/src/**/*.test.ts",
             "server/**/*.test.ts",
             "proto/**/*.test.ts",
+            "client/**/*.test.ts",
             "viam-module/**/*.test.ts",
             "backends/**/*.test.ts",
             "model_repository/**/*.test.ts",

@@ -9,7 +9,9 @@ import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
 import { run, SetupError } from "./lib/process.mjs";
 
 const write = process.argv.includes("--write");
-const cFiles = filesUnder(["backend-shim", "stub/native", "test", "bench"], (name) => /\.(c|cc|h|def)$/.test(name));
+const cFiles = filesUnder(["backend-shim", "stub/native", "client", "test", "bench"], (name) =>
+  /\.(c|cc|h|def)$/.test(name),
+);
 
 async function biome() {
   const script = toolScript("biome");

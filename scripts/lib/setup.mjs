@@ -8,7 +8,11 @@ import { withLock } from "./lock.mjs";
 import { bundledNode, inRoot, outsideEnvironment, toolScript } from "./paths.mjs";
 import { onPath, runQuietly, SetupError, succeeds } from "./process.mjs";
 
-const nativeOutputs = ["build/lib/libtriton_typescript.so", "build/lib/triton_typescript_stub.node"];
+const nativeOutputs = [
+  "build/lib/libtriton_typescript.so",
+  "build/lib/triton_typescript_stub.node",
+  "build/lib/triton_typescript_client.node",
+];
 
 function say(text) {
   console.log(`setup: ${text}`);
@@ -65,7 +69,7 @@ async function installPackages() {
 }
 
 async function buildNative(force) {
-  const sources = filesUnder(["CMakeLists.txt", "cmake", "backend-shim", "stub/native"]);
+  const sources = filesUnder(["CMakeLists.txt", "cmake", "backend-shim", "stub/native", "client/native"]);
   const digest = stateOf(sources);
   const mark = stamp("build/.triton-typescript-native");
   if (!force && mark.matches(digest) && nativeOutputs.every((file) => existsSync(inRoot(file)))) return;
@@ -108,7 +112,16 @@ function outputOf(source) {
 
 async function compileTypeScript(force) {
   const sources = filesUnder(
-    ["stub/src", "server", "proto", "viam-module", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    [
+      "stub/src",
+      "server",
+      "proto",
+      "client",
+      "viam-module",
+      "tsconfig.json",
+      "tsconfig.build.json",
+      "package-lock.json",
+    ],
     (name) => !name.endsWith(".test.ts") && !name.includes("/testing/"),
   );
   const digest = stateOf(sources);

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors made of what a server answered, which is checked: it may be another program's answer.
+import { countBytesElements, serializeBytes } from "../stub/src/api/bytes.ts";
+import { type DataType, dataTypeInfo, isDataType, type TensorData } from "../stub/src/api/datatype.ts";
+import { type Tensor, trustedTensor } from "../stub/src/api/tensor.ts";
+import { checkedElementCount } from "../stub/src/api/tensor_checks.ts";
+
+/** An output as a server describes it. */
+export interface OutputHead {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: number[];
+}
+
+/** @throws Error with what is wrong, as the end of a sentence */
+export function checkedHead({ name, datatype, shape }: OutputHead): { datatype: DataType; elementCount: number } {
+  if (!isDataType(datatype))
+    throw new Error(`output '${name}' has the datatype '${datatype}', which is not known here`);
+  return { datatype, elementCount: checkedElementCount(name, shape) };
+}
+
+/** The array of a datatype over raw bytes: a view, or a copy where they lie across its elements. */
+export function arrayOver(datatype: DataType, bytes: Uint8Array): TensorData {
+  const { array, byteSize } = dataTypeInfo(datatype);
+  if (byteSize <= 1) return new array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isAligned = bytes.byteOffset % byteSize === 0;
+  // Not bytes.slice(): that of Node's Buffer is a view.
+  const source = isAligned ? bytes : new Uint8Array(bytes);
+  return new array(source.buffer, source.byteOffset, source.byteLength / byteSize);
+}
+
+/**
+ * An output of raw little-endian bytes; BYTES in their serialized form. The data is a view on them where it can be.
+ *
+ * @throws Error with what is wrong, as the end of a sentence
+ */
+export function rawOutput(head: OutputHead, bytes: Uint8Array): Tensor {
+  const { datatype, elementCount } = checkedHead(head);
+  const { name, shape } = head;
+  if (datatype === "BYTES") {
+    const found = countBytesElements(bytes);
+    if (found !== elementCount) {
+      throw new Error(`output '${name}' of shape [${shape.join(", ")}] holds ${found} elements of BYTES`);
+    }
+  } else if (bytes.byteLength !== elementCount * dataTypeInfo(datatype).byteSize) {
+    throw new Error(
+      `output '${name}' is ${datatype} of shape [${shape.join(", ")}], but ${bytes.byteLength} bytes came for it`,
+    );
+  }
+  return trustedTensor(name, datatype, shape, arrayOver(datatype, bytes));
+}
+
+/**
+ * An output in memory that both processes have mapped, which may be longer than the output.
+ *
+ * @throws Error with what is wrong, as the end of a sentence
+ */
+export function placedOutput(head: OutputHead, bytes: Uint8Array): Tensor {
+  const { datatype, elementCount } = checkedHead(head);
+  const length =
+    datatype === "BYTES" ? serializedLength(bytes, elementCount) : elementCount * dataTypeInfo(datatype).byteSize;
+  if (length > bytes.byteLength) {
+    throw new Error(`output '${head.name}' has ${length} bytes, but its shared memory has ${bytes.byteLength} only`);
+  }
+  return rawOutput(head, bytes.subarray(0, length));
+}
+
+/** The bytes of the first elements of BYTES. */
+function serializedLength(bytes: Uint8Array, elementCount: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  for (let i = 0; i < elementCount && at + 4 <= bytes.byteLength; i++) at += 4 + view.getUint32(at, true);
+  return at;
+}
+
+/**
+ * An output of elements that came one by one: booleans, numbers, bigints, strings or byte arrays.
+ *
+ * @throws Error with what is wrong, as the end of a sentence
+ */
+export function listedOutput(head: OutputHead, elements: ArrayLike<unknown>): Tensor {
+  const { datatype, elementCount } = checkedHead(head);
+  const { name, shape } = head;
+  if (elements.length !== elementCount) {
+    throw new Error(`output '${name}' of shape [${shape.join(", ")}] came with ${elements.length} elements`);
+  }
+  if (datatype === "FP16" || datatype === "BF16") {
+    throw new Error(`output '${name}' is ${datatype}, whose elements can only come as raw bytes`);
+  }
+  if (datatype === "BYTES") {
+    return trustedTensor(name, datatype, shape, serializeBytes(elements as unknown as (string | Uint8Array)[]));
+  }
+  const { array } = dataTypeInfo(datatype);
+  const data = new array(elements.length);
+  const is64 = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  for (let i = 0; i < elements.length; i++) {
+    data[i] = is64 ? BigInt(elements[i] as number | bigint) : Number(elements[i]);
+  }
+  return trustedTensor(name, datatype, shape, data);
+}
+
+/** The bytes of a tensor as they travel. */
+export function rawBytes(tensor: Tensor): Uint8Array {
+  const { data } = tensor;
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
