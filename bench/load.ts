@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One load on one model, sent by NVIDIA's load generator over gRPC: what it, the server's statistics and the kernel say.
 
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { KServeClient } from "../server/kserve.ts";
+import type { BinaryTensor, KServeClient } from "../server/kserve.ts";
 import { cpuMicroseconds } from "../server/processes.ts";
 import { type Model, tensorNames } from "./models.ts";
 import type { Server } from "./server.ts";
@@ -31,6 +31,20 @@ export interface Load {
   memory?: "shared" | "message";
   /** Length of a window, milliseconds. Default: 500. */
   windowMs?: number;
+}
+
+/** The inputs as perf_analyzer reads them. */
+export function inputData(inputs: readonly BinaryTensor[]): string {
+  const content = (bytes: Uint8Array) => ({ b64: Buffer.from(bytes).toString("base64") });
+  const row = inputs.map(({ name, shape, bytes }) => [name, { content: content(bytes), shape }]);
+  return JSON.stringify({ data: [Object.fromEntries(row)] });
+}
+
+/** Writes them for all that takes them; gives the path of the file. */
+export function writeInputs(name: string, inputs: readonly BinaryTensor[]): string {
+  const file = path.join(BENCH_DIR, `inputs_${name}.json`);
+  writeFileSync(file, inputData(inputs));
+  return file;
 }
 
 /** What the client saw. */

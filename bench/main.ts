@@ -7,23 +7,14 @@ import { ensureEmbeddedServer } from "../server/embedded_server.ts";
 import { installedServer } from "../server/installed_server.ts";
 import { packageRoot } from "../server/package_root.ts";
 import { conditions } from "./conditions.ts";
-import { identity } from "./identity.ts";
-import { flatness, idle, instance } from "./instance.ts";
 import { takeTurn } from "./lock.ts";
-import { ocr } from "./ocr.ts";
 import { type Options, parseOptions } from "./options.ts";
-import { overlap } from "./overlap.ts";
 import type { Part, PartContext } from "./part.ts";
+import { PARTS } from "./parts.ts";
 import { page, resultOf, worst } from "./report.ts";
 import { lastResults, type Reading, type Results, read, saveResults } from "./results.ts";
-import { scale } from "./scale.ts";
 import { Server } from "./server.ts";
 import { BENCH_DIR, setUp } from "./setup.ts";
-import { start } from "./start.ts";
-import { work } from "./work.ts";
-
-/** In the order in which they run and stand on the page. */
-const PARTS: readonly Part<unknown>[] = [identity, work, ocr, overlap, scale, start, instance, idle, flatness];
 
 type Say = (text: string) => void;
 

@@ -3,17 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { identity } from "./identity.ts";
-import { flatness, idle, instance } from "./instance.ts";
-import { ocr } from "./ocr.ts";
-import { overlap } from "./overlap.ts";
 import type { Part } from "./part.ts";
+import { PARTS } from "./parts.ts";
 import { page, summary, verdictsTable } from "./report.ts";
 import { lastResults, type Reading, type Results, read, saveResults } from "./results.ts";
-import { scale } from "./scale.ts";
-import { start } from "./start.ts";
 import { verdict } from "./verdict.ts";
-import { work } from "./work.ts";
 
 const met = { aim: "fast", met: true, worst: "1 (here)" };
 const missed = { aim: "small", met: false, worst: "2 (there)" };
@@ -89,13 +83,9 @@ describe("the page", () => {
 
   test("has a section for the figures of each part", () => {
     const nothing = { cells: [], subjects: [], memory: {}, versions: {}, steps: [], samples: {} };
-    const sections = Object.assign(
-      {},
-      ...[identity, work, ocr, overlap, scale, start].map((part: Part<unknown>) =>
-        part.sections({ ...nothing, pairs: nothing }),
-      ),
-      ...[instance, idle, flatness].map((part) => part.sections([])),
-    );
+    const figures = (name: string) =>
+      ["instance", "idle", "flatness"].includes(name) ? [] : { ...nothing, pairs: nothing };
+    const sections = Object.assign({}, ...PARTS.map((part) => part.sections(figures(part.name))));
     expect(Object.keys(sections)).toHaveLength(13);
     expect(() => page(template, run(), { ...reading, sections })).not.toThrow();
     expect(() => page(template, run(), { ...reading, sections: { New: "| a |" } })).toThrow("no section for New");

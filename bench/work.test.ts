@@ -4,11 +4,12 @@ import os from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
+import { inputData } from "./load.ts";
 import { configOf, install } from "./models.ts";
 import { rounds } from "./testing.ts";
 import { type WorkCell, work } from "./work.ts";
 import { detections, logits, picture, randomNumbers, text, vocabulary } from "./work_inputs.ts";
-import { allSteps, inputData, modelsOf } from "./work_steps.ts";
+import { allSteps, modelsOf } from "./work_steps.ts";
 
 const speeds = (...values: number[]) => rounds("throughput", ...values);
 const IN_FLIGHT = "typescript, 4 batches in flight";
@@ -81,7 +82,7 @@ describe.each(steps)("$name", (step) => {
   });
 
   test("perf_analyzer gets the bytes of each input", () => {
-    const [row] = JSON.parse(inputData(step)).data;
+    const [row] = JSON.parse(inputData(step.inputs)).data;
     for (const { name, shape, bytes } of step.inputs) {
       expect(row[name].shape).toEqual(shape);
       expect(Buffer.from(row[name].content.b64, "base64").equals(bytes)).toBe(true);

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps of real work, in TypeScript and in Python with numpy and Pillow. About three minutes with five rounds.
 
-import { writeFileSync } from "node:fs";
-import path from "node:path";
 import { ask, mustBe } from "./answers.ts";
 import { type Cell, highlight, inRounds, over, series } from "./grid.ts";
-import { type LoadSample, measureLoad } from "./load.ts";
+import { type LoadSample, measureLoad, writeInputs } from "./load.ts";
 import { columns } from "./markdown.ts";
 import { PYTHON, withModels } from "./models.ts";
 import { figure, median, withSpread } from "./numbers.ts";
 import type { Part, PartContext } from "./part.ts";
 import type { Server } from "./server.ts";
-import { BENCH_DIR } from "./setup.ts";
 import { finding, type Verdict, verdict } from "./verdict.ts";
-import { allSteps, inputData, modelsOf, type Step } from "./work_steps.ts";
+import { allSteps, modelsOf, type Step } from "./work_steps.ts";
 
 export interface WorkCell extends Cell<LoadSample> {
   step: string;
@@ -39,8 +36,6 @@ async function checkStep(server: Server, step: Step): Promise<void> {
   }
 }
 
-const inputFile = (step: string) => path.join(BENCH_DIR, `work_${step}.json`);
-
 async function measure(context: PartContext, server: Server): Promise<WorkFigures> {
   const { concurrencies, windowMs, say } = context;
   const steps = await allSteps();
@@ -51,17 +46,16 @@ async function measure(context: PartContext, server: Server): Promise<WorkFigure
     ),
   );
   const run = async () => {
-    for (const step of steps) {
-      writeFileSync(inputFile(step.name), inputData(step));
-      await checkStep(server, step);
-    }
+    const inputFiles = new Map(steps.map(({ name, inputs }) => [name, writeInputs(`work_${name}`, inputs)]));
+    for (const step of steps) await checkStep(server, step);
     say(`answers of ${steps.length} steps are alike`);
     await inRounds(context, {
       cells,
       contestants: (cell) => modelsOf(stepOf(cell)),
       measure: (who, cell) => {
         const { outputBytes: bytes, name } = stepOf(cell);
-        return measureLoad(server, who, { bytes, inputData: inputFile(name), concurrency: cell.concurrency, windowMs });
+        const load = { bytes, inputData: inputFiles.get(name)!, concurrency: cell.concurrency, windowMs };
+        return measureLoad(server, who, load);
       },
       tell: ({ throughput, p50Us }) => `${figure(throughput)}/s, p50 ${figure(p50Us)} us`,
     });

@@ -101,10 +101,3 @@ export function modelsOf(step: Step): (Model & Contestant)[] {
     ...(step.judged === OURS_IN_FLIGHT ? [inFlight] : []),
   ];
 }
-
-/** The inputs as perf_analyzer reads them. */
-export function inputData({ inputs }: Step): string {
-  const content = (bytes: Uint8Array) => ({ b64: Buffer.from(bytes).toString("base64") });
-  const row = inputs.map(({ name, shape, bytes }) => [name, { content: content(bytes), shape }]);
-  return JSON.stringify({ data: [Object.fromEntries(row)] });
-}
