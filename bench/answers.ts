@@ -10,7 +10,7 @@ export type Ask = (client: KServeClient, model: string, inputs: readonly BinaryT
 export function tensor(
   name: string,
   datatype: string,
-  data: Uint8Array | Float32Array | BigInt64Array,
+  data: Uint8Array | Int32Array | Float32Array | BigInt64Array,
   shape: number[] = [data.length],
 ): BinaryTensor {
   return { name, datatype, shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { between, parseReport, type Totals, totals } from "./load.ts";
+import { between, parseReport, parseStreams, type Totals, totals } from "./load.ts";
 import { fakeServer } from "./testing.ts";
 
 const HEAD =
@@ -12,6 +12,15 @@ test("throughput and latencies are taken from their named columns, and a missing
   expect(parseReport(csv)).toEqual({ throughput: 3993.29, p50Us: 394, p99Us: 1288 });
   expect(() => parseReport("Concurrency,Inferences/Second\n8,10\n")).toThrow('no figure for "p50 latency"');
   expect(() => parseReport(HEAD)).toThrow('no figure for "Inferences/Second"');
+});
+
+test("of a stream the first response and the rate of all are taken, the medians of the requests", () => {
+  const request = (...response_timestamps: number[]) => ({ timestamp: 1_000_000, response_timestamps });
+  const json = (...requests: object[]) => JSON.stringify({ experiments: [{ requests }] });
+  const all = json(request(2e6, 5e6), request(4e6, 9e6, 20e6), request(3e6, 3e6));
+  expect(parseStreams(all, 2)).toEqual({ firstUs: 2000, rate: 500 });
+  expect(() => parseStreams(json(request(2e6, 5e6), request(2e6)), 2)).toThrow("had 1 responses instead of 2");
+  expect(() => parseStreams(json(request(2e6, 3e6, 4e6, 5e6)), 2)).toThrow("had 4 responses");
 });
 
 const times = (ns: number, count: number) => ({ ns, count });

@@ -6,6 +6,7 @@ import path from "node:path";
 import type { BinaryTensor, KServeClient } from "../server/kserve.ts";
 import { cpuMicroseconds } from "../server/processes.ts";
 import { type Model, tensorNames } from "./models.ts";
+import { median } from "./numbers.ts";
 import type { Server } from "./server.ts";
 import { BENCH_DIR } from "./setup.ts";
 import { shell } from "./shell.ts";
@@ -92,6 +93,49 @@ export async function send(server: Server, model: Model, load: Load): Promise<Cl
   const interval = ["--measurement-interval", String(load.windowMs ?? 500)];
   await run(server, model, load, ["-f", report, ...interval, ...WINDOWS], 600_000);
   return parseReport(readFileSync(report, "utf8"));
+}
+
+/** What the client saw of requests that may have many responses each; medians of the requests. */
+export interface StreamSample {
+  /** From the request to its first response. */
+  firstUs: number;
+  /** Responses a second, from the request to its last one. */
+  rate: number;
+}
+
+/**
+ * Takes perf_analyzer's list of what was received when, in nanoseconds. Throws unless each request has `responses`; the end
+ * may be one more, without data.
+ */
+export function parseStreams(json: string, responses: number): StreamSample {
+  const { experiments } = JSON.parse(json) as {
+    experiments: { requests: { timestamp: number; response_timestamps: number[] }[] }[];
+  };
+  const requests = experiments.flatMap((experiment) => experiment.requests);
+  const wrong = requests.find(({ response_timestamps: { length } }) => length < responses || length > responses + 1);
+  if (wrong) throw new Error(`A request had ${wrong.response_timestamps.length} responses instead of ${responses}.`);
+  const after = ({ timestamp, response_timestamps }: (typeof requests)[number], index: number) =>
+    response_timestamps[index]! - timestamp;
+  return {
+    firstUs: median(requests.map((request) => after(request, 0) / 1000)),
+    rate: median(requests.map((request) => responses / (after(request, responses - 1) / 1e9))),
+  };
+}
+
+/** Sends over a gRPC stream, one request after another, in three windows of `count`. */
+export async function sendStreams(
+  server: Server,
+  model: Model,
+  load: Load,
+  count: number,
+  responses: number,
+): Promise<StreamSample> {
+  const report = path.join(BENCH_DIR, `perf_analyzer.${model.name}.json`);
+  rmSync(report, { force: true });
+  const window = ["--measurement-mode", "count_windows", "--measurement-request-count", String(count)];
+  const more = ["--profile-export-file", report, ...window, ...WINDOWS];
+  await run(server, { ...model, decoupled: true }, load, more, 600_000);
+  return parseStreams(readFileSync(report, "utf8"), responses);
 }
 
 /**

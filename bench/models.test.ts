@@ -33,6 +33,18 @@ test("the configuration says what the model asks for, and nothing else", () => {
   ]);
 });
 
+test("an ensemble passes its tensor on from step to step", () => {
+  const [platform, , , , scheduling] = configOf({ name: "e", backend: "", steps: ["first", "second"] }).split("\n");
+  expect(platform).toBe('platform: "ensemble"');
+  const maps = [
+    ...scheduling!.matchAll(/model_name: "(\w+)" .*?key: "INPUT" value: "(\w+)" .*?key: "OUTPUT" value: "(\w+)"/g),
+  ];
+  expect(maps.map(([, ...names]) => names)).toEqual([
+    ["first", "INPUT", "BETWEEN1"],
+    ["second", "BETWEEN1", "OUTPUT"],
+  ]);
+});
+
 const LENGTH = "inference-header-content-length";
 
 interface Output {

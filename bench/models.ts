@@ -12,7 +12,7 @@ import type { Server } from "./server.ts";
 export interface Model {
   /** Its name in the repository. */
   name: string;
-  /** As in config.pbtxt. */
+  /** As in config.pbtxt; an ensemble has none. */
   backend: string;
   /** The folder below bench/models with its files, or nothing for a backend that needs none. */
   source?: string;
@@ -29,6 +29,8 @@ export interface Model {
   maxBatchSize?: number;
   dynamicBatching?: boolean;
   decoupled?: boolean;
+  /** The models that an ensemble of identities passes its tensor through, one after the other. */
+  steps?: readonly string[];
   parameters?: Readonly<Record<string, string>>;
 }
 
@@ -46,14 +48,24 @@ function tensorLines(kind: "INPUT" | "OUTPUT", { tensors, inputs, outputs }: Mod
   });
 }
 
+/** Between two steps the tensor has a name of the ensemble's own. */
+function stepLines(steps: readonly string[]): string {
+  const name = (i: number) => (i === 0 ? "INPUT" : i === steps.length ? "OUTPUT" : `BETWEEN${i}`);
+  const map = (kind: string, key: string, value: string) => `${kind}_map { key: "${key}" value: "${value}" }`;
+  const step = (model: string, i: number) =>
+    `{ model_name: "${model}" model_version: -1 ${map("input", "INPUT", name(i))} ${map("output", "OUTPUT", name(i + 1))} }`;
+  return `ensemble_scheduling { step [ ${steps.map(step).join(", ")} ] }`;
+}
+
 /** Its config.pbtxt. */
 export function configOf(model: Model): string {
+  const { steps } = model;
   return [
-    `backend: "${model.backend}"`,
+    steps ? 'platform: "ensemble"' : `backend: "${model.backend}"`,
     `max_batch_size: ${model.maxBatchSize ?? 0}`,
     ...tensorLines("INPUT", model),
     ...tensorLines("OUTPUT", model),
-    `instance_group [ { kind: KIND_CPU count: ${model.instances ?? 1} } ]`,
+    steps ? stepLines(steps) : `instance_group [ { kind: KIND_CPU count: ${model.instances ?? 1} } ]`,
     ...(model.dynamicBatching ? ["dynamic_batching { }"] : []),
     ...(model.decoupled ? ["model_transaction_policy { decoupled: true }"] : []),
     ...Object.entries(model.parameters ?? {}).map(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All parts of the benchmark.
 
+import { bytes } from "./bytes.ts";
+import { calls } from "./calls.ts";
 import { identity } from "./identity.ts";
 import { flatness, idle, instance } from "./instance.ts";
 import { ocr } from "./ocr.ts";
@@ -8,7 +10,11 @@ import { overlap } from "./overlap.ts";
 import type { Part } from "./part.ts";
 import { scale } from "./scale.ts";
 import { start } from "./start.ts";
+import { streams } from "./streams.ts";
 import { work } from "./work.ts";
 
 /** In the order in which they run and stand on the page. */
-export const PARTS: readonly Part<unknown>[] = [identity, work, ocr, overlap, scale, start, instance, idle, flatness];
+export const PARTS: readonly Part<unknown>[] = [
+  ...[identity, work, ocr, overlap, calls, streams, bytes],
+  ...[scale, start, instance, idle, flatness],
+];
