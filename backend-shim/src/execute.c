@@ -8,6 +8,7 @@
 #include "answers.h"
 #include "barrier.h"
 #include "cancels.h"
+#include "log_levels.h"
 #include "reader.h"
 
 enum { DOWN_PAUSE_MS = 100 };
@@ -90,6 +91,7 @@ static TRITONSERVER_Error* execute__send(struct tsb_instance* instance, struct t
                             .owner = tsb_batch_owner(&instance->batches, slot),
                             .place = {.region = slot->block.region, .offset = slot->block.offset, .bytes = bytes}};
   slot->compute_start_ns = tsb_now_ns();
+  tsb_log_levels_tell(stub->memory.control);
   // From here on the thread that reads answers may take the requests, even if a stub guesses the entry before it is
   // published.
   pthread_mutex_lock(&instance->lock);

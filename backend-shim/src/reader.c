@@ -11,6 +11,7 @@
 #include "calls.h"
 #include "cancels.h"
 #include "log.h"
+#include "log_levels.h"
 #include "time_limit.h"
 
 enum {
@@ -105,6 +106,7 @@ static void reader__look_at_requests(struct tsb_instance* instance, struct tsb_s
   *looked_ns = now;
   tsb_cancels_look(instance, stub);
   tsb_time_limit_check(instance, stub);
+  tsb_log_levels_tell(stub->memory.control);
 }
 
 // The stub's side need not wake the supervisor for what is in the ring: that is done here.

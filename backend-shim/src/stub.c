@@ -10,6 +10,7 @@
 
 #include "barrier.h"
 #include "log.h"
+#include "log_levels.h"
 
 enum { DEATH_PATIENCE_MS = 1000 };
 
@@ -35,6 +36,7 @@ static int stub__make(struct tsb_stub* stub, const struct tsb_stub_plan* plan) {
   status = tsb_outbox_open(&stub->to_stub, &control->to_stub, control->to_stub_entries, stub->wake_stub_fd);
   if (status < 0) return status;
   tsb_ring_init(&stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
+  tsb_log_levels_tell(control);
   // Published last: who reads the version (acquire, in the stub's connection.c) sees all that is in the region.
   tsb_store_release_u32(&control->version, TSB_PROTOCOL_VERSION);
   status = tsb_stub_process_start(&stub->process, plan, &socket);

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <time.h>
 
+#include "log_levels.h"
+
 // The system is short of memory: no reason to use up a core.
 enum { FAILED_POLL_NAP_NS = 10000000 };
 
@@ -31,7 +33,10 @@ uint32_t tsb_stub_events_wait(struct tsb_stub_process* process, struct tsb_stub_
   int ready = poll(items, COUNT, timeout_ms);
   if (ready < 0 && errno != EINTR) nanosleep(&(struct timespec){.tv_nsec = FAILED_POLL_NAP_NS}, NULL);
   if (ready <= 0) return 0;
-  if (items[OUT].revents != 0 || items[ERR].revents != 0) tsb_stub_process_log(process);
+  if (items[OUT].revents != 0 || items[ERR].revents != 0) {
+    tsb_stub_process_log(process);
+    tsb_log_levels_tell(channel->memory->control);
+  }
   if (items[CHANNEL].revents != 0 && tsb_stub_channel_read(channel) < 0) tsb_stub_process_kill(process);
   for (int i = 0; i < COUNT; i++) {
     if (items[i].revents != 0) happened |= BITS[i];

@@ -12,6 +12,7 @@
 #include "cancels.h"
 #include "instance_stub.h"
 #include "log.h"
+#include "log_levels.h"
 #include "reader.h"
 #include "time_limit.h"
 
@@ -45,6 +46,7 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   (void)got;  // EAGAIN: set anew in the meantime
   uint64_t now = tsb_now_ns();
   tsb_cancels_look(instance, stub);
+  tsb_log_levels_tell(stub->memory.control);
   pthread_mutex_lock(&instance->lock);
   if (instance->batches.open_count == 0 && instance->ticking == TSB_TICKING_QUICKLY) {
     tsb_instance_tick(instance, TSB_TICKING_SLOWLY);

@@ -75,6 +75,7 @@ export const LAYERS = [
     "error",
     "dtype",
     "log",
+    "log_levels",
     "json",
     "text",
     "path",

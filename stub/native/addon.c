@@ -68,6 +68,18 @@ static napi_value JS_connect(napi_env env, napi_callback_info info) {
   return limit;
 }
 
+static napi_value JS_logLevels(napi_env env, napi_callback_info info) {
+  struct tsb_addon* addon;
+  napi_value buffer;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void**)&addon) != napi_ok) return NULL;
+  if (!addon->connected) return addon__throw(env, "logLevels must follow connect.");
+  uint32_t* word = &addon->connection.control->log_levels;
+  if (napi_create_external_arraybuffer(env, word, sizeof *word, NULL, NULL, &buffer) != napi_ok) {
+    return addon__throw(env, "Could not make an ArrayBuffer for the levels of the log.");
+  }
+  return buffer;
+}
+
 static napi_value JS_start(napi_env env, napi_callback_info info) {
   METHOD(3);
   napi_value name;
@@ -334,6 +346,7 @@ NAPI_MODULE_INIT() {
     napi_callback method;
   } METHODS[] = {{"connect", JS_connect},
                  {"start", JS_start},
+                 {"logLevels", JS_logLevels},
                  {"hold", JS_hold},
                  {"region", JS_region},
                  {"view", JS_view},

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model prints reaches the server's log, line by line.
 import { beforeAll, describe, expect, test } from "vitest";
-import { inferJson, type ModelSpec, startServer, type TestServer } from "./harness/index.ts";
+import { inferJson, type ModelSpec, startServer, type TestServer, until } from "./harness/index.ts";
 
 const actions = `
 import { writeSync } from "node:fs";
+import { inspect } from "node:util";
 import { InferenceResponse, Tensor, type InferenceRequest } from "triton-typescript";
 
 console.log("at load");
+
+let looks = 0;
+/** Says how often somebody has formatted it. */
+const looked = { [inspect.custom]: () => \`look \${++looks}\` };
 
 const actions: Record<string, () => void> = {
   log: () => console.log("a log %d", 7, { nested: [1, 2] }),
@@ -15,6 +20,8 @@ const actions: Record<string, () => void> = {
   warn: () => console.warn("a warning"),
   error: () => console.error("an error"),
   debug: () => console.debug("a debug"),
+  looks: () => { for (const method of ["debug", "log", "warn", "error"] as const) console[method]("%s of %o", method, looked); },
+  ticking: () => void setInterval(() => console.debug("tick %o", looked), 20),
   table: () => console.table([{ a: 1 }]),
   group: () => { console.group("head"); console.log("indented"); console.groupEnd(); },
   lines: () => console.log("first\\nsecond\\n\\nfourth"),
@@ -32,7 +39,7 @@ export default class Printer {
   execute(requests: InferenceRequest[]) {
     return requests.map((request) => {
       actions[request.input("IN", "BYTES").strings()[0]!]!();
-      return new InferenceResponse([new Tensor("OUT", ["done"], [1])]);
+      return new InferenceResponse([new Tensor("OUT", [String(looks)], [1])]);
     });
   }
   finalize() { console.log("in finalize"); }
@@ -56,10 +63,18 @@ beforeAll(async () => {
   });
 });
 
-async function print(action: string): Promise<void> {
+/** Has a model print something. Returns how many values it has formatted so far to be counted. */
+async function print(action: string): Promise<number> {
   const reply = await inferJson(server, "printer", {
     inputs: [{ name: "IN", datatype: "BYTES", shape: [1], data: [action] }],
   });
+  expect(reply.status).toBe(200);
+  return Number(reply.body.outputs[0].data[0]);
+}
+
+/** Changes what the server logs while it runs. */
+async function logs(settings: Record<string, boolean | number>): Promise<void> {
+  const reply = await fetch(`${server.url}/v2/logging`, { method: "POST", body: JSON.stringify(settings) });
   expect(reply.status).toBe(200);
 }
 
@@ -89,11 +104,10 @@ describe("a line of a model", () => {
     await print("debug");
     await print("info");
     expect(server.log()).not.toContain("a debug");
-    const reply = await fetch(`${server.url}/v2/logging`, { method: "POST", body: '{"log_verbose_level":1}' });
-    expect(reply.status).toBe(200);
+    await logs({ log_verbose_level: 1 });
     await print("debug");
     await server.waitForLog('[printer_0] a debug"');
-    await fetch(`${server.url}/v2/logging`, { method: "POST", body: '{"log_verbose_level":0}' });
+    await logs({ log_verbose_level: 0 });
   });
 
   test("may be one of several", async () => {
@@ -119,6 +133,45 @@ describe("a line of a model", () => {
     await print("long");
     await server.waitForLog("end of the long line");
     await print("stdout");
+  });
+});
+
+describe("live settings", () => {
+  test.each([
+    ["log_verbose_level", "debug", 0, 1],
+    ["log_info", "log", false, true],
+    ["log_warning", "warn", false, true],
+    ["log_error", "error", false, true],
+  ])(
+    "%s decides whether console.%s formats a line at all, from the next request on",
+    async (setting, method, off, on) => {
+      const all = { log_verbose_level: 1, log_info: true, log_warning: true, log_error: true };
+      await logs(all);
+      const before = await print("looks");
+      await server.waitForLog(`[printer_0] error of look ${before}"`);
+      await logs({ [setting]: off });
+      expect(await print("looks")).toBe(before + 3);
+      expect(await print("looks")).toBe(before + 6);
+      await logs({ [setting]: on });
+      expect(await print("looks")).toBe(before + 10);
+      await server.waitForLog(`[printer_0] error of look ${before + 10}"`);
+      const lines = server.logLines(`[printer_0] ${method} of look `).filter((line) => {
+        const look = Number(/look (\d+)/.exec(line)![1]);
+        return look > before && look <= before + 10;
+      });
+      expect(lines).toHaveLength(1);
+      await logs({ ...all, log_verbose_level: 0 });
+    },
+  );
+
+  test("reach a model that has no requests, and prints by itself", async () => {
+    await print("ticking");
+    for (let i = 0; i < 2; i++) {
+      const seen = server.logLines("[printer_0] tick look").length;
+      await logs({ log_verbose_level: 1 });
+      await until(() => server.logLines("[printer_0] tick look").length > seen, "a line", 60_000, server);
+      await logs({ log_verbose_level: 0 });
+    }
   });
 });
 

@@ -61,10 +61,17 @@ static size_t log_length, log_capacity;
 static int log_lines;
 bool fake_log_is_silent;
 
-bool TRITONSERVER_LogIsEnabled(TRITONSERVER_LogLevel level) {
-  (void)level;
-  return true;
+static atomic_uint log_off;  // bits of the levels that are switched off
+
+void fake_log_switch(TRITONSERVER_LogLevel level, bool on) {
+  if (on) {
+    log_off &= ~(1u << level);
+  } else {
+    log_off |= 1u << level;
+  }
 }
+
+bool TRITONSERVER_LogIsEnabled(TRITONSERVER_LogLevel level) { return (log_off >> level & 1u) == 0; }
 
 TRITONSERVER_Error* TRITONSERVER_LogMessage(TRITONSERVER_LogLevel level, const char* file, int line, const char* text) {
   static const char LETTERS[] = "IWEV";

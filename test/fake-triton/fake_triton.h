@@ -135,6 +135,8 @@ long fake_live_responses(void);
 // The log, one line each: a letter of I W E V, a space, the text. Also written to stderr, unless it is silent.
 extern bool fake_log_is_silent;
 void fake_log_clear(void);
+// A user changes what the server logs. All levels are on at first.
+void fake_log_switch(TRITONSERVER_LogLevel level, bool on);
 bool fake_log_has(const char* part);
 int fake_log_lines(void);
 

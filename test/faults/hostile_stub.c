@@ -411,6 +411,7 @@ static void write_into_an_input(const struct tsb_entry* entry) {
 static void execute(const struct tsb_entry* entry) {
   if (jitters) jitter();
   evil_process();
+  evil_log_in_batch();
   evil_regions();
   evil_descriptors();
   evil_shim_calls();
@@ -537,6 +538,7 @@ static void say_hello(void) {
   if (is("hang_after_hello")) hang();
   pthread_t thread;
   if (is("words_that_change") && pthread_create(&thread, NULL, change_words, NULL) != 0) _exit(99);
+  evil_log_at_start();
   if (is("garbage_after_hello")) send_garbage();
   uint32_t call = connection_.hello_call;
   if (is("refuse_without_reason")) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, call, "{\"error\":{}}");

@@ -17,6 +17,10 @@ const struct tsb_request* requests_of(const struct tsb_entry* entry, uint32_t* c
 // none; `index` is the request's in its batch.
 struct tsb_place echo_record(const struct tsb_request* request, const struct tsb_place* data, uint32_t index);
 
+// --- hostile_log.c
+void evil_log_at_start(void);
+void evil_log_in_batch(void);
+
 // --- hostile_streams.c
 // Whether requests are answered as by a decoupled model: FAKE_STUB_STREAMS is the number of responses for each.
 bool streams(void);

@@ -5,6 +5,7 @@ import { Batch, type BatchSettings } from "./batch.ts";
 import { Calls } from "./calls.ts";
 import { Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
+import { LogLevels } from "./log_levels.ts";
 import { ModelControl } from "./model_control.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OpenBatches } from "./open_batches.ts";
@@ -27,6 +28,8 @@ export interface ConnectionHandlers {
   onBroken(error: unknown): void;
   /** Answers of other models that nobody needs may take much of the memory, until garbage is collected. */
   onGarbage?(): void;
+  /** The server is to say anew which lines its log takes. */
+  onLogLevelsWanted?(): void;
   /** The request that the model's code runs for, if it is known. */
   currentRequest?(): RequestLife | undefined;
 }
@@ -57,6 +60,7 @@ export class Connection {
   readonly calls: Calls;
   /** What the model asks of the server about models. */
   readonly models: ModelControl;
+  readonly logLevels: LogLevels;
   /** Responses of requests that other models read from. */
   #borrowed: { readonly request: RequestLife; readonly answer: Answer }[] = [];
   #isHeld = true;
@@ -68,6 +72,7 @@ export class Connection {
   constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
     this.#native = native;
     const limit = this.#native.connect(L.STUB_CHANNEL, L.FINGERPRINT);
+    this.logLevels = new LogLevels(new Uint32Array(native.logLevels()), () => handlers.onLogLevelsWanted?.());
     this.#memory = new SharedMemory(this.#native);
     const outbox = new Outbox(this.#native);
     const measurer = new ResponseMeasurer(this.#memory, (error) => this.#settings!.onUnsendable(error));

@@ -48,6 +48,8 @@ export class MemoryNative implements Native {
   readonly inbound: MemoryArena;
   readonly outbound: MemoryArena;
   server: MemoryServer | undefined;
+  /** What the server's log takes: everything, until a test changes it. */
+  readonly levels = Uint32Array.of(L.LOG_LEVEL_INFO | L.LOG_LEVEL_WARN | L.LOG_LEVEL_ERROR | L.LOG_LEVEL_VERBOSE);
   readonly #regions = new Map<number, ArrayBuffer>();
   readonly #loans = new Map<number, Loan>();
   /** Buffers that `view` gave out, as long as somebody has them, and what they are views of. */
@@ -87,6 +89,10 @@ export class MemoryNative implements Native {
     this.#onEntries = onEntries;
     this.#onFrame = onFrame;
     this.#onIdle = onIdle;
+  }
+
+  logLevels(): ArrayBuffer {
+    return this.levels.buffer;
   }
 
   hold(): void {}

@@ -32,6 +32,8 @@ export interface Native {
     onFrame: (method: number, call: number, isReply: boolean, region: number, payload: string) => void,
     onIdle: () => void,
   ): void;
+  /** One word (u32) of the server's, to be read: LOG_LEVEL_* of the lines that its log takes, as far as it has told. Call once. */
+  logLevels(): ArrayBuffer;
   /** Whether the connection keeps the event loop alive, which it does at first. */
   hold(hold: boolean): void;
   /** The memory of a region; call once for each, the buffer stays good for ever, or until `forget` for a client's. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0xd39131d9508071a2n;
+export const FINGERPRINT = 0x19aa1907c0fa6a3dn;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 5;
@@ -23,6 +23,10 @@ export const PARAMETER_BOOL = 3;
 export const PARAMETER_DOUBLE = 4;
 export const REGION_OF_STUB = 2147483648;
 export const REGION_OF_CLIENT = 1073741824;
+export const LOG_LEVEL_INFO = 1;
+export const LOG_LEVEL_WARN = 2;
+export const LOG_LEVEL_ERROR = 4;
+export const LOG_LEVEL_VERBOSE = 8;
 export const STUB_CHANNEL = 3;
 export const LOG_MARK = 30;
 export const ENTRY_EXECUTE = 1;
@@ -77,6 +81,7 @@ export const CONTROL_MAX_BYTES = 16;
 export const CONTROL_INITIAL_BYTES = 24;
 export const CONTROL_GROWTH_BYTES = 32;
 export const CONTROL_WARM_BYTES = 40;
+export const CONTROL_LOG_LEVELS = 48;
 export const CONTROL_INPUTS_WRITTEN = 64;
 export const CONTROL_REGIONS_LOST = 68;
 export const CONTROL_TO_STUB = 128;

@@ -9,7 +9,7 @@ import { currentRequest } from "./current_request.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
 import { collectGarbage } from "./garbage.ts";
-import { log, routeConsole } from "./logging.ts";
+import { askForLevels, followLevels, log, routeConsole } from "./logging.ts";
 import { backendFlag, type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 import { describeError } from "./thrown.ts";
 
@@ -48,8 +48,10 @@ class Stub {
       onIdle: () => collectGarbage(this.#connection.openBatches > 0),
       onBroken: giveUp,
       onGarbage: () => collectGarbage(true),
+      onLogLevelsWanted: askForLevels,
       currentRequest,
     });
+    followLevels(this.#connection.logLevels);
     process.on("newListener", (event) => {
       if (event === "SIGSEGV" || event === "SIGBUS") this.#connection.unguard();
     });
