@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The repository that comes along, as a new user meets it: every model is served, the clients of the examples work as they
-// are written, and the ensemble `ocr` reads as well through the server as without it.
+// are written, the ensemble `ocr` reads as well through the server as without it, and `ocr_bls` as the ensemble.
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -9,7 +9,14 @@ import { promisify } from "node:util";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { packageRoot, stubNode } from "../../server/package_root.ts";
-import { type Comparison, compareAll, percent, pictureNames, picturesFolder } from "../ocr/accuracy.ts";
+import {
+  type Comparison,
+  compareAll,
+  percent,
+  pictureNames,
+  picturesFolder,
+  readPictureFile,
+} from "../ocr/accuracy.ts";
 import { serverReader } from "../ocr/server_reader.ts";
 import { fetchOnce, requestJson, startServer, type TestServer, TritonClient } from "./harness/index.ts";
 
@@ -159,5 +166,37 @@ describe("the ensemble ocr against the reference", () => {
 
   test("bytes that are no picture are the client's mistake", async () => {
     await expect(serverReader(server.url)(Buffer.from("no picture"))).rejects.toThrow(/could not be decoded/);
+  });
+});
+
+describe("ocr_bls, the pipeline in one model", () => {
+  const read = (model: string, picture: string) => serverReader(server.url, model)(readPictureFile(picture));
+
+  test.each(pictureNames())("%s: exactly what ocr gives", async (name) => {
+    expect(await read("ocr_bls", name)).toEqual(await read("ocr", name));
+  });
+
+  test("direction and recognition are not called where detection finds nothing", async () => {
+    const repository = path.join(packageRoot, "model_repository");
+    const loadModels = ["ocr_bls", "ocr_detection"];
+    const without = await startServer({ repository, modelControlMode: "explicit", loadModels });
+    const readWithout = serverReader(without.url, "ocr_bls");
+    const wall = sharp({ create: { width: 640, height: 420, channels: 3, background: "#9db4a0" } });
+    expect(await readWithout(await wall.jpeg().toBuffer())).toEqual([]);
+    await expect(readWithout(readPictureFile("stop_sign.jpg"))).rejects.toThrow(/'ocr_direction'.*not/);
+    await without.stop();
+  });
+
+  test("pictures that come at the same time keep apart", async () => {
+    const names = ["stop_sign.jpg", "empty.jpg", "shop_sign.jpg", "stop_sign.jpg"];
+    const [stop, none, shop, again] = await Promise.all(names.map((name) => read("ocr_bls", name)));
+    expect([stop!.length, none, again]).toEqual([1, [], stop]);
+    expect(shop!.map(({ text }) => text)).toContain("OPEN");
+  });
+
+  test("bytes that are no picture are the client's mistake", async () => {
+    await expect(serverReader(server.url, "ocr_bls")(Buffer.from("no picture"))).rejects.toThrow(
+      /HTTP 400.*could not be decoded/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probability map to text boxes in reading order.
 
+import { numberParameter, type WithParameters } from "../../ocr/1/parameters.ts";
 import { roundHalfEven } from "../../ocr/1/picture.ts";
 import { clockwiseFromTopLeft, growRectangle, type Point, type Quad, smallestRectangle } from "./rectangle.ts";
 import { findRegions, type ProbabilityMap } from "./regions.ts";
@@ -17,6 +18,16 @@ export interface BoxOptions {
 }
 
 export const defaultBoxOptions: BoxOptions = { threshold: 0.3, boxThreshold: 0.5, unclipRatio: 1.6, maxRegions: 1000 };
+
+/** Options as the parameters THRESHOLD, BOX_THRESHOLD, UNCLIP_RATIO and MAX_REGIONS of a model say. */
+export function boxOptionsFrom(config: WithParameters): BoxOptions {
+  return {
+    threshold: numberParameter(config, "THRESHOLD", defaultBoxOptions.threshold),
+    boxThreshold: numberParameter(config, "BOX_THRESHOLD", defaultBoxOptions.boxThreshold),
+    unclipRatio: numberParameter(config, "UNCLIP_RATIO", defaultBoxOptions.unclipRatio),
+    maxRegions: numberParameter(config, "MAX_REGIONS", defaultBoxOptions.maxRegions),
+  };
+}
 
 /** Shortest side of a region and of a grown box, in pixels of the map. */
 const minRegionSide = 3;

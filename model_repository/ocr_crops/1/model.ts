@@ -9,9 +9,8 @@ import {
   TritonError,
   type TritonModel,
 } from "triton-typescript";
-import { numberParameter } from "../../ocr/1/parameters.ts";
 import type { Picture } from "../../ocr/1/picture.ts";
-import { type BoxOptions, defaultBoxOptions, findBoxes } from "./boxes.ts";
+import { type BoxOptions, boxOptionsFrom, defaultBoxOptions, findBoxes } from "./boxes.ts";
 import { cropHeight, directionWidth, makeCrops, noCrops, toOriginal } from "./crops.ts";
 
 /**
@@ -23,13 +22,7 @@ export default class OcrCrops implements TritonModel {
   #options: BoxOptions = defaultBoxOptions;
 
   initialize(args: InitializeArgs): void {
-    const config = args.modelConfig;
-    this.#options = {
-      threshold: numberParameter(config, "THRESHOLD", defaultBoxOptions.threshold),
-      boxThreshold: numberParameter(config, "BOX_THRESHOLD", defaultBoxOptions.boxThreshold),
-      unclipRatio: numberParameter(config, "UNCLIP_RATIO", defaultBoxOptions.unclipRatio),
-      maxRegions: numberParameter(config, "MAX_REGIONS", defaultBoxOptions.maxRegions),
-    };
+    this.#options = boxOptionsFrom(args.modelConfig);
   }
 
   execute(requests: InferenceRequest[]): (InferenceResponse | TritonError)[] {

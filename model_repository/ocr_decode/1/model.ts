@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Last step of the ensemble `ocr`: recognition scores to lines of text.
 
-import {
-  type InferenceRequest,
-  InferenceResponse,
-  type InitializeArgs,
-  Tensor,
-  TritonError,
-  type TritonModel,
-} from "triton-typescript";
+import type { InferenceRequest, InferenceResponse, InitializeArgs, TritonModel } from "triton-typescript";
 import { numberParameter } from "../../ocr/1/parameters.ts";
 import { loadAlphabet } from "./alphabet.ts";
+import { answerWith, scoresOf } from "./answer.ts";
 import { readLines, type Scores } from "./decode.ts";
 
 /**
@@ -28,31 +22,10 @@ export default class OcrDecode implements TritonModel {
 
   execute(requests: InferenceRequest[]): InferenceResponse[] {
     return requests.map((request) => {
-      const batches = [this.#scores(request, "NARROW_SCORES"), this.#scores(request, "WIDE_SCORES")] as const;
+      const scores = (name: string): Scores => scoresOf(request.input(name, "FP32"), this.#alphabet);
+      const batches = [scores("NARROW_SCORES"), scores("WIDE_SCORES")] as const;
       const lines = readLines(batches, request.input("ROWS", "INT32").data, this.#alphabet, this.#minConfidence);
-      const boxes = request.input("BOXES", "FP32").data;
-      const found = new Float32Array(lines.length * 8);
-      for (const [i, line] of lines.entries()) found.set(boxes.subarray(line.box * 8, line.box * 8 + 8), i * 8);
-      const texts = lines.map((line) => line.text);
-      const confidence = Float32Array.from(lines, (line) => line.confidence);
-      return new InferenceResponse([
-        new Tensor("TEXT", texts, [lines.length], "BYTES"),
-        new Tensor("CONFIDENCE", confidence, [lines.length], "FP32"),
-        new Tensor("BOX", found, [lines.length, 4, 2], "FP32"),
-      ]);
+      return answerWith(lines, request.input("BOXES", "FP32").data);
     });
-  }
-
-  #scores(request: InferenceRequest, name: string): Scores {
-    const { data, shape } = request.input(name, "FP32");
-    const [, steps, letters] = shape as [number, number, number];
-    if (letters !== this.#alphabet.length) {
-      throw new TritonError(
-        `${name} has ${letters} scores a step, but the character list of the recognition network has ` +
-          `${this.#alphabet.length} letters with blank and space. Serve the network that belongs to the list.`,
-        "INVALID_ARG",
-      );
-    }
-    return { data, steps, letters };
   }
 }

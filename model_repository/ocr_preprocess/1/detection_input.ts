@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sizes: how a picture of any size becomes one that the text detection network takes.
 
+import { numberParameter, type WithParameters } from "../../ocr/1/parameters.ts";
 import { type Picture, padRows, resizeLinear, roundHalfEven, writePlanes } from "../../ocr/1/picture.ts";
 
 /** Sides in pixels. */
@@ -12,6 +13,14 @@ export interface SizeLimits {
 }
 
 export const defaultLimits: SizeLimits = { detectionSide: 736, maxSide: 2000 };
+
+/** Limits as the parameters DETECTION_SIDE and MAX_SIDE of a model say. */
+export function limitsFrom(config: WithParameters): SizeLimits {
+  return {
+    detectionSide: numberParameter(config, "DETECTION_SIDE", defaultLimits.detectionSide),
+    maxSide: numberParameter(config, "MAX_SIDE", defaultLimits.maxSide),
+  };
+}
 
 /** Both sides of the network's input are multiples of this. */
 const sideMultiple = 32;

@@ -9,13 +9,13 @@ import {
   TritonError,
   type TritonModel,
 } from "triton-typescript";
-import { numberParameter } from "../../ocr/1/parameters.ts";
 import { decodePicture } from "./decode_picture.ts";
 import {
   defaultLimits,
   detectionSize,
   geometryLength,
   geometryToArray,
+  limitsFrom,
   preparePicture,
   type SizeLimits,
   writeDetectionInput,
@@ -29,10 +29,7 @@ export default class OcrPreprocess implements TritonModel {
   #limits: SizeLimits = defaultLimits;
 
   initialize(args: InitializeArgs): void {
-    this.#limits = {
-      detectionSide: numberParameter(args.modelConfig, "DETECTION_SIDE", defaultLimits.detectionSide),
-      maxSide: numberParameter(args.modelConfig, "MAX_SIDE", defaultLimits.maxSide),
-    };
+    this.#limits = limitsFrom(args.modelConfig);
   }
 
   execute(requests: InferenceRequest[]): Promise<(InferenceResponse | TritonError)[]> {
