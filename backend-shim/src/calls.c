@@ -70,11 +70,12 @@ static void calls__on_release(TRITONSERVER_InferenceRequest* request, uint32_t f
   if (is_over) calls__end(call, last);
 }
 
-// A trace below that of the request that the call is made for, which the server owns once the call is sent. NULL: that
-// request is not traced, or over.
+// A trace below that of a request, which the server owns once the call is sent. NULL: that request is not traced, or
+// over.
 static TRITONSERVER_InferenceTrace* calls__child_trace(struct tsb_instance* instance, const struct tsb_owner* parent) {
   TRITONSERVER_InferenceTrace *trace = NULL, *child = NULL;
   if (TRITONBACKEND_RequestTrace == NULL || TRITONSERVER_InferenceTraceSpawnChildTrace == NULL) return NULL;
+  if (parent->table == 0) return NULL;  // to be no part of any
   pthread_mutex_lock(&instance->lock);
   struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, parent, false);
   // A request that is RUNNING while the lock is held is not released, and neither is its trace.
@@ -88,7 +89,7 @@ static TRITONSERVER_InferenceTrace* calls__child_trace(struct tsb_instance* inst
 
 // Callbacks may come before this returns, on this thread or on others, and end the call.
 static TRITONSERVER_Error* calls__send(struct tsb_instance* instance, struct tsb_open_call* call,
-                                       const struct tsb_owner* parent) {
+                                       const struct tsb_owner* traced) {
   TRITONSERVER_Server* server;
   TRITONSERVER_InferenceRequest* request = call->request;
   struct tsb_stub* stub = call->stub;
@@ -101,7 +102,7 @@ static TRITONSERVER_Error* calls__send(struct tsb_instance* instance, struct tsb
   pthread_mutex_unlock(&stub->calls.lock);
   // A server that refuses the request before it has taken the trace over leaks it. Nobody can tell that from a refusal
   // afterwards, when the trace is the server's to delete, and one that is deleted twice would end the server.
-  TRITONSERVER_InferenceTrace* trace = calls__child_trace(instance, parent);
+  TRITONSERVER_InferenceTrace* trace = calls__child_trace(instance, traced);
   TRITONSERVER_Error* error = TRITONSERVER_ServerInferAsync(server, request, trace);
   if (error == NULL) return NULL;
   pthread_mutex_lock(&stub->calls.lock);  // no callback comes: it is ours still
@@ -124,7 +125,7 @@ static int calls__start(struct tsb_instance* instance, struct tsb_stub* stub, co
   tsb_stub_retain(stub);
   tsb_backend_count_calls(instance->model->backend, 1);
   status = tsb_call_request_make(instance, record, &head, call, &error);
-  if (status == 0 && error == NULL) error = calls__send(instance, call, &head.parent);
+  if (status == 0 && error == NULL) error = calls__send(instance, call, &head.trace);
   if (status == 0 && error == NULL) return 0;
   if (status < 0) error = tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "The call breaks the protocol.");
   tsb_call_answer_write_error(call, error, &answer);

@@ -14,7 +14,8 @@ static TRITONSERVER_Error* request_record__out_of_memory(void) {
 
 void tsb_encoder_init(struct tsb_encoder* encoder, const struct tsb_io_table* inputs,
                       const struct tsb_io_table* outputs) {
-  *encoder = (struct tsb_encoder){.input_table = inputs, .output_table = outputs};
+  *encoder = (struct tsb_encoder){
+      .input_table = inputs, .output_table = outputs, .has_no_traces = TRITONBACKEND_RequestTrace == NULL};
 }
 
 void tsb_encoder_free(struct tsb_encoder* encoder) {
@@ -143,6 +144,26 @@ static TRITONSERVER_Error* request_record__measure_parameters(struct tsb_encoder
   return NULL;
 }
 
+// What the server says of a trace is no reason to refuse a request: without it the request is not traced.
+static void request_record__measure_trace(struct tsb_encoder* encoder, struct tsb_encoder_request* measured) {
+  TRITONSERVER_InferenceTrace* trace = NULL;
+  if (encoder->has_no_traces) return;
+  TRITONSERVER_Error* error = TRITONBACKEND_RequestTrace(measured->handle, &trace);
+  if (error == NULL && trace == NULL) return;
+  const char* context = "";
+  if (error == NULL && TRITONSERVER_InferenceTraceContext != NULL) {
+    error = TRITONSERVER_InferenceTraceContext(trace, &context);
+  }
+  if (error != NULL) {  // it was built without traces
+    TRITONSERVER_ErrorDelete(error);
+    encoder->has_no_traces = true;
+    return;
+  }
+  measured->trace = context;
+  measured->trace_bytes = (uint32_t)strlen(context);
+  measured->record_bytes += tsb_record_align(measured->trace_bytes, 8);
+}
+
 static TRITONSERVER_Error* request_record__measure(struct tsb_encoder* encoder, struct tsb_encoder_request* measured,
                                                    uint64_t* data_bytes) {
   TRITONBACKEND_Request* request = measured->handle;
@@ -163,6 +184,7 @@ static TRITONSERVER_Error* request_record__measure(struct tsb_encoder* encoder, 
   measured->record_bytes = sizeof(struct tsb_request) + tsb_record_align(strlen(measured->id), 8) +
                            tsb_record_align(strlen(id->text), 8) +
                            tsb_record_align(measured->output_count * sizeof(uint32_t), 8);
+  request_record__measure_trace(encoder, measured);
   TSB_RETURN_IF_ERROR(request_record__measure_parameters(measured));
   TSB_RETURN_IF_ERROR(TRITONBACKEND_RequestInputCount(request, &measured->input_count));
   for (uint32_t i = 0; i < measured->input_count; i++) {
@@ -342,6 +364,10 @@ uint64_t tsb_encoder_write(struct tsb_encoder* encoder, const struct tsb_block* 
     head->id_offset = tsb_record_put(&writer, measured->id, head->id_bytes);
     head->correlation_bytes = (uint32_t)strlen(measured->correlation.text);
     head->correlation_offset = tsb_record_put(&writer, measured->correlation.text, head->correlation_bytes);
+    if (measured->trace != NULL) {
+      head->trace_bytes = measured->trace_bytes;
+      head->trace_offset = tsb_record_put(&writer, measured->trace, measured->trace_bytes);
+    }
     request_record__write_outputs(encoder, measured, head, &writer);
     head->parameters_offset = (uint32_t)writer.used;
     request_record__write_parameters(measured, &writer);

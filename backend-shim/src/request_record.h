@@ -28,12 +28,14 @@ struct tsb_encoder_request {
   TRITONBACKEND_Request* handle;
   const char* id;
   struct tsb_correlation correlation;
+  const char* trace;  // the context of its trace, valid until the request is released; NULL: it is not traced
   uint64_t timeout_us;
   uint32_t flags;
   uint32_t first_input;
   uint32_t input_count;
   uint32_t output_count;
   uint32_t parameter_count;
+  uint32_t trace_bytes;
   uint64_t record_bytes;
   uint64_t data_bytes;            // of its inputs that are copied, each aligned
   const struct tsb_block* apart;  // where they are copied to; NULL: behind the records of the batch
@@ -45,6 +47,7 @@ struct tsb_encoder {
   const struct tsb_io_table* input_table;
   const struct tsb_io_table* output_table;
   const char* correlation_input;  // the control input with the id of the sequence; NULL, as at first: there is none
+  bool has_no_traces;             // the server cannot tell whether a request is traced
   struct tsb_encoder_input* inputs;
   uint32_t input_count, input_capacity;
   struct tsb_encoder_request* requests;

@@ -49,7 +49,7 @@ static void test_golden_bytes(void) {
       // correlation id, timeout
       0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, FAKE_TRITON_IS_OLD ? 0 : 5, 0, 0, 0, 0, 0, 0, 0,
       // id at 208, 4 bytes; correlation at 216, 0 bytes; parameters at 224, 2; requested at 216, 1; 2 inputs; not
-      // cancelled; reserved
+      // cancelled; no trace
       208, 0, 0, 0, 4, 0, 0, 0, 216, 0, 0, 0, 0, 0, 0, 0, 224, 0, 0, 0, 2, 0, 0, 0, 216, 0, 0, 0, 1, 0, 0, 0,
       2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       // input 0: index 0, FP32, 2 dims, no inline name, place: region 9, offset 4096 + 320, 12 bytes; dims 1, 3
@@ -298,8 +298,50 @@ static void test_the_control_input_of_a_sequence(void) {
   tsb_encoder_free(&encoder);
 }
 
+// The context of the request's trace, as the record of a request has it; NULL: it is not traced.
+static const char* trace_of(struct tsb_encoder* encoder, const char* context, char text[64]) {
+  TRITONBACKEND_Request request = {.trace = context, .id = "id"};
+  tsb_encoder_begin(encoder, 1);
+  CHECK(tsb_encoder_add(encoder, &request) == NULL);
+  uint8_t* block = calloc(1, tsb_encoder_bytes(encoder));
+  tsb_encoder_write(encoder, &(struct tsb_block){.region = 1, .offset = 0, .base = block}, true);
+  const struct tsb_request* head = (const struct tsb_request*)(block + sizeof(struct tsb_batch));
+  bool is_traced = head->trace_offset != 0;
+  CHECK(head->trace_offset + head->trace_bytes <= head->record_bytes);
+  CHECK(head->trace_bytes < 64);
+  memcpy(text, (const uint8_t*)head + head->trace_offset, head->trace_bytes);
+  text[head->trace_bytes] = 0;
+  CHECK_INT(memcmp((const uint8_t*)head + head->id_offset, "id", 2), 0);
+  free(block);
+  return is_traced ? text : NULL;
+}
+
+static void test_traces(void) {
+  char text[64];
+  struct tsb_encoder encoder;
+  tsb_encoder_init(&encoder, &input_table, &output_table);
+  CHECK(trace_of(&encoder, NULL, text) == NULL);
+  if (FAKE_TRITON_IS_OLD) {
+    CHECK(trace_of(&encoder, "{}", text) == NULL);
+  } else {
+    const char* context = "{\"traceparent\":\"00-1-2-01\"}";
+    CHECK(trace_of(&encoder, context, text) != NULL);
+    CHECK_INT(strcmp(text, context), 0);
+    CHECK(trace_of(&encoder, "", text) != NULL);  // traced, into a file
+    CHECK_INT(strlen(text), 0);
+    fake_faults.request_trace = 2;  // a server that was built without traces is asked once
+    CHECK(trace_of(&encoder, context, text) == NULL);
+    CHECK(trace_of(&encoder, context, text) == NULL);
+    CHECK_INT(fake_faults.request_trace, 1);
+    CHECK_INT(fake_live_errors(), 0);
+    fake_faults.request_trace = 0;
+  }
+  tsb_encoder_free(&encoder);
+}
+
 int main(void) {
   test_golden_bytes();
+  test_traces();
   test_strings_numbers_and_text_correlation();
   test_many_requests_and_buffers();
   test_lent_inputs_are_not_copied();

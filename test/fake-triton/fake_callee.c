@@ -9,11 +9,12 @@
 
 enum { STREAM_RESPONSES = 3, LATE_US = 3000, VERY_LATE_US = 5500000, POLL_US = 500 };
 
-static atomic_long live, sent, cancelled;
+static atomic_long live, sent, cancelled, traced;
 
 long fake_live_calls(void) { return live; }
 long fake_sent_calls(void) { return sent; }
 long fake_cancelled_calls(void) { return cancelled; }
+long fake_traced_calls(void) { return traced; }
 
 struct TRITONSERVER_ResponseAllocator {
   TRITONSERVER_ResponseAllocatorAllocFn_t allocate;
@@ -165,9 +166,10 @@ static void* serve(void* argument) {
 
 TRITONSERVER_Error* TRITONSERVER_ServerInferAsync(TRITONSERVER_Server* server, TRITONSERVER_InferenceRequest* request,
                                                   TRITONSERVER_InferenceTrace* trace) {
-  (void)server, (void)trace;
+  (void)server;
   if (is(request, "refusing")) return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_UNAVAILABLE, "the queue is full");
   sent++;
+  if (trace != NULL) traced++;
   if (is(request, "echo_inline")) return serve(request), NULL;
   pthread_t thread;
   if (pthread_create(&thread, NULL, serve, request) != 0) abort();
@@ -271,17 +273,26 @@ SETTER(SetBoolParameter, const char* key, bool value)
 SETTER(SetDoubleParameter, const char* key, double value)
 #endif
 
+// A trace is the request that is traced, and so is what is spawned of it: nobody deletes it.
 #if !FAKE_TRITON_IS_OLD
 TRITONSERVER_Error* TRITONBACKEND_RequestTrace(TRITONBACKEND_Request* request, TRITONSERVER_InferenceTrace** trace) {
-  (void)request;
-  *trace = NULL;  // nothing is traced
+  if (fake_faults.request_trace > 0) {
+    fake_faults.request_trace--;
+    return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_UNSUPPORTED, "fake: there are no traces");
+  }
+  *trace = request->trace == NULL ? NULL : (TRITONSERVER_InferenceTrace*)request;
+  return NULL;
+}
+
+TRITONSERVER_Error* TRITONSERVER_InferenceTraceContext(TRITONSERVER_InferenceTrace* trace, const char** context) {
+  *context = ((TRITONBACKEND_Request*)trace)->trace;
   return NULL;
 }
 
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceSpawnChildTrace(TRITONSERVER_InferenceTrace* trace,
                                                                TRITONSERVER_InferenceTrace** child) {
-  (void)trace, (void)child;
-  abort();
+  *child = trace;
+  return NULL;
 }
 #endif
 

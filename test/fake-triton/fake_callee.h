@@ -23,8 +23,9 @@
 
 // Requests, responses and allocators that were made and not deleted yet.
 long fake_live_calls(void);
-// Requests that were sent, and of these such that were cancelled.
+// Requests that were sent, and of these such that were cancelled, and such with a trace.
 long fake_sent_calls(void);
 long fake_cancelled_calls(void);
+long fake_traced_calls(void);
 
 #endif

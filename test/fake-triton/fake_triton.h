@@ -61,6 +61,7 @@ struct TRITONBACKEND_Request {
   const char* correlation_text;  // NULL: the correlation id is a number
   uint32_t flags;
   uint64_t timeout_us;
+  const char* trace;  // its context; NULL: it is not traced
   TRITONBACKEND_Input inputs[FAKE_MAX_TENSORS];
   uint32_t input_count;
   const char* outputs[FAKE_MAX_TENSORS];
@@ -123,6 +124,7 @@ struct fake_faults {
   int response_parameter;
   int input_buffer;
   int request_id;
+  int request_trace;
   int request_reschedule;
 };
 extern struct fake_faults fake_faults;

@@ -92,6 +92,11 @@ static void spoil_head(struct tsb_call* head, uint8_t* record) {
     head->parameter_count = 1;
     head->parameters_offset = UINT32_MAX;
   }
+  if (is("call_trace_none")) head->trace = (struct tsb_owner){0};
+  if (is("call_trace_table")) head->trace.table = TSB_TABLE_CALLS;
+  if (is("call_trace_index")) head->trace.index = UINT32_MAX;
+  if (is("call_trace_stale")) head->trace.generation--;
+  if (is("call_trace_item")) head->trace.item = UINT32_MAX;
   if (is("call_id")) head->id = (struct tsb_text_place){UINT32_MAX, UINT32_MAX};
   if (is("floods")) head->model.bytes = 1;
   if (is("call_texts_overlap")) overlap_texts(head, record);
@@ -117,6 +122,7 @@ static struct tsb_place call_record(const struct tsb_request* request, struct ts
   at = MODEL_AT;
   *head = (struct tsb_call){.record_bytes = RECORD_BYTES,
                             .parent = parent,
+                            .trace = parent,
                             .model_version = -1,
                             .model = {at, (uint32_t)strlen(model)},
                             .parameters_offset = RECORD_BYTES,

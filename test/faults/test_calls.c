@@ -169,8 +169,29 @@ static void test_wait_at_the_end(void) {
   CHECK(fake_log_has("4 calls of other models, or buffers of their answers, are open still."));
 }
 
+// Of whose trace a call is a part, the stub says; of a request that is none, of no trace.
+static void test_traces(const char* evils, const char* context, long traced) {
+  setenv("FAKE_STUB_CALLS", "echo", 1);
+  world_start(evils, CONFIG);
+  long before = fake_traced_calls();
+  for (int i = 0; i < WORLD_REQUESTS; i++) world_requests[i].trace = context;
+  world_send(0, WORLD_REQUESTS);
+  for (int i = 0; i < WORLD_REQUESTS; i++) {
+    world_expect_end(i);
+    world_expect_echo(i);
+    world_requests[i].trace = NULL;
+  }
+  CHECK_INT(fake_traced_calls() - before, FAKE_TRITON_IS_OLD ? 0 : traced);
+  world_end();
+}
+
 int main(void) {
   world_prepare("calls");
+  static const char* const NO_TRACES[] = {"call_trace_none", "call_trace_table", "call_trace_index", "call_trace_stale",
+                                          "call_trace_item"};
+  test_traces("honest", "{}", WORLD_REQUESTS);
+  test_traces("honest", NULL, 0);
+  for (size_t i = 0; i < sizeof NO_TRACES / sizeof NO_TRACES[0]; i++) test_traces(NO_TRACES[i], "{}", 0);
   test_answers("echo", CONFIG);
   test_answers("echo", MANY);
   test_answers("echo_inline", CONFIG);

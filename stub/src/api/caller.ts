@@ -4,6 +4,7 @@ import { TritonError } from "./errors.ts";
 import type { Parameters } from "./parameters.ts";
 import type { InferenceResponse } from "./response.ts";
 import type { Tensor } from "./tensor.ts";
+import type { Trace } from "./trace.ts";
 
 /** What another model is asked. All of it is checked, and nobody changes it any more. */
 export interface CallContent {
@@ -20,6 +21,8 @@ export interface CallContent {
   readonly priority: number | bigint;
   readonly parameters: Parameters;
   readonly signal: AbortSignal | undefined;
+  /** Undefined: that of the request that the call is made for; null: none. */
+  readonly trace: Trace | null | undefined;
 }
 
 /**

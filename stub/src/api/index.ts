@@ -35,6 +35,7 @@ export { InferenceResponse, type InferenceResponseOptions } from "./response.ts"
 export { ResponseSender, type SendOptions } from "./response_sender.ts";
 export type { ResponseStream, StreamOptions } from "./response_stream.ts";
 export { type FloatDataType, type InferredTensorInput, Tensor, type TensorInput } from "./tensor.ts";
+export type { Trace, TraceContext } from "./trace.ts";
 export type {
   AutoCompleteArgs,
   ExecuteResult,

@@ -4,6 +4,7 @@ import { isDefect } from "./errors.ts";
 import type { InferenceRequestOptions } from "./made_request.ts";
 import { InferenceRequest } from "./request.ts";
 import { Tensor } from "./tensor.ts";
+import { traceFromSource } from "./trace.ts";
 
 const a = new Tensor("A", Float32Array.of(1), [1]);
 const b = new Tensor("B", ["x"], [1]);
@@ -40,6 +41,12 @@ test("what is given can be read again", () => {
   expect(request.input("B", "BYTES").strings()).toEqual(["x"]);
   abort.abort();
   expect(request.isCancelled).toBe(true);
+});
+
+test("the trace of another request, or none", () => {
+  const trace = traceFromSource({}, { traceparent: "00-1-2-01" });
+  expect(new InferenceRequest({ ...least, trace }).trace).toBe(trace);
+  for (const none of [null, undefined]) expect(new InferenceRequest({ ...least, trace: none }).trace).toBeUndefined();
 });
 
 test("flags are given as bits, or by name", () => {
@@ -87,6 +94,8 @@ test.each<[keyof InferenceRequestOptions, unknown, string]>([
   ["signal", new AbortController(), "an AbortSignal, but is AbortController"],
   ["signal", null, "an AbortSignal, but is null"],
   ["signal", { aborted: false, addEventListener: () => {} }, "an AbortSignal, but is Object"],
+  ["trace", { context: {} }, "request.trace of a request, or null, but is Object"],
+  ["trace", "00-1-2-01", "request.trace of a request, or null, but is '00-1-2-01'"],
 ])("the option %s as %o is refused", (name, value, text) => {
   const options = { ...least, [name]: value } as unknown as InferenceRequestOptions;
   expect(() => new InferenceRequest(options)).toThrow(mistake(`The option '${name}' of an InferenceRequest must be`));

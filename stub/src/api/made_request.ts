@@ -5,6 +5,7 @@ import { defect } from "./errors.ts";
 import { checkParameters, describe, type Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
 import { Tensor } from "./tensor.ts";
+import { isTrace, type Trace } from "./trace.ts";
 
 /** A request to another model. */
 export interface InferenceRequestOptions {
@@ -30,6 +31,11 @@ export interface InferenceRequestOptions {
   parameters?: Parameters | undefined;
   /** Cancels the request when it is aborted. */
   signal?: AbortSignal | undefined;
+  /**
+   * The trace that the call is a part of: `request.trace` of any request that is not answered yet, or null for none. Left out,
+   * it is that of the request that the model executes.
+   */
+  trace?: Trace | null | undefined;
 }
 
 const SEQUENCE_START = 1;
@@ -55,6 +61,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     priority: 0,
     parameters: 0,
     signal: 0,
+    trace: 0,
   } satisfies Record<keyof InferenceRequestOptions, 0>),
 );
 
@@ -160,6 +167,11 @@ function signalOf(value: unknown): AbortSignal | undefined {
   return value === undefined || value instanceof AbortSignal ? value : wrong("signal", value, "an AbortSignal");
 }
 
+function traceOf(value: unknown): Trace | null | undefined {
+  if (value === undefined || value === null || isTrace(value)) return value;
+  return wrong("trace", value, "request.trace of a request, or null");
+}
+
 /** Throws for what is no soundly given call, naming the option. */
 function contentOf(given: unknown): CallContent {
   if (typeof given !== "object" || given === null) {
@@ -184,6 +196,7 @@ function contentOf(given: unknown): CallContent {
     priority: u64("priority", options.priority),
     parameters: parametersOf(options.parameters),
     signal: signalOf(options.signal),
+    trace: traceOf(options.trace),
   };
 }
 
@@ -254,6 +267,10 @@ export class MadeRequest implements RequestSource {
 
   get deadlineMs(): undefined {
     return undefined;
+  }
+
+  get trace(): Trace | undefined {
+    return this.content.trace ?? undefined;
   }
 
   allocateOutput(): never {

@@ -27,6 +27,7 @@ function fakeSource(changes: Partial<RequestSource> = {}) {
     isCancelled: false,
     signal: new AbortController().signal,
     deadlineMs: undefined,
+    trace: undefined,
     responseSender: vi.fn(),
     reschedule: vi.fn(),
     get parameters() {

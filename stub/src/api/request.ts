@@ -11,6 +11,7 @@ import type { ResponseSender } from "./response_sender.ts";
 import { type ResponseStream, type StreamOptions, streamCall } from "./response_stream.ts";
 import { lazyTensor, type Tensor } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
+import type { Trace } from "./trace.ts";
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
@@ -128,6 +129,14 @@ export class InferenceRequest {
   /** Aborted when nobody waits for the answer any more; its reason is a TritonError with the code CANCELLED. */
   get signal(): AbortSignal {
     return this.#source.signal;
+  }
+
+  /**
+   * The trace that the server makes of the request, as other tools know it; undefined when the server does not trace it. The
+   * same object each time.
+   */
+  get trace(): Trace | undefined {
+    return this.#source.trace;
   }
 
   /** The parameters that the client sent with the request. */

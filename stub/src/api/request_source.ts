@@ -3,6 +3,7 @@ import type { DataType } from "./datatype.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ResponseSender } from "./response_sender.ts";
 import type { Tensor, TensorSource } from "./tensor.ts";
+import type { Trace } from "./trace.ts";
 
 /**
  * What a request reads from the runtime. Everything is read when a model asks for it; what is costly to read is asked
@@ -21,6 +22,7 @@ export interface RequestSource extends TensorSource {
   readonly isCancelled: boolean;
   readonly signal: AbortSignal;
   readonly deadlineMs: number | undefined;
+  readonly trace: Trace | undefined;
   inputName(index: number): string;
   inputDatatype(index: number): DataType;
   /** A fresh array, which belongs to the tensor. */

@@ -83,6 +83,34 @@ test.each([
   );
 });
 
+describe("the trace of a request", () => {
+  const traceOf = (trace?: string) => read([trace === undefined ? {} : { trace }]).requests[0]!.trace;
+
+  test("is what the server says in headers", () => {
+    expect(traceOf()).toBeUndefined();
+    const said = { traceparent: "00-1-2-01", tracestate: "a=b", more: "x" };
+    expect(traceOf(JSON.stringify(said))!.context).toEqual({ traceparent: "00-1-2-01", tracestate: "a=b" });
+    expect(Object.isFrozen(traceOf("{}")!.context)).toBe(true);
+  });
+
+  test.each(["", "{", "null", "[]", "5", '{"traceparent":5}'])("has no headers when the server says '%s'", (said) => {
+    expect(traceOf(said)!.context).toEqual({});
+    expect(Object.isFrozen(traceOf(said)!.context)).toBe(true);
+  });
+
+  test("is one object", () => {
+    const [request] = read([{ trace: "{}" }]).requests;
+    expect(request!.trace).toBe(request!.trace);
+  });
+
+  test("is over with the request", () => {
+    const batch = read([{ trace: "{}" }, {}]);
+    expect(batch.lives.map(({ isTraced }) => isTraced)).toEqual([true, false]);
+    there.answer(batch, [failure("no"), failure("no")]);
+    expect(batch.lives.map(({ isTraced }) => isTraced)).toEqual([false, false]);
+  });
+});
+
 describe("what is read after the answer", () => {
   test("is refused", () => {
     const batch = read([{ inputs: [floats("A", 1)] }]);

@@ -20,8 +20,10 @@ const content: CallContent = {
   priority: 5n,
   parameters: { p: true },
   signal: undefined,
+  trace: undefined,
 };
 const parent = { table: L.TABLE_BATCHES, index: 2, generation: 3, item: 4 };
+const traced = { table: L.TABLE_BATCHES, index: 5, generation: 6, item: 7 };
 const AT = 256;
 
 /** A record that was written, and the region that it lies in. */
@@ -30,7 +32,7 @@ function write(asked = content) {
   const call = new MeasuredCall(asked, (input) => (input === b ? place : undefined));
   const region = makeRegion(9, new ArrayBuffer(4096));
   region.u8.fill(0xff);
-  call.write(region, AT, parent);
+  call.write(region, AT, parent, traced);
   return { call, region, place };
 }
 
@@ -39,6 +41,7 @@ test("what was written is read", () => {
   const read = readCall(region, AT, AT + call.recordBytes);
   expect(read).toMatchObject({ modelName: "model", modelVersion: -1, id: "id", correlationId: "sequence", flags: 3 });
   expect(read).toMatchObject({ timeoutUs: 2 ** 40, priority: 5, parameters: { p: true }, parent });
+  expect(read.trace).toEqual(traced);
   expect(read.requestedOutputs).toEqual(["OUT"]);
   const data = { region: 9, offset: AT + call.recordBytes, bytes: 4 };
   expect(read.inputs).toMatchObject([
@@ -54,9 +57,10 @@ test("every word of the head is written", () => {
   // By hand, in the order of the struct.
   expect(region.u32[AT / 4 + 1]).toBe(3);
   expect([...region.u32.subarray(AT / 4 + 2, AT / 4 + 6)]).toEqual([1, 2, 3, 4]);
-  expect([...region.i64.subarray(AT / 8 + 3, AT / 8 + 4)]).toEqual([-1n]);
-  expect([...region.u64.subarray(AT / 8 + 4, AT / 8 + 7)]).toEqual([2n ** 64n - 1n, 2n ** 40n, 5n]);
-  expect([...region.u32.subarray(AT / 4 + 24, AT / 4 + 26)]).toEqual([2, 0]);
+  expect([...region.u32.subarray(AT / 4 + 6, AT / 4 + 10)]).toEqual([1, 5, 6, 7]);
+  expect([...region.i64.subarray(AT / 8 + 5, AT / 8 + 6)]).toEqual([-1n]);
+  expect([...region.u64.subarray(AT / 8 + 6, AT / 8 + 9)]).toEqual([2n ** 64n - 1n, 2n ** 40n, 5n]);
+  expect([...region.u32.subarray(AT / 4 + 28, AT / 4 + 30)]).toEqual([2, 0]);
 });
 
 test("a record that does not end where it should is refused", () => {

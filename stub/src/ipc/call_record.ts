@@ -81,8 +81,13 @@ export class MeasuredCall {
     this.dataBytes = copied;
   }
 
-  /** Writes the record at `record`, and behind it the data that is copied. `parent` is the request that it is made for. */
-  write(region: Region, record: number, parent: Owner | undefined): void {
+  /**
+   * Writes the record at `record`, and behind it the data that is copied.
+   *
+   * @param parent the request that it is made for
+   * @param traced the request whose trace it is a part of
+   */
+  write(region: Region, record: number, parent: Owner | undefined, traced: Owner | undefined): void {
     const { u32, u64, i64 } = region;
     const { correlationId } = this.#content;
     const at = record / 4;
@@ -96,6 +101,7 @@ export class MeasuredCall {
     u32[at + L.CALL_RECORD_BYTES / 4] = this.recordBytes;
     u32[at + L.CALL_FLAGS / 4] = this.#content.flags;
     writeOwner(region, record + L.CALL_PARENT, parent ?? NO_OWNER);
+    writeOwner(region, record + L.CALL_TRACE, traced ?? NO_OWNER);
     i64[(record + L.CALL_MODEL_VERSION) / 8] = BigInt(this.#content.modelVersion);
     u64[(record + L.CALL_CORRELATION_ID) / 8] = typeof correlationId === "string" ? 0n : BigInt(correlationId);
     u64[(record + L.CALL_TIMEOUT_US) / 8] = BigInt(this.#content.timeoutUs);
@@ -175,6 +181,8 @@ export interface ReceivedCall {
   readonly timeoutUs: number;
   readonly priority: number;
   readonly parent: Owner;
+  /** The request whose trace it is a part of. */
+  readonly trace: Owner;
   readonly parameters: Parameters;
   readonly requestedOutputs: readonly string[];
   readonly inputs: readonly ReceivedInput[];
@@ -213,6 +221,7 @@ export function readCall(region: Region, at: number, limit: number): ReceivedCal
     timeoutUs: readU64(region, at + L.CALL_TIMEOUT_US),
     priority: readU64(region, at + L.CALL_PRIORITY),
     parent: readOwner(region, at + L.CALL_PARENT),
+    trace: readOwner(region, at + L.CALL_TRACE),
     parameters: readParameters(region, at + u32(L.CALL_PARAMETERS_OFFSET), u32(L.CALL_PARAMETER_COUNT), end),
     requestedOutputs: Array.from({ length: u32(L.CALL_REQUESTED_COUNT) }, (_, i) =>
       text(requested + i * L.TEXT_PLACE_SIZE),

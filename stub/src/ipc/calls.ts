@@ -9,7 +9,7 @@ import { MeasuredCall, readOwner } from "./call_record.ts";
 import { CallSlots } from "./call_slots.ts";
 import type { Entry, Owner } from "./entries.ts";
 import type { Place } from "./record.ts";
-import type { RequestLife } from "./request_life.ts";
+import { type RequestLife, requestOfTrace } from "./request_life.ts";
 import { readResponse } from "./response_record.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import { SharedSignals } from "./shared_signals.ts";
@@ -119,7 +119,7 @@ export class Calls implements Caller {
       }
       const what = `a call of model '${content.modelName}'`;
       const block = memory.allocate(recordBytes + dataBytes, what, "make fewer or smaller calls at a time");
-      this.#writeInto(block, measured, parent);
+      this.#writeInto(block, measured, parent, tracedBy(content, parent));
       return new Call(content, listener, parent, inputs, block, recordBytes, (call) => this.#cancel(call));
     } catch (error) {
       inputs.giveUp();
@@ -127,10 +127,15 @@ export class Calls implements Caller {
     }
   }
 
-  #writeInto(block: Place, measured: MeasuredCall, parent: RequestLife | undefined): void {
+  #writeInto(
+    block: Place,
+    measured: MeasuredCall,
+    parent: RequestLife | undefined,
+    traced: RequestLife | undefined,
+  ): void {
     const { memory, freeLater } = this.#settings;
     try {
-      measured.write(memory.region(block.region), block.offset, parent);
+      measured.write(memory.region(block.region), block.offset, parent, traced);
     } catch (error) {
       freeLater(block);
       throw error;
@@ -204,6 +209,13 @@ export class Calls implements Caller {
     this.#settings.freeLater(call.block);
     if (this.#slots.isEmpty && this.#waiting.size === 0) this.#settings.onUse(false);
   }
+}
+
+/** The request whose trace a call is a part of, if there is one: a trace ends with its request. */
+function tracedBy({ trace }: CallContent, parent: RequestLife | undefined): RequestLife | undefined {
+  if (trace === null) return undefined;
+  const request = trace === undefined ? parent : requestOfTrace(trace);
+  return request?.isTraced ? request : undefined;
 }
 
 function isSame(a: Owner, b: Owner): boolean {

@@ -24,6 +24,8 @@ export interface HostRequest {
   readonly flags?: number;
   readonly timeoutUs?: number;
   readonly parameters?: Parameters;
+  /** The server traces it: what it says of its span, as JSON. */
+  readonly trace?: string;
   /** Default: all outputs. */
   readonly requestedOutputs?: readonly string[];
   readonly inputs?: readonly (Tensor | LentInput)[];
@@ -270,6 +272,7 @@ export class MemoryHost implements MemoryServer {
       flags: request.flags ?? 0,
       timeoutUs: request.timeoutUs ?? 0,
       parameters: request.parameters ?? {},
+      trace: request.trace,
       requested: (request.requestedOutputs ?? outputs).map((name) => outputs.indexOf(name)),
       inputs: (request.inputs ?? []).map((input) => {
         const { name, datatype, shape } = "place" in input ? input.tensor : input;

@@ -4,6 +4,7 @@ import { defect, TritonError } from "../api/errors.ts";
 import type { RequestSource } from "../api/request_source.ts";
 import type { ResponseSender } from "../api/response_sender.ts";
 import { type Tensor, type TensorPlace, trustedTensor } from "../api/tensor.ts";
+import { sourceOfTrace, type Trace, type TraceContext, traceFromSource } from "../api/trace.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";
 import type { Outbox, Owner } from "./entries.ts";
 import type { Place, Region } from "./record.ts";
@@ -58,6 +59,7 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   /** What is done when nobody waits for the answer any more. */
   onCancel: (() => void) | undefined;
   #exchange: Exchange | undefined;
+  #trace: Trace | undefined;
   #isCancelled = false;
   #cancelling: AbortController | undefined;
   #state: RequestState = RequestState.RUNNING;
@@ -120,6 +122,16 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   get deadlineMs(): number | undefined {
     const { timeoutUs } = this;
     return timeoutUs === 0 ? undefined : this.#arrival.takenMs + timeoutUs / 1000;
+  }
+
+  /** Whether the server traces it. Once it is answered, its trace is over. */
+  get isTraced(): boolean {
+    return this.isOpen && this.hasTrace;
+  }
+
+  get trace(): Trace | undefined {
+    if (this.#trace === undefined && this.hasTrace) this.#trace = traceFromSource(this, parseContext(this.traceText));
+    return this.#trace;
   }
 
   /** What the runtime keeps for the request, made when it is first asked for. */
@@ -205,6 +217,27 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   release(outbox: Outbox): void {
     if (this.#allocated !== undefined) for (const block of this.#allocated) outbox.freeLater(block);
   }
+}
+
+/** The headers of a trace, of which the server may say more, and others may have said something. */
+function parseContext(text: string): TraceContext {
+  const context: Record<string, string> = {};
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    // It says nothing.
+  }
+  for (const name of ["traceparent", "tracestate"]) {
+    const value = (said as Record<string, unknown> | null | undefined)?.[name];
+    if (typeof value === "string") context[name] = value;
+  }
+  return Object.freeze(context);
+}
+
+/** The request that a trace is of. */
+export function requestOfTrace(trace: Trace): RequestLife {
+  return sourceOfTrace(trace) as RequestLife;
 }
 
 /** The request that an output was allocated for. */

@@ -39,6 +39,7 @@ test("what was written is read", () => {
     timeoutUs: 5_000_000_000,
     requested: [1, 0],
     parameters: { text: "grün", large: 1n << 60n, yes: false, half: 0.5 },
+    trace: '{"traceparent":"ß"}',
     inputs: [
       input,
       { name: "surprise", dtype: dtypeOfName("BYTES"), shape: [] },
@@ -46,6 +47,7 @@ test("what was written is read", () => {
     ],
   });
   expect(request).toMatchObject({ id: "first", correlationId: "sequence-ß", flags: 3, timeoutUs: 5_000_000_000 });
+  expect(request).toMatchObject({ hasTrace: true, traceText: '{"traceparent":"ß"}' });
   expect(request.requestedOutputs).toEqual(["Y", "X"]);
   expect([0, 1, 2].map((output) => request.wants(output))).toEqual([true, true, false]);
   expect({ ...request.parameters }).toEqual({ text: "grün", large: 1n << 60n, yes: false, half: 0.5 });
@@ -78,6 +80,11 @@ test("bytes that a server writes, put there by hand", () => {
   expect(request.requestedOutputs).toEqual(["Y"]);
   expect([request.inputName(0), request.inputDatatype(0), request.inputShape(0)]).toEqual(["B", "FP32", [1]]);
   expect(request.inputPlace(0)).toEqual({ region: 7, offset: 4096, bytes: 4 });
+});
+
+test("a trace may be without a context", () => {
+  expect(read({})).toMatchObject({ hasTrace: false });
+  expect(read({ trace: "" })).toMatchObject({ hasTrace: true, traceText: "" });
 });
 
 test("a large correlation id is a bigint", () => {
@@ -133,6 +140,7 @@ describe("memory that a model has written over", () => {
   const whole = {
     id: "first",
     correlationId: "second",
+    trace: "{}",
     requested: [0, 1],
     parameters: { key: "value" },
     inputs: [{ ...input, name: "surprise" }, input],
@@ -143,6 +151,8 @@ describe("memory that a model has written over", () => {
     ["the length of the id", L.REQUEST_ID_BYTES, (request) => request.id],
     ["the place of the correlation id", L.REQUEST_CORRELATION_OFFSET, (request) => request.correlationId],
     ["the length of the correlation id", L.REQUEST_CORRELATION_BYTES, (request) => request.correlationId],
+    ["the place of the trace", L.REQUEST_TRACE_OFFSET, (request) => request.traceText],
+    ["the length of the trace", L.REQUEST_TRACE_BYTES, (request) => request.traceText],
     ["the place of the parameters", L.REQUEST_PARAMETERS_OFFSET, (request) => request.parameters],
     ["their number", L.REQUEST_PARAMETER_COUNT, (request) => request.parameters],
     ["the number of dimensions", tensor + L.TENSOR_DIMS_COUNT, (request) => request.inputShape(0)],

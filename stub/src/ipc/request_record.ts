@@ -89,6 +89,16 @@ export class RequestRecord {
     return readU64(this.#region, this.#at + L.REQUEST_TIMEOUT_US);
   }
 
+  /** Whether the server traces the request. */
+  get hasTrace(): boolean {
+    return this.#u32(L.REQUEST_TRACE_OFFSET) !== 0;
+  }
+
+  /** What the server says of the span of its trace, as JSON; empty when it says nothing, or there is no trace. */
+  get traceText(): string {
+    return this.#text(L.REQUEST_TRACE_OFFSET, this.#u32(L.REQUEST_TRACE_BYTES));
+  }
+
   /** Whether the server has said that nobody waits for the answer. It may say so at any time, also while JavaScript runs. */
   get cancelledWord(): boolean {
     return Atomics.load(this.#region.u32, (this.#at + L.REQUEST_CANCELLED) / 4) !== 0;
@@ -183,6 +193,8 @@ export interface RequestContent {
   readonly flags: number;
   readonly timeoutUs: number;
   readonly parameters: Parameters;
+  /** The context of its trace, as JSON; undefined when it is not traced. */
+  readonly trace?: string | undefined;
   /** Indices of the outputs that are wanted. */
   readonly requested: readonly number[];
   readonly inputs: readonly RequestInput[];
@@ -194,6 +206,7 @@ export class MeasuredRequest {
   readonly #content: RequestContent;
   readonly #id: Buffer;
   readonly #correlation: Buffer;
+  readonly #trace: Buffer;
   readonly #parameters: readonly EncodedParameter[];
   readonly #names: readonly Buffer[];
 
@@ -202,17 +215,18 @@ export class MeasuredRequest {
     this.#content = content;
     this.#id = Buffer.from(content.id);
     this.#correlation = Buffer.from(typeof correlationId === "string" ? correlationId : "");
+    this.#trace = Buffer.from(content.trace ?? "");
     this.#parameters = encodeParameters("Request", content.parameters);
     this.#names = inputs.map(({ name }) => Buffer.from(typeof name === "string" ? name : ""));
     let bytes = L.REQUEST_SIZE + parametersBytes(this.#parameters) + align(content.requested.length * 4, 8);
-    for (const text of [this.#id, this.#correlation, ...this.#names]) bytes += align(text.length, 8);
+    for (const text of [this.#id, this.#correlation, this.#trace, ...this.#names]) bytes += align(text.length, 8);
     for (const { shape } of inputs) bytes += tensorHeadBytes(shape.length);
     this.bytes = bytes;
   }
 
   /** @param places where the data of each input lies */
   write(region: Region, record: number, places: readonly Place[]): void {
-    const { correlationId, inputs, requested, flags, timeoutUs } = this.#content;
+    const { correlationId, inputs, requested, flags, timeoutUs, trace } = this.#content;
     const { u8, u32, u64 } = region;
     const put = (field: number, value: number) => {
       u32[(record + field) / 4] = value;
@@ -241,6 +255,8 @@ export class MeasuredRequest {
     put(L.REQUEST_ID_BYTES, this.#id.length);
     put(L.REQUEST_CORRELATION_OFFSET, putText(this.#correlation));
     put(L.REQUEST_CORRELATION_BYTES, this.#correlation.length);
+    put(L.REQUEST_TRACE_OFFSET, trace === undefined ? 0 : putText(this.#trace));
+    put(L.REQUEST_TRACE_BYTES, this.#trace.length);
     put(L.REQUEST_REQUESTED_OFFSET, at - record);
     put(L.REQUEST_REQUESTED_COUNT, requested.length);
     u32.set(requested, at / 4);

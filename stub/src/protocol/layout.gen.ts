@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x19aa1907c0fa6a3dn;
+export const FINGERPRINT = 0x5815109c723cb0b1n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 5;
@@ -115,6 +115,8 @@ export const REQUEST_REQUESTED_OFFSET = 48;
 export const REQUEST_REQUESTED_COUNT = 52;
 export const REQUEST_INPUT_COUNT = 56;
 export const REQUEST_CANCELLED = 60;
+export const REQUEST_TRACE_OFFSET = 64;
+export const REQUEST_TRACE_BYTES = 68;
 export const BATCH_SIZE = 16;
 export const BATCH_REQUEST_COUNT = 0;
 export const BATCH_TAKEN_NS = 8;
@@ -129,22 +131,23 @@ export const RESPONSE_OUTPUT_COUNT = 24;
 export const TEXT_PLACE_SIZE = 8;
 export const TEXT_PLACE_OFFSET = 0;
 export const TEXT_PLACE_BYTES = 4;
-export const CALL_SIZE = 104;
+export const CALL_SIZE = 120;
 export const CALL_RECORD_BYTES = 0;
 export const CALL_FLAGS = 4;
 export const CALL_PARENT = 8;
-export const CALL_MODEL_VERSION = 24;
-export const CALL_CORRELATION_ID = 32;
-export const CALL_TIMEOUT_US = 40;
-export const CALL_PRIORITY = 48;
-export const CALL_MODEL = 56;
-export const CALL_ID = 64;
-export const CALL_CORRELATION = 72;
-export const CALL_PARAMETERS_OFFSET = 80;
-export const CALL_PARAMETER_COUNT = 84;
-export const CALL_REQUESTED_OFFSET = 88;
-export const CALL_REQUESTED_COUNT = 92;
-export const CALL_INPUT_COUNT = 96;
+export const CALL_TRACE = 24;
+export const CALL_MODEL_VERSION = 40;
+export const CALL_CORRELATION_ID = 48;
+export const CALL_TIMEOUT_US = 56;
+export const CALL_PRIORITY = 64;
+export const CALL_MODEL = 72;
+export const CALL_ID = 80;
+export const CALL_CORRELATION = 88;
+export const CALL_PARAMETERS_OFFSET = 96;
+export const CALL_PARAMETER_COUNT = 100;
+export const CALL_REQUESTED_OFFSET = 104;
+export const CALL_REQUESTED_COUNT = 108;
+export const CALL_INPUT_COUNT = 112;
 export const ANSWER_SIZE = 16;
 export const ANSWER_OWNER = 0;
 export const FRAME_SIZE = 24;

@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { RequestLife } from "../ipc/request_life.ts";
+import { isTracing, runInTrace } from "./open_telemetry.ts";
 
 /** For which request the code runs that has been called and has not returned. */
 let running: RequestLife | undefined;
-/** The same beyond that, in what was begun there: it costs about half a microsecond a batch, so only where calls are made. */
+/**
+ * The same beyond that, in what was begun there: it costs about half a microsecond a batch, so only where calls are made, or
+ * requests are traced.
+ */
 let storage: AsyncLocalStorage<RequestLife | undefined> | undefined;
 
 /** Runs code of the model for a request; for none where it runs for several at once. */
 export function runFor(request: RequestLife | undefined, run: () => void): void {
+  const trace = request?.isTraced ? request.trace : undefined;
+  // Calls of a traced request are parts of its trace, also the first one of the process, also after an await.
+  if (trace !== undefined) storage ??= new AsyncLocalStorage();
+  if (trace === undefined && !isTracing()) runStored(request, run);
+  else runInTrace(trace?.context, () => runStored(request, run));
+}
+
+function runStored(request: RequestLife | undefined, run: () => void): void {
   if (storage !== undefined) {
     storage.run(request, run);
     return;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model's calls of other models have to do with the requests that it executes.
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { setCaller } from "../api/caller.ts";
 import { InferenceRequest } from "../api/request.ts";
 import { InferenceResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
+import type { Trace } from "../api/trace.ts";
 import type { HostCall } from "../ipc/memory_calls.ts";
+import type { HostRequest } from "../ipc/memory_host.ts";
 import { ModelLoop, type ModelLoopOptions } from "./testing/model_loop.ts";
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -79,6 +81,47 @@ test("streams of one batch make calls of their own, and a client that leaves can
   expect(held.map(({ isCancelled }) => isCancelled)).toEqual([false, true]);
   for (const asked of held) asked.end();
   await batch.done;
+});
+
+describe("a call is a part of the trace", () => {
+  /** Of which request each call is a part of the trace; undefined for none. */
+  const traced = () => held.map(({ content: { trace } }) => (trace.table === 0 ? undefined : trace.item));
+
+  async function ask(model: (requests: InferenceRequest[]) => Promise<unknown>, requests: HostRequest[]) {
+    const loop = loopOf(async (given) => {
+      await turn();
+      void model(given);
+      return given.map(one);
+    });
+    await loop.host.execute(requests).done;
+    await turn();
+    return traced();
+  }
+  const callWith = (trace: Trace | null | undefined) =>
+    new InferenceRequest({ modelName: "other", inputs: [], trace }).exec();
+
+  test("of the request that it is made for, if that is traced, also the first one after something was awaited", async () => {
+    expect(await ask(() => callWith(undefined), [{ trace: "{}" }])).toEqual([0]);
+    held = [];
+    expect(await ask(() => callWith(undefined), [{}])).toEqual([undefined]);
+  });
+
+  test("of none, when the model says so", async () => {
+    expect(await ask(() => callWith(null), [{ trace: "{}" }])).toEqual([undefined]);
+  });
+
+  test("of the request that the model names, out of several", async () => {
+    expect(await ask(([, second]) => callWith(second!.trace), [{ trace: "" }, { trace: "" }])).toEqual([1]);
+  });
+
+  test("of none, when that request is answered", async () => {
+    const calls = async ([first]: InferenceRequest[]) => {
+      const { trace } = first!;
+      await turn();
+      await callWith(trace);
+    };
+    expect(await ask(calls, [{ trace: "{}" }])).toEqual([undefined]);
+  });
 });
 
 test("an error of another model that nobody catches is the client's, with its code", async () => {

@@ -9,6 +9,7 @@ import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
 import { log } from "./logging.ts";
 import { type LoadedModel, loadModel } from "./model_loader.ts";
+import { useOpenTelemetryOf } from "./open_telemetry.ts";
 import { describeError, oneLine, ownWords } from "./thrown.ts";
 
 /** What the server says with the step `load` (backend-shim/src/model.c). */
@@ -100,6 +101,7 @@ export class ModelLife {
       apiUrl: this.#apiUrl,
       compileCacheDir: compileCacheFolder(),
     });
+    useOpenTelemetryOf(this.#loaded.file);
     const completes = payload.autoComplete && this.#loaded.autoCompleteConfig !== undefined;
     const config = completes ? await this.#autoComplete(payload, modelDir) : null;
     return { config, openShapes: this.#hasOpenShapes() };

@@ -7,4 +7,5 @@ export * from "./repository.ts";
 export * from "./samples.ts";
 export * from "./server.ts";
 export * from "./tensors.ts";
+export * from "./trace_collector.ts";
 export * from "./triton_client.ts";
