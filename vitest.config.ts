@@ -6,6 +6,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The entries of the package, the longer names first: each stands for what begins with it, too. */
 const PACKAGE = {
+  "triton-typescript/client/http": source("./client/http/index.ts"),
   "triton-typescript/client": source("./client/index.ts"),
   "triton-typescript": source("./stub/src/api/index.ts"),
 };

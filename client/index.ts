@@ -8,8 +8,18 @@ export { Tensor, type TensorInput } from "../stub/src/api/tensor.ts";
 export type { CallOptions, ClientOptions } from "./call_options.ts";
 export { ClientError, type ClientErrorReason } from "./client_error.ts";
 export type { TlsOptions } from "./grpc/endpoint.ts";
-export { GrpcClient, type GrpcClientOptions, type VersionOptions } from "./grpc/grpc_client.ts";
-export type { InferOptions, RequestedOutput, StreamOptions } from "./infer_options.ts";
+export { GrpcClient, type GrpcClientOptions } from "./grpc/grpc_client.ts";
+export {
+  type Fetch,
+  type GenerateOptions,
+  type GenerateResult,
+  type GenerateStreamOptions,
+  HttpClient,
+  type HttpClientOptions,
+  type HttpInferOptions,
+  type JsonValue,
+} from "./http/index.ts";
+export type { InferOptions, RequestedOutput, StreamOptions, VersionOptions } from "./infer_options.ts";
 export { InferenceResult } from "./inference_result.ts";
 export { InferenceStream } from "./inference_stream.ts";
 export type { SharedMemoryRange, SharedMemoryRegion } from "./memory_place.ts";

@@ -15,10 +15,14 @@ export interface RequestedOutput {
   classification?: number | undefined;
 }
 
-/** What a request to a model may say beside its inputs. */
-export interface InferOptions extends CallOptions {
-  /** The version of the model; left out, the server chooses by the model's policy. */
+/** What a call about a model, or a version of it, takes. */
+export interface VersionOptions extends CallOptions {
+  /** Left out, the server chooses by the model's policy. */
   modelVersion?: number | bigint | string | undefined;
+}
+
+/** What a request to a model may say beside its inputs. */
+export interface InferOptions extends VersionOptions {
   /** The outputs that are wanted, by name or with a place; all of them when left out or empty. */
   requestedOutputs?: readonly (string | RequestedOutput)[] | undefined;
   /** Comes back with the answer, and stands in the server's log. */

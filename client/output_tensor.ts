@@ -2,8 +2,10 @@
 // Tensors made of what a server answered, which is checked: it may be another program's answer.
 import { countBytesElements, serializeBytes } from "../stub/src/api/bytes.ts";
 import { type DataType, dataTypeInfo, isDataType, type TensorData } from "../stub/src/api/datatype.ts";
-import { type Tensor, trustedTensor } from "../stub/src/api/tensor.ts";
+import { TritonError } from "../stub/src/api/errors.ts";
+import { lazyTensor, type Tensor, trustedTensor } from "../stub/src/api/tensor.ts";
 import { checkedElementCount } from "../stub/src/api/tensor_checks.ts";
+import type { SharedMemoryRange } from "./memory_place.ts";
 
 /** An output as a server describes it. */
 export interface OutputHead {
@@ -51,18 +53,32 @@ export function rawOutput(head: OutputHead, bytes: Uint8Array): Tensor {
 }
 
 /**
- * An output in memory that both processes have mapped, which may be longer than the output.
+ * An output that the server wrote into memory, which may be longer than the output.
  *
  * @throws Error with what is wrong, as the end of a sentence
  */
-export function placedOutput(head: OutputHead, bytes: Uint8Array): Tensor {
+export function placedOutput(head: OutputHead, range: SharedMemoryRange): Tensor {
   const { datatype, elementCount } = checkedHead(head);
+  const { bytes } = range;
+  if (bytes === undefined) return unreadableOutput(head, datatype, range);
   const length =
     datatype === "BYTES" ? serializedLength(bytes, elementCount) : elementCount * dataTypeInfo(datatype).byteSize;
   if (length > bytes.byteLength) {
     throw new Error(`output '${head.name}' has ${length} bytes, but its shared memory has ${bytes.byteLength} only`);
   }
   return rawOutput(head, bytes.subarray(0, length));
+}
+
+/** An output that the server wrote where this process cannot read it. */
+function unreadableOutput(head: OutputHead, datatype: DataType, { region }: SharedMemoryRange): Tensor {
+  const inputData = (): never => {
+    throw new TritonError(
+      `The data of output '${head.name}' lies in the shared memory '${region.name}', which is not mapped here. ` +
+        "Open it with SharedMemory.open(), and request the output in a range of that.",
+      "UNAVAILABLE",
+    );
+  };
+  return lazyTensor(head.name, datatype, head.shape, { inputData }, 0);
 }
 
 /** The bytes of the first elements of BYTES. */
@@ -94,6 +110,9 @@ export function listedOutput(head: OutputHead, elements: ArrayLike<unknown>): Te
   const data = new array(elements.length);
   const is64 = data instanceof BigInt64Array || data instanceof BigUint64Array;
   for (let i = 0; i < elements.length; i++) {
+    if (is64 && typeof elements[i] === "number" && !Number.isSafeInteger(elements[i])) {
+      throw new Error(`output '${name}' has numbers beyond 2^53, which lose digits in JSON: ask for it as binary`);
+    }
     data[i] = is64 ? BigInt(elements[i] as number | bigint) : Number(elements[i]);
   }
   return trustedTensor(name, datatype, shape, data);

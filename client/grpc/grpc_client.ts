@@ -16,7 +16,14 @@ import type { ModelConfig } from "../../stub/src/api/model_config.ts";
 import type { Tensor } from "../../stub/src/api/tensor.ts";
 import { type CallOptions, type ClientOptions, joined } from "../call_options.ts";
 import { answered, type CallSubject, ClientError, refused, unreadable } from "../client_error.ts";
-import { type CheckedInfer, checkedInfer, type InferOptions, type StreamOptions, versionOf } from "../infer_options.ts";
+import {
+  type CheckedInfer,
+  checkedInfer,
+  type InferOptions,
+  type StreamOptions,
+  type VersionOptions,
+  versionOf,
+} from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { InferenceStream } from "../inference_stream.ts";
 import type { SharedMemoryRange, SharedMemoryRegion } from "../memory_place.ts";
@@ -54,12 +61,6 @@ export interface GrpcClientOptions extends ClientOptions {
   tls?: TlsOptions | undefined;
   /** Options of grpc-js for the connection, before those that the client sets. */
   channelOptions?: ChannelOptions | undefined;
-}
-
-/** What a call about a model, or a version of it, takes. */
-export interface VersionOptions extends CallOptions {
-  /** Left out, the server chooses by the model's policy. */
-  modelVersion?: number | bigint | string | undefined;
 }
 
 const service = serviceDefinition(GRPCInferenceService);

@@ -10,12 +10,12 @@ import type {
   ModelInferResponse_InferOutputTensor,
 } from "../../proto/gen/inference/grpc_service_pb.ts";
 import type { Parameters, ParameterValue } from "../../stub/src/api/parameters.ts";
-import { lazyTensor, type Tensor } from "../../stub/src/api/tensor.ts";
+import type { Tensor } from "../../stub/src/api/tensor.ts";
 import { type CallSubject, unreadable } from "../client_error.ts";
 import type { CheckedInfer, RequestedOutput } from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { rangeOf, type SharedMemoryRange } from "../memory_place.ts";
-import { checkedHead, listedOutput, type OutputHead, placedOutput, rawBytes, rawOutput } from "../output_tensor.ts";
+import { listedOutput, type OutputHead, placedOutput, rawBytes, rawOutput } from "../output_tensor.ts";
 
 type ParameterInit = MessageInitShape<typeof InferParameterSchema>;
 type ParameterMap = Record<string, ParameterInit>;
@@ -123,18 +123,6 @@ function elementsOf(contents: InferTensorContents): ArrayLike<unknown> {
   return fields.find((field) => field.length > 0) ?? [];
 }
 
-/** An output that the server wrote where this process cannot read it. */
-function unreadableOutput(head: OutputHead, range: SharedMemoryRange): Tensor {
-  const { datatype } = checkedHead(head);
-  const inputData = (): never => {
-    throw new Error(
-      `The data of output '${head.name}' lies in the shared memory '${range.region.name}', which is not mapped here. ` +
-        "Open it with SharedMemory.open(), and request the output in a range of that.",
-    );
-  };
-  return lazyTensor(head.name, datatype, head.shape, { inputData }, 0);
-}
-
 function outputFrom(
   output: ModelInferResponse_InferOutputTensor,
   raw: Uint8Array | undefined,
@@ -144,7 +132,7 @@ function outputFrom(
   const head: OutputHead = { name, datatype, shape: shape.map(Number) };
   // Where the server writes an output into memory, it sends no bytes of it.
   if (range !== undefined && (raw === undefined || raw.byteLength === 0)) {
-    return range.bytes === undefined ? unreadableOutput(head, range) : placedOutput(head, range.bytes);
+    return placedOutput(head, range);
   }
   if (raw !== undefined) return rawOutput(head, raw);
   if (contents !== undefined) return listedOutput(head, elementsOf(contents));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Buffer, isAscii } from "node:buffer";
 import { defect, TritonError } from "./errors.ts";
+import { utf8 } from "./utf8.ts";
 
 const LENGTH_BYTES = 4;
 const MAX_ELEMENT_BYTES = 0xffffffff;
@@ -12,7 +12,7 @@ const MAX_ELEMENT_BYTES = 0xffffffff;
 const COPIED_SUBSTRING_LIMIT = 13;
 
 function elementByteLength(element: string | Uint8Array, index: number): number {
-  if (typeof element === "string") return Buffer.byteLength(element, "utf8");
+  if (typeof element === "string") return utf8.byteLength(element);
   if (element instanceof Uint8Array) return element.byteLength;
   throw defect(
     `Element ${index} of a BYTES tensor is of type '${element === null ? "null" : typeof element}'. ` +
@@ -50,22 +50,22 @@ export function serializeBytesInto(
   target: Uint8Array,
   offset: number,
 ): number {
-  const out = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
+  const out = utf8.textBytes(target);
   let at = offset;
   for (let i = 0; i < elements.length; i++) {
     const element = elements[i]!;
     const start = at + LENGTH_BYTES;
     const length =
-      typeof element === "string" && start <= out.length ? out.write(element, start, "utf8") : element.length;
+      typeof element === "string" && start <= target.length ? out.write(element, start, "utf8") : element.length;
     // A string cut off by the end of the buffer fills it to less than four bytes, so its true length is looked at then.
-    const atEnd = start + length > out.length - LENGTH_BYTES;
-    if (atEnd && start + elementByteLength(element, i) > out.length) {
+    const atEnd = start + length > target.length - LENGTH_BYTES;
+    if (atEnd && start + elementByteLength(element, i) > target.length) {
       throw defect(
         `A buffer of ${target.byteLength} bytes has no room for element ${i} of ${elements.length} of a BYTES tensor.`,
       );
     }
-    if (typeof element !== "string") out.set(element, start);
-    out.writeUInt32LE(length, at);
+    if (typeof element !== "string") target.set(element, start);
+    writeLength(target, at, length);
     at = start + length;
   }
   return at;
@@ -81,6 +81,14 @@ export function serializeBytes(elements: readonly (string | Uint8Array)[]): Uint
   const out = new Uint8Array(serializedByteLength(elements));
   serializeBytesInto(elements, out, 0);
   return out;
+}
+
+/** Writes the length in front of an element, for which there is room. */
+function writeLength(target: Uint8Array, at: number, length: number): void {
+  target[at] = length;
+  target[at + 1] = length >>> 8;
+  target[at + 2] = length >>> 16;
+  target[at + 3] = length >>> 24;
 }
 
 /** Reads the length in front of the element at `at` and checks that the element ends inside `data`. */
@@ -136,7 +144,7 @@ export function deserializeBytes(data: Uint8Array): Uint8Array[] {
  * @throws TritonError INVALID_ARG when a length points past the end of the data
  */
 export function deserializeStrings(data: Uint8Array): string[] {
-  const source = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const source = utf8.textBytes(data);
   const strings: string[] = [];
   // Short ASCII elements are cut out of one decoded text, five times as fast as decoding each.
   let whole: string | undefined;
@@ -146,7 +154,7 @@ export function deserializeStrings(data: Uint8Array): string[] {
     const start = at + LENGTH_BYTES;
     at = start + length;
     if (length < COPIED_SUBSTRING_LIMIT) {
-      ascii ??= isAscii(source);
+      ascii ??= utf8.isAscii(data);
       if (ascii) {
         whole ??= source.toString("latin1");
         strings.push(whole.slice(start, at));

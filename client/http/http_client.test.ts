@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a real server never does: a fake fetch answers here.
+import { describe, expect, it } from "vitest";
+import { Tensor } from "../../stub/src/api/tensor.ts";
+import type { ClientError } from "../client_error.ts";
+import { base64 } from "./base64.ts";
+import { baseOf } from "./endpoint.ts";
+import { HttpClient } from "./http_client.ts";
+
+const asked: { url: string; init: RequestInit }[] = [];
+
+/** A client that is answered this, whatever it asks. */
+function clientOf(
+  body: ConstructorParameters<typeof Response>[0],
+  init: ResponseInit = {},
+  options: object = {},
+): HttpClient {
+  asked.length = 0;
+  const fetch = (url: string, request: RequestInit) => {
+    asked.push({ url, init: request });
+    return Promise.resolve(new Response(body, init));
+  };
+  return new HttpClient({ url: "http://fake:8000", fetch, ...options });
+}
+
+async function failure(promise: Promise<unknown>): Promise<ClientError> {
+  return (await promise.then(
+    () => expect.fail("it did not fail"),
+    (error: unknown) => error,
+  )) as ClientError;
+}
+
+const output = (more: object) => ({ model_name: "m", outputs: [{ name: "o", datatype: "FP32", shape: [2], ...more }] });
+
+describe("answers", () => {
+  it.each<[string, unknown, RegExp]>([
+    ["no JSON", "<html>", /not JSON/],
+    ["nothing", "", /not the answer of a model/],
+    ["something else", { live: true }, /not the answer of a model/],
+    ["no data", output({}), /data of output 'o' is missing/],
+    ["too few elements", output({ data: [1] }), /1 elements/],
+    ["bytes that are not there", output({ parameters: { binary_data_size: 8 } }), /incomplete.*'o'/],
+    ["a negative size", output({ parameters: { binary_data_size: -8 } }), /incomplete/],
+    ["a shape that is none", output({ shape: "2", data: [1, 2] }), /shape of tensor 'o'/],
+    ["an unknown datatype", output({ datatype: "FP4", data: [1, 2] }), /FP4/],
+  ])("with %s cannot be read, which says why", async (_name, body, why) => {
+    const client = clientOf(typeof body === "string" ? body : JSON.stringify(body));
+    const error = await failure(client.infer("m", []));
+    expect(error).toMatchObject({ reason: "PROTOCOL", code: "INTERNAL", model: "m", host: "http://fake:8000" });
+    expect(error.message).toMatch(why);
+  });
+
+  it("are views on what came where they lie well, and copies elsewhere", async () => {
+    const json = (pad: string) => JSON.stringify({ ...output({ parameters: { binary_data_size: 8 } }), id: pad });
+    for (const pad of ["", "1", "12", "123"]) {
+      const header = new TextEncoder().encode(json(pad));
+      const body = new Uint8Array([...header, ...new Uint8Array(Float32Array.of(1, 2).buffer)]);
+      const headers = { "Inference-Header-Content-Length": String(header.length) };
+      const { data } = (await clientOf(body, { headers }).infer("m", [])).output("o", "FP32");
+      expect([...data]).toEqual([1, 2]);
+    }
+  });
+
+  it("of something in between keep their status and text", async () => {
+    const error = await failure(clientOf("Bad gateway.", { status: 502 }).infer("m", []));
+    expect(error).toMatchObject({ status: 502, code: "UNAVAILABLE", serverMessage: "Bad gateway." });
+    const denied = await failure(clientOf("", { status: 401 }).serverMetadata());
+    expect(denied).toMatchObject({ status: 401, code: "UNKNOWN" });
+    expect(denied.message).toContain("no reason given");
+  });
+
+  it("that stop in the middle of a stream are an error", async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('data: {"model_name":"m","o":1}\n\n'));
+      },
+      pull(controller) {
+        controller.error(new TypeError("terminated"));
+      },
+    });
+    const seen: unknown[] = [];
+    const read = async () => {
+      for await (const part of clientOf(body).generateStream("m", {})) seen.push(part["o"]);
+    };
+    expect(await failure(read())).toMatchObject({ reason: "UNREACHABLE" });
+    expect(seen).toEqual([1]);
+  });
+});
+
+describe("requests", () => {
+  it("have headers and limits of the call, and behind them those of the client", async () => {
+    const client = clientOf("{}", {}, { headers: { a: "1", b: "1" } });
+    await client.serverMetadata({ headers: { b: "2" } });
+    expect(asked[0]!.init.headers).toEqual({ a: "1", b: "2" });
+  });
+
+  it("are JSON alone where no tensor is sent as bytes", async () => {
+    const client = clientOf(JSON.stringify({ model_name: "m" }));
+    await client.infer("m", [new Tensor("i", Int8Array.of(1), [1])], { binary: false, correlationId: 2n ** 63n });
+    const { init, url } = asked[0]!;
+    expect(url).toBe("http://fake:8000/v2/models/m/infer");
+    expect(init.body).toBe(
+      '{"parameters":{"sequence_id":9223372036854775808,"sequence_start":false,"sequence_end":false,"binary_data_output":false},' +
+        '"inputs":[{"name":"i","datatype":"INT8","shape":[1],"data":[1]}]}',
+    );
+  });
+
+  it("of generate have inputs, id and parameters", async () => {
+    await clientOf('{"model_name":"m"}').generate("m", { a: [1], b: "x" }, { id: "7", parameters: { c: 1n } });
+    expect(asked[0]!.init.body).toBe('{"a":[1],"b":"x","id":"7","parameters":{"c":1}}');
+    const error = await failure(clientOf("").generate("m", {}, { parameters: { c: Number.NaN } }));
+    expect(error.message).toContain("parameter 'c'");
+    expect(asked).toEqual([]);
+  });
+});
+
+describe("baseOf", () => {
+  it.each([
+    ["127.0.0.1:9000", "http://127.0.0.1:9000"],
+    ["localhost", "http://localhost:8000"],
+    ["http://a", "http://a"],
+    ["https://a/triton/", "https://a/triton"],
+    ["[::1]:8000", "http://[::1]:8000"],
+  ])("%s is %s", (url, base) => {
+    expect(baseOf(url)).toBe(base);
+  });
+
+  it.each(["", "a b", "ftp://a", "http://", "/triton", undefined])("refuses %j", (url) => {
+    expect(() => baseOf(url)).toThrow(/such as http:\/\/127.0.0.1:8000/);
+  });
+});
+
+it("base64 is that of others", () => {
+  for (const length of [0, 1, 2, 3, 0x8000 - 1, 0x8000, 0x8001, 100_000]) {
+    const bytes = Uint8Array.from({ length }, (_, i) => i * 7);
+    expect(base64(bytes)).toBe(Buffer.from(bytes).toString("base64"));
+  }
+  expect(base64("größer")).toBe(Buffer.from("größer").toString("base64"));
+});
