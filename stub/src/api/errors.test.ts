@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { defect, isDefect, TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
+import {
+  defect,
+  isDefect,
+  isTritonErrorCode,
+  TRITON_ERROR_CODES,
+  TritonError,
+  type TritonErrorCode,
+} from "./errors.ts";
 
 test("a TritonError is an Error with a code", () => {
   const cause = new Error("cause");
@@ -28,6 +35,12 @@ test("a mistake of the model is INTERNAL and told from the model's own words", (
     false,
     false,
   ]);
+});
+
+test("what is a code", () => {
+  expect(TRITON_ERROR_CODES.every(isTritonErrorCode)).toBe(true);
+  expect(["internal", "", "toString", 1, null, undefined, ["INTERNAL"]].some(isTritonErrorCode)).toBe(false);
+  expect(Object.isFrozen(TRITON_ERROR_CODES)).toBe(true);
 });
 
 test("the codes stand at Triton's numbers", () => {

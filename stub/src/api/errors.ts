@@ -12,7 +12,7 @@ export type TritonErrorCode =
   | "CANCELLED";
 
 /** Every code at the index of its `TRITONSERVER_Error_Code` number. */
-export const TRITON_ERROR_CODES: readonly TritonErrorCode[] = [
+export const TRITON_ERROR_CODES: readonly TritonErrorCode[] = Object.freeze<TritonErrorCode[]>([
   "UNKNOWN",
   "INTERNAL",
   "NOT_FOUND",
@@ -21,7 +21,12 @@ export const TRITON_ERROR_CODES: readonly TritonErrorCode[] = [
   "UNSUPPORTED",
   "ALREADY_EXISTS",
   "CANCELLED",
-];
+]);
+
+/** Whether a value, such as a text of a configuration, is a code of errors. */
+export function isTritonErrorCode(value: unknown): value is TritonErrorCode {
+  return TRITON_ERROR_CODES.includes(value as TritonErrorCode);
+}
 
 /**
  * An error that reaches the client with its code.
@@ -39,7 +44,7 @@ export class TritonError extends Error {
    */
   constructor(message: string, code: TritonErrorCode = "INTERNAL", options?: { cause?: unknown }) {
     super(message, options);
-    if (!TRITON_ERROR_CODES.includes(code)) {
+    if (!isTritonErrorCode(code)) {
       throw new TypeError(
         `A TritonError needs one of the codes ${TRITON_ERROR_CODES.join(", ")}, but '${String(code)}' was given.`,
       );

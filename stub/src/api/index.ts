@@ -11,7 +11,7 @@ export {
   type TensorData,
   type TensorDataMap,
 } from "./datatype.ts";
-export { TritonError, type TritonErrorCode } from "./errors.ts";
+export { isTritonErrorCode, TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
 export type { ExecOptions } from "./exec_call.ts";
 export type { InferenceRequestOptions } from "./made_request.ts";
 export {
@@ -35,6 +35,7 @@ export { InferenceResponse, type InferenceResponseOptions } from "./response.ts"
 export { ResponseSender, type SendOptions } from "./response_sender.ts";
 export type { ResponseStream, StreamOptions } from "./response_stream.ts";
 export { type FloatDataType, type InferredTensorInput, Tensor, type TensorInput } from "./tensor.ts";
+export type { TensorItem } from "./tensor_item.ts";
 export type { Trace, TraceContext } from "./trace.ts";
 export type {
   AutoCompleteArgs,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { inspect } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { serializeBytes } from "./bytes.ts";
 import { DATA_TYPES, type DataType, type TensorData } from "./datatype.ts";
 import { isDefect } from "./errors.ts";
-import { lazyTensor, placeOf, Tensor, trustedTensor, unserializedElements } from "./tensor.ts";
+import { lazyTensor, placeOf, sourceOf, Tensor, trustedTensor, unserializedElements } from "./tensor.ts";
 
 /** The constructor without its types, to give it what a model in JavaScript may give. */
 const Loose = Tensor as unknown as new (name: unknown, data: unknown, shape: unknown, datatype?: unknown) => Tensor;
@@ -173,6 +173,63 @@ test("a clone keeps its data", () => {
     data[0] = 2;
     expect([copy.data[0], copy.name, copy.datatype, copy.shape]).toEqual([1, "T", tensor.datatype, [1]]);
   }
+});
+
+describe("a tensor under another name", () => {
+  test("has the same data, datatype and shape", () => {
+    const tensor = new Loose("T", Float32Array.of(1, 2), [2, 1]);
+    const renamed = tensor.renamed("U");
+    expect(renamed).toMatchObject({ name: "U", datatype: "FP32", shape: [2, 1], elementCount: 2 });
+    expect(renamed.data).toBe(tensor.data);
+    renamed.shape[0] = 7;
+    expect([tensor.name, tensor.shape]).toEqual(["T", [2, 1]]);
+  });
+
+  test("of strings needs not be serialized", () => {
+    const renamed = new Tensor("T", ["a", "b"], [2]).renamed("U");
+    expect(unserializedElements(renamed)).toEqual(["a", "b"]);
+    expect(renamed.strings()).toEqual(["a", "b"]);
+  });
+
+  test("lies where it lay, and is asked for when it is read", () => {
+    const place = { region: 1, offset: 64, byteLength: 4 };
+    expect(placeOf(trustedTensor("OUT", "FP32", [1], new Float32Array(1), place).renamed("U"))).toBe(place);
+    const source = { inputData: vi.fn(() => new Float32Array(1)) };
+    const renamed = lazyTensor("IN", "FP32", [1], source, 7).renamed("U");
+    expect(source.inputData).not.toHaveBeenCalled();
+    expect(sourceOf(renamed)).toEqual({ source, index: 7 });
+    expect(renamed.data).toEqual(new Float32Array(1));
+    expect(source.inputData).toHaveBeenCalledWith(7, "U");
+  });
+
+  test.each(["", 5, undefined])("%j is no name", (name) => {
+    expect(mistake(() => new Tensor("T", Float32Array.of(1), [1]).renamed(name as string))).toContain("name");
+  });
+});
+
+describe("the one element", () => {
+  test.each<[Tensor, unknown]>([
+    [new Tensor("T", Float32Array.of(1.5), [1, 1]), 1.5],
+    [new Tensor("T", Int8Array.of(-1), []), -1],
+    [new Tensor("T", BigInt64Array.of(-5n), [1]), -5n],
+    [new Tensor("T", BigUint64Array.of(2n ** 64n - 1n), [1]), 2n ** 64n - 1n],
+    [new Tensor("T", [true], [1]), true],
+    [new Tensor("T", Uint8Array.of(0), [1], "BOOL"), false],
+    [new Tensor("T", Uint8Array.of(1), [1]), 1],
+    [new Tensor("T", ["grün"], [1]), "grün"],
+    [new Tensor("T", serializeBytes(["a"]), [1], "BYTES"), "a"],
+    [Tensor.fromFloat32("T", Float32Array.of(0.5), [1], "FP16"), 0.5],
+    [Tensor.fromFloat32("T", Float32Array.of(-2), [1], "BF16"), -2],
+  ])("of %o is %o", (tensor, item) => {
+    expect(tensor.item()).toBe(item);
+  });
+
+  test.each([[[0]], [[2]], [[1, 3]]])("is none of the shape %j", (shape) => {
+    const tensor = new Tensor("T", new Float32Array(shape.reduce((product, side) => product * side)), shape);
+    expect(mistake(() => tensor.item())).toBe(
+      `item() reads tensors with exactly one element, but tensor 'T' has the shape [${shape.join(", ")}].`,
+    );
+  });
 });
 
 describe("tensors of the runtime", () => {

@@ -21,6 +21,7 @@ import {
   inferDatatype,
   refusePlainArray,
 } from "./tensor_checks.ts";
+import { itemOf, type TensorItem } from "./tensor_item.ts";
 
 /** The built-in `Float16Array`, described by what is used of it: not every library of types declares it. */
 export interface Float16ArrayLike {
@@ -65,7 +66,8 @@ export interface TensorPlace {
 
 /** Gives the data of an input when it is read for the first time. */
 export interface TensorSource {
-  inputData(index: number): TensorData;
+  /** @param name the tensor's, for errors */
+  inputData(index: number, name: string): TensorData;
 }
 
 /** Marks a constructor call of the runtime, whose arguments are sound and whose shape is the tensor's own. */
@@ -164,7 +166,9 @@ export class Tensor<D extends DataType = DataType> {
 
   #load(): TensorData {
     const data =
-      this.#source === undefined ? serializeBytes(this.#elements ?? []) : this.#source.inputData(this.#index);
+      this.#source === undefined
+        ? serializeBytes(this.#elements ?? [])
+        : this.#source.inputData(this.#index, this.name);
     this.#data = data;
     return data;
   }
@@ -285,6 +289,34 @@ export class Tensor<D extends DataType = DataType> {
     const made = trustedTensor(this.name, this.datatype, this.shape.slice(), copy);
     noteOrigin(made);
     return made;
+  }
+
+  /** The same tensor under another name; the data is shared, not copied. */
+  renamed(name: string): Tensor<D> {
+    checkName(name);
+    const made = new TrustedTensor(
+      name,
+      this.#data,
+      this.shape.slice(),
+      this.datatype,
+      TRUSTED,
+      this.#source,
+      this.#index,
+      this.#place,
+    );
+    made.#elements = this.#elements;
+    made.#strings = this.#strings;
+    noteOrigin(made);
+    return made as Tensor<D>;
+  }
+
+  /**
+   * The one element: a string of BYTES (decoded as UTF-8), a boolean of BOOL, a bigint of INT64 and UINT64, else a number.
+   *
+   * @throws TritonError INTERNAL when there is not exactly one element; INVALID_ARG when the data, which a client sent, is malformed
+   */
+  item(): TensorItem<D> {
+    return itemOf(this) as TensorItem<D>;
   }
 
   static {

@@ -126,6 +126,17 @@ test("a datatype types the data", () => {
   });
 });
 
+test("the one element has the type of its datatype", () => {
+  compiled((request, tensor) => {
+    expectTypeOf(request.input("A", "INT64").item()).toEqualTypeOf<bigint>();
+    expectTypeOf(request.input("A", "BOOL").item()).toEqualTypeOf<boolean>();
+    expectTypeOf(request.input("A", "BYTES").item()).toEqualTypeOf<string>();
+    expectTypeOf(request.input("A", "FP16").item()).toEqualTypeOf<number>();
+    expectTypeOf(tensor.item()).toEqualTypeOf<number | bigint | boolean | string>();
+    expectTypeOf(request.input("A", "INT8").renamed("B")).toEqualTypeOf<Tensor<"INT8">>();
+  });
+});
+
 test("an array that does not fit its datatype is a compile error", () => {
   compiled(() => {
     new Tensor("A", ["text"], [1]);
