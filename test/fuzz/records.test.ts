@@ -76,9 +76,10 @@ function readAll({ lives, requests }: Batch, blockBytes: number): void {
       attempt(() => life.inputName(input));
       attempt(() => life.inputDatatype(input));
       atMost(attempt(() => life.inputShape(input))?.length ?? 0, L.MAX_DIMS);
-      attempt(() => life.inputData(input));
+      attempt(() => life.inputData(input, "input"));
     }
     attempt(() => request.inputs);
+    attempt(() => request.trace);
     attempt(() => request.optionalInput("surprise")?.data);
   }
 }

@@ -315,8 +315,12 @@ export function requestFromSource(source: RequestSource): InferenceRequest {
 
 Object.defineProperty(InferenceRequest.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: InferenceRequest): string {
-    const inputs = this.inputs.map((tensor) => `${tensor.name} ${tensor.datatype} [${tensor.shape.join(", ")}]`);
-    return `InferenceRequest { id: '${this.id}', inputs: ${inputs.join("; ")} }`;
+    try {
+      const inputs = this.inputs.map((tensor) => `${tensor.name} ${tensor.datatype} [${tensor.shape.join(", ")}]`);
+      return `InferenceRequest { id: '${this.id}', inputs: ${inputs.join("; ")} }`;
+    } catch {
+      return "InferenceRequest { cannot be read any more }";
+    }
   },
   configurable: true,
   writable: true,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { inspect } from "node:util";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { isDefect } from "../api/errors.ts";
+import type { InferenceRequest } from "../api/request.ts";
 import { Tensor } from "../api/tensor.ts";
 import type { HostRequest } from "./memory_host.ts";
 import { failure, TestConnection } from "./testing/received_batch.ts";
@@ -10,6 +13,8 @@ beforeEach(() => {
   there = new TestConnection(tables);
 });
 const read = (requests: readonly HostRequest[]) => there.receive(requests).batch;
+const mistake = (text: string) =>
+  expect.toSatisfy((error: Error) => isDefect(error) && error.message.includes(text), text);
 const floats = (name: string, ...values: number[]) => new Tensor(name, Float32Array.of(...values), [values.length]);
 
 test("a batch of requests with all that a request has", () => {
@@ -114,9 +119,46 @@ describe("the trace of a request", () => {
 describe("what is read after the answer", () => {
   test("is refused", () => {
     const batch = read([{ inputs: [floats("A", 1)] }]);
+    const input = batch.requests[0]!.input("A");
     there.answer(batch, [failure("no")]);
-    expect(() => batch.requests[0]!.input("A").data).toThrow("Input 'A' was read after its request was answered.");
+    expect(() => input.data).toThrow("Input 'A' was read after its request was answered.");
     expect(() => batch.requests[0]!.allocateOutput("X", "FP32", [1])).toThrow("after its request was answered");
+  });
+
+  const later = "The request was read after it was answered";
+  test.each<[string, (request: InferenceRequest) => unknown]>([
+    ["input()", (request) => request.input("A")],
+    ["optionalInput()", (request) => request.optionalInput("B")],
+    ["inputs", (request) => request.inputs],
+    ["id", (request) => request.id],
+    ["correlationId", (request) => request.correlationId],
+    ["flags", (request) => request.flags],
+    ["sequenceEnd", (request) => request.sequenceEnd],
+    ["timeoutUs", (request) => request.timeoutUs],
+    ["deadlineMs", (request) => request.deadlineMs],
+    ["parameters", (request) => request.parameters],
+    ["requestedOutputs", (request) => request.requestedOutputs],
+    ["trace", (request) => request.trace],
+  ])("%s is refused when it was not read before", (_what, look) => {
+    const content = { id: "id", correlationId: "s", parameters: { a: 1 }, inputs: [floats("A", 1)], trace: "{}" };
+    const batch = read([content, content]);
+    there.connection.respond(batch.lives[0]!, failure("no"));
+    there.connection.send();
+    read([content]); // which may lie in the same memory
+    expect(() => look(batch.requests[0]!)).toThrow(mistake(later));
+    look(batch.requests[1]!);
+  });
+
+  test("is what was read before, and may be printed", () => {
+    const batch = read([{ id: "id", inputs: [floats("A", 1)], trace: "{}" }]);
+    const [request] = batch.requests;
+    const seen = [request!.id, request!.trace, request!.input("A"), request!.isCancelled];
+    there.answer(batch, [failure("no")]);
+    expect([request!.id, request!.trace, request!.inputs[0], request!.isCancelled]).toEqual(seen);
+    expect(inspect(request)).toBe("InferenceRequest { id: 'id', inputs: A FP32 [1] }");
+    const other = read([{ inputs: [floats("A", 1)] }]);
+    there.answer(other, [failure("no")]);
+    expect(inspect(other.requests[0])).toBe("InferenceRequest { cannot be read any more }");
   });
 
   test("belongs to its request: one that is open can be read beside one that is answered", () => {
@@ -124,7 +166,7 @@ describe("what is read after the answer", () => {
     there.connection.respond(batch.lives[0]!, failure("no"));
     there.connection.send();
     expect(batch.lives.map(({ isOpen }) => isOpen)).toEqual([false, true]);
-    expect(() => batch.requests[0]!.input("A").data).toThrow("after its request was answered");
+    expect(() => batch.requests[0]!.input("A")).toThrow("after it was answered");
     expect(batch.requests[1]!.input("A").data).toEqual(Float32Array.of(2));
   });
 });

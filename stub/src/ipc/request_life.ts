@@ -153,11 +153,9 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     this.exchange.reschedule();
   }
 
-  inputData(index: number): TensorData {
+  inputData(index: number, name: string): TensorData {
     if (!this.isOpen) {
-      throw defect(
-        `Input '${this.inputName(index)}' was read after its request was answered. Read or clone() it before.`,
-      );
+      throw defect(`Input '${name}' was read after its request was answered. Read or clone() it before.`);
     }
     return this.#view(this.inputDtype(index), this.inputPlace(index));
   }
@@ -185,8 +183,9 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
   /** The final response is made: the request cannot be answered any more, and what the model holds of it is stale. */
   close(): void {
     // The last look at the word.
-    this.#isCancelled ||= this.cancelledWord;
+    this.#isCancelled = this.isCancelled;
     this.#state = RequestState.ANSWERED;
+    this.giveBackMemory();
     this.onCancel = undefined;
     if (this.#views !== undefined) for (const buffer of this.#views) this.#arrival.memory.detach(buffer);
     this.#arrival.noteAnswered();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request as it lies in shared memory (struct tsb_request).
 import type { DataType } from "../api/datatype.ts";
+import { defect } from "../api/errors.ts";
 import type { Parameters } from "../api/parameters.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Dtype } from "./dtype.ts";
@@ -11,7 +12,7 @@ import {
   readParameters,
   writeParameters,
 } from "./parameter_record.ts";
-import { align, type Place, type Region, readText, readU64 } from "./record.ts";
+import { align, makeRegion, type Place, type Region, readText, readU64 } from "./record.ts";
 import {
   nextTensor,
   readTensorDtype,
@@ -29,9 +30,22 @@ export interface NameTables {
   readonly outputs: readonly string[];
 }
 
+function refuseLateReading(): never {
+  throw defect(
+    "The request was read after it was answered, when its memory may hold other requests. Read what you need of it before, " +
+      "and clone() the tensors that must stay.",
+  );
+}
+
+/** Stands for the memory of a request that is answered. */
+const GIVEN_BACK = Object.defineProperties(
+  {},
+  Object.fromEntries(Object.keys(makeRegion(0, new ArrayBuffer(0))).map((key) => [key, { get: refuseLateReading }])),
+) as Region;
+
 /** Reads a request's record; each field is read when it is asked for. */
 export class RequestRecord {
-  readonly #region: Region;
+  #region: Region;
   readonly #at: number;
   readonly #end: number;
   readonly #tables: NameTables;
@@ -51,6 +65,11 @@ export class RequestRecord {
     this.#end = end;
     this.#tables = tables;
     this.inputCount = inputCount;
+  }
+
+  /** Nothing of it may be read any more. */
+  giveBackMemory(): void {
+    this.#region = GIVEN_BACK;
   }
 
   #u32(field: number): number {

@@ -301,13 +301,16 @@ describe("cancelled requests", () => {
   const CANCELLED = { code: "CANCELLED", message: "The request was cancelled before the model got it." };
 
   test("that come so never reach the model", () => {
-    const execute = vi.fn((requests: InferenceRequest[]) => all(requests));
-    const { host } = new ModelLoop(execute);
+    const got: string[][] = [];
+    const { host } = new ModelLoop((requests) => {
+      got.push(requests.map(({ id }) => id));
+      return all(requests);
+    });
     const some = host.execute([{ id: "a", cancelled: true }, { id: "b" }, { id: "c", cancelled: true }]);
-    expect(execute.mock.calls.map(([requests]) => requests.map(({ id }) => id))).toEqual([["b"]]);
+    expect(got).toEqual([["b"]]);
     expect(some.responses.map(([only]) => only!.error)).toEqual([CANCELLED, undefined, CANCELLED]);
     const none = host.execute([{ cancelled: true }]);
-    expect(execute).toHaveBeenCalledTimes(1);
+    expect(got).toHaveLength(1);
     expect(none.responses[0]![0]!.error).toEqual(CANCELLED);
   });
 
