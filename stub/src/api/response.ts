@@ -42,6 +42,7 @@ export interface OutputMemory {
 
 type Received = Pick<InferenceResponse, "outputs" | "parameters">;
 
+let isMade: (value: object) => value is InferenceResponse;
 let setReceived: (response: InferenceResponse, received: Received, memory: OutputMemory) => void;
 
 /** The answer to one request: its outputs, or an error. A model makes them, and gets those of other models that it calls. */
@@ -126,11 +127,22 @@ export class InferenceResponse {
   }
 
   static {
+    isMade = (value): value is InferenceResponse => #memory in value;
     setReceived = (response, received, memory) => {
       Object.assign(response, received);
       response.#memory = memory;
     };
   }
+}
+
+/** Whether something is a response, and does not only look like one. */
+export function isResponse(value: unknown): value is InferenceResponse {
+  return typeof value === "object" && value !== null && isMade(value);
+}
+
+/** What else is to be said of something that is no response: a hint, or nothing. */
+export function hintOfLikeness(value: unknown): string {
+  return value instanceof InferenceResponse ? " It was not made by new InferenceResponse()." : "";
 }
 
 /** Makes a response of another model's answer, which need not be one that a model here may give. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
 import { describe } from "./parameters.ts";
-import { InferenceResponse } from "./response.ts";
+import { hintOfLikeness, type InferenceResponse, isResponse } from "./response.ts";
 
 /** What a sender asks of the runtime. */
 export interface ResponseSenderSource {
@@ -44,8 +44,10 @@ export class ResponseSender {
    * @throws TritonError INTERNAL when `response` is neither, or `final` is no boolean
    */
   send(response: InferenceResponse | TritonError, options: SendOptions = {}): Promise<void> {
-    if (!(response instanceof InferenceResponse) && !(response instanceof TritonError)) {
-      throw defect(`send() needs an InferenceResponse or a TritonError, but was given ${describe(response)}.`);
+    if (!isResponse(response) && !(response instanceof TritonError)) {
+      throw defect(
+        `send() needs an InferenceResponse or a TritonError, but was given ${describe(response)}.${hintOfLikeness(response)}`,
+      );
     }
     if (typeof options !== "object" || options === null) {
       throw defect(

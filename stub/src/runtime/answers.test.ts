@@ -66,11 +66,17 @@ describe("one item", () => {
     [[floats([1])], "Array"],
     [new Error("returned"), "Error"],
     [Promise.resolve(), "Promise"],
+    [Object.create(InferenceResponse.prototype), "InferenceResponse"],
   ])("%s is no response", (item, type) => {
     expect(answer(item).error).toMatchObject({
       code: "INTERNAL",
       message: expect.stringContaining(`found type '${type}' for request 0`),
     });
+  });
+
+  test("what only looks like a response is told so", () => {
+    const fake = Object.setPrototypeOf({ outputs: [] }, InferenceResponse.prototype);
+    expect(answer(fake).error?.message).toContain("It was not made by new InferenceResponse().");
   });
 
   test("a promise in an answer is most likely not awaited, a result that is none not returned", () => {

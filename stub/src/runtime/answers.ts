@@ -2,7 +2,7 @@
 import type { DataType } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
-import { InferenceResponse } from "../api/response.ts";
+import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
 import type { RequestRecord } from "../ipc/request_record.ts";
 import type { Answer } from "../ipc/response_record.ts";
@@ -91,11 +91,11 @@ export class AnswerMaker {
 
   #answer(request: RequestRecord, index: number, item: unknown): Answer {
     if (item instanceof TritonError) return this.failure(item);
-    if (!(item instanceof InferenceResponse)) {
+    if (!isResponse(item)) {
       return this.failure(
         finding(
           "Expected an 'InferenceResponse' object in the execute function return list, found type " +
-            `'${typeName(item)}' for request ${index} of model '${this.#instance}'.` +
+            `'${typeName(item)}' for request ${index} of model '${this.#instance}'.${hintOfLikeness(item)}` +
             (item instanceof Promise ? " Is an await missing? Return Promise.all(requests.map(...))." : ""),
         ),
       );

@@ -233,6 +233,19 @@ test.each([[undefined], [null], [5], [[number(1)]], [{}]])("send(%j) throws at o
   );
 });
 
+test("send() of what only looks like a response throws at once", () => {
+  const { sender } = kept({ decoupled: true });
+  const text =
+    "send() needs an InferenceResponse or a TritonError, but was given InferenceResponse. It was not made by new InferenceResponse().";
+  for (const fake of [
+    Object.create(InferenceResponse.prototype),
+    Object.setPrototypeOf({ outputs: [] }, InferenceResponse.prototype),
+  ]) {
+    expect(() => sender.send(fake)).toThrow(text);
+  }
+  expect(sender.isClosed).toBe(false);
+});
+
 test.each([
   [{ final: 1 }, "The option 'final'"],
   [null, "The second argument"],

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
+import { InferenceResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
 import type { HostRequest } from "../ipc/memory_host.ts";
 import { ModelLoop, type ModelLoopOptions } from "./testing/model_loop.ts";
@@ -170,7 +171,8 @@ describe("errors", () => {
     [undefined, "undefined"],
     [[number(1)], "Array"],
     [new Tensor("OUT", Int32Array.of(1), [1]), "Tensor"],
-  ])("a yield of something else ends the stream, and its finally runs", async (wrong, type) => {
+    [Object.create(InferenceResponse.prototype), "InferenceResponse", " It was not made by new InferenceResponse()."],
+  ])("a yield of something else ends the stream, and its finally runs", async (wrong, type, more = "") => {
     let ran = false;
     const responses = await all(function* () {
       try {
@@ -183,7 +185,7 @@ describe("errors", () => {
     });
     expect(responses).toEqual([
       "1",
-      `INTERNAL Expected the stream of model 'm_0' to yield an InferenceResponse or a TritonError, but it yielded type '${type}'.!`,
+      `INTERNAL Expected the stream of model 'm_0' to yield an InferenceResponse or a TritonError, but it yielded type '${type}'.${more}!`,
     ]);
     expect(ran).toBe(true);
   });
@@ -207,6 +209,21 @@ describe("errors", () => {
       return number(1);
     });
     expect(responses).toEqual(["INTERNAL The stream of model 'm_0' returned a response. It must yield it.!"]);
+  });
+
+  test.each([
+    [undefined, "undefined"],
+    [5, "number"],
+    [{}, "Object"],
+    [{ next: 5 }, "Object"],
+    [number(1), "InferenceResponse"],
+  ])("an iterator without next(): %j", async (iterator, type) => {
+    for (const name of [Symbol.iterator, Symbol.asyncIterator]) {
+      const responses = await all(() => ({ [name]: () => iterator }));
+      expect(responses).toEqual([
+        `INTERNAL The stream of model 'm_0' must give an iterator with a method next(), but gave type '${type}'.!`,
+      ]);
+    }
   });
 
   test("an iterator that gives no result", async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
-import { InferenceResponse } from "../api/response.ts";
+import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
 import type { StreamingModel } from "../api/triton_model.ts";
 import type { RequestLife } from "../ipc/request_life.ts";
 import { closedError, type Responder, type ResponderSettings } from "./responder.ts";
@@ -65,7 +65,12 @@ export class StreamPump {
           `returned type '${typeName(source)}'. Write *stream(request) or async *stream(request), and yield the responses.`,
       );
     }
-    return (open as () => AnyIterator).call(found);
+    const iterator: unknown = (open as () => unknown).call(found);
+    if (typeof (iterator as Partial<AnyIterator> | null | undefined)?.next === "function")
+      return iterator as AnyIterator;
+    throw defect(
+      `The stream of model '${instance}' must give an iterator with a method next(), but gave type '${typeName(iterator)}'.`,
+    );
   }
 
   async #pull(iterator: AnyIterator): Promise<void> {
@@ -107,10 +112,10 @@ export class StreamPump {
 
   #wrongYield(value: unknown): TritonError | undefined {
     const { instance, decoupled } = this.#settings;
-    if (!(value instanceof InferenceResponse) && !(value instanceof TritonError)) {
+    if (!isResponse(value) && !(value instanceof TritonError)) {
       return defect(
         `Expected the stream of model '${instance}' to yield an InferenceResponse or a TritonError, but it yielded type ` +
-          `'${typeName(value)}'.`,
+          `'${typeName(value)}'.${hintOfLikeness(value)}`,
       );
     }
     if (this.#responder.isClosed) return closedError();
@@ -128,7 +133,7 @@ export class StreamPump {
   /** The iterator has ended by itself. */
   #end(returned: unknown): void {
     const { instance, decoupled } = this.#settings;
-    if (returned instanceof InferenceResponse || returned instanceof TritonError) {
+    if (isResponse(returned) || returned instanceof TritonError) {
       throw defect(`The stream of model '${instance}' returned a response. It must yield it.`);
     }
     const { isRescheduled } = this.#responder;
