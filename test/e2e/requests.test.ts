@@ -25,7 +25,9 @@ beforeAll(async () => {
   const config = readFileSync(new URL("../fixtures/models/answers/config.pbtxt", import.meta.url), "utf8");
   const hides = 'parameters { key: "EXPOSE_ERRORS" value { string_value: "no" } }';
   const discreet = { name: "discreet", fixture: "answers", config: `${config}${hides}` };
-  server = await startServer({ models: ["mirror", "answers", discreet, "numbers"] });
+  const unchecked = 'parameters { key: "CHECK_OUTPUTS" value { string_value: "false" } }';
+  const lenient = { name: "lenient", fixture: "answers", config: `${config}${unchecked}` };
+  server = await startServer({ models: ["mirror", "answers", discreet, lenient, "numbers"] });
   client = new TritonClient(server);
 });
 
@@ -223,6 +225,12 @@ describe("a wrong answer", () => {
     expect(error.message).toMatch(message);
     expect(error.status).toBe("500");
     expect(texts((await act("grpc", "ok")).output("DONE"))[0]).toMatch(/^ok of /);
+  });
+
+  test("of another shape, or without an output, is the model's affair where CHECK_OUTPUTS is false", async () => {
+    expect((await act("grpc", "shape", "lenient")).output("DONE").shape).toEqual([1, 2]);
+    expect((await act("grpc", "name", "lenient")).outputs).toEqual([]);
+    expect((await failure(act("http", "datatype", "lenient"))).message).toContain("has datatype FP32");
   });
 
   test("a further output is dropped with a warning", async () => {
