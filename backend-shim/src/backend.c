@@ -151,6 +151,7 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
   if (backend == NULL)
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
   pthread_mutex_init(&backend->calls_lock, NULL);
+  pthread_mutex_init(&backend->instances_lock, NULL);
   pthread_condattr_t of_calls;
   pthread_condattr_init(&of_calls);
   pthread_condattr_setclock(&of_calls, CLOCK_MONOTONIC);
@@ -171,6 +172,7 @@ void tsb_backend_delete(struct tsb_backend* backend) {
   if (backend->maps_fd >= 0) close(backend->maps_fd);
   pthread_cond_destroy(&backend->calls_changed);
   pthread_mutex_destroy(&backend->calls_lock);
+  pthread_mutex_destroy(&backend->instances_lock);
   tsb_settings_free(&backend->settings);
   free(backend->name);
   free(backend->directory);

@@ -9,6 +9,8 @@
 #include "settings.h"
 #include "shim_calls.h"
 
+struct tsb_instance;  // instance_state.h
+
 struct tsb_backend {
   char* name;
   char* directory;           // with model.ts for a TypeScript-based backend
@@ -22,7 +24,9 @@ struct tsb_backend {
   TRITONSERVER_ResponseAllocator* allocator;                                               // of calls, see calls.h
   pthread_mutex_t calls_lock;
   pthread_cond_t calls_changed;
-  uint32_t open_calls;  // of all models, and buffers of their answers that the server has; under calls_lock
+  uint32_t open_calls;             // of all models, and buffers of their answers that the server has; under calls_lock
+  pthread_mutex_t instances_lock;  // taken before any lock of an instance
+  struct tsb_instance* instances;  // all that are loaded, by next_of_backend; see tsb_instance_enlist
 };
 
 TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** backend, TRITONBACKEND_Backend* triton);

@@ -57,7 +57,7 @@ struct tsb_batch_slot* tsb_batch_claim(struct tsb_batch_table* table, TRITONBACK
   slot->request_count = slot->open_count = count;
   slot->block_bytes = 0;
   slot->batch_size = slot->waited_ns = 0;
-  slot->warned = false;
+  slot->warned = slot->is_in_cycle = false;
   table->open_count++;
   table->request_count += count;
   table->executing_count++;

@@ -45,6 +45,7 @@ struct tsb_batch_slot {
   uint64_t waited_ns;         // for the model, in the stub; known once the batch is settled
   uint64_t batch_size;        // sum of first dimensions; request count for a model that does not batch
   bool warned;                // of its long run
+  bool is_in_cycle;  // the log was told of models that wait for each other, and for this batch; see wait_cycle.h
 };
 
 struct tsb_batch_table {

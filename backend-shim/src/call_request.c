@@ -236,17 +236,18 @@ int tsb_call_request_make(struct tsb_instance* instance, const struct tsb_record
   uint64_t texts_left = record->length;
   const struct call_request making = {instance, record, head, call, &texts_left, error};
   TRITONSERVER_Server* server;
-  char* model;
   *error = NULL;
-  int status = tsb_call_record_text(record, head->model, &texts_left, &model);
+  call->parent = head->parent;
+  call->model_version = head->model_version;
+  int status = tsb_call_record_text(record, head->model, &texts_left, &call->model);
   if (status == -ENOMEM) return call_request__out_of_memory(&making);
   if (status < 0) return status;
   *error = TRITONBACKEND_ModelServer(instance->model->triton, &server);
   if (*error == NULL) {
-    TRITONSERVER_Error* core = TRITONSERVER_InferenceRequestNew(&call->request, server, model, head->model_version);
+    TRITONSERVER_Error* core =
+        TRITONSERVER_InferenceRequestNew(&call->request, server, call->model, head->model_version);
     if (core != NULL) *error = call_request__name_the_call(core);
   }
-  free(model);
   for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0] && status == 0 && *error == NULL; i++) {
     status = PARTS[i](&making);
   }

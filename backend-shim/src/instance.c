@@ -66,6 +66,7 @@ TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND
     tsb_instance_delete(instance);
     return error;
   }
+  tsb_instance_enlist(instance);
   *result = instance;
   return NULL;
 }
@@ -73,6 +74,7 @@ TRITONSERVER_Error* tsb_instance_new(struct tsb_instance** result, TRITONBACKEND
 void tsb_instance_delete(struct tsb_instance* instance) {
   if (instance == NULL) return;
   bool initialized = instance->supervised;
+  if (instance->model != NULL) tsb_instance_delist(instance);
   tsb_supervisor_stop(instance);
   if (initialized && instance->stub != NULL) tsb_instance_stub_finalize(instance, instance->stub);
   tsb_stub_destroy(instance->stub);

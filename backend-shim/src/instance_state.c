@@ -25,6 +25,25 @@ void tsb_instance_state_destroy(struct tsb_instance* instance) {
   pthread_mutex_destroy(&instance->reading);
 }
 
+void tsb_instance_enlist(struct tsb_instance* instance) {
+  struct tsb_backend* backend = instance->model->backend;
+  pthread_mutex_lock(&backend->instances_lock);
+  instance->next_of_backend = backend->instances;
+  backend->instances = instance;
+  pthread_mutex_unlock(&backend->instances_lock);
+}
+
+void tsb_instance_delist(struct tsb_instance* instance) {
+  struct tsb_backend* backend = instance->model->backend;
+  pthread_mutex_lock(&backend->instances_lock);
+  for (struct tsb_instance** at = &backend->instances; *at != NULL; at = &(*at)->next_of_backend) {
+    if (*at != instance) continue;
+    *at = instance->next_of_backend;
+    break;
+  }
+  pthread_mutex_unlock(&backend->instances_lock);
+}
+
 void tsb_instance_tick(struct tsb_instance* instance, enum tsb_ticking ticking) {
   if (instance->ticking == ticking) return;
   int64_t ms = ticking == TSB_TICKING_NOT ? 0 : ticking == TSB_TICKING_SLOWLY ? TSB_CHECK_TIME_MS : TSB_CHECK_CANCEL_MS;

@@ -6,9 +6,9 @@
 //                come while Execute is not there
 //
 // and each field says whose it is. Locks are process-local, and taken in this order: `reading`, `lock`; the stub's own
-// locks (stub_channel.h, stub_memory.h, outbox.h) come after both. `reading` is held while a response is sent and a
-// request is released, so nothing that Triton may call back from there may take it; `lock` and the stub's locks never
-// are.
+// locks (stub_channel.h, stub_memory.h, outbox.h, open_calls.h) come after both, and the backend's list of instances
+// before both. `reading` is held while a response is sent and a request is released, so nothing that Triton may call
+// back from there may take it; `lock` and the stub's locks never are.
 #ifndef TSB_INSTANCE_STATE_H
 #define TSB_INSTANCE_STATE_H
 
@@ -56,6 +56,8 @@ struct tsb_instance {
   int stop_fd;
   int timer_fd;  // see `ticking`
 
+  struct tsb_instance* next_of_backend;  // under the backend's instances_lock
+
   // --- Of the supervisor
   uint64_t checked_ns;  // when it looked at time limits last
 
@@ -90,6 +92,9 @@ void tsb_instance_tick(struct tsb_instance* instance, enum tsb_ticking ticking);
 // Makes the locks and the rest that must be there before anything can fail.
 void tsb_instance_state_init(struct tsb_instance* instance);
 void tsb_instance_state_destroy(struct tsb_instance* instance);
+// Puts the instance into the backend's list of all, and takes it out.
+void tsb_instance_enlist(struct tsb_instance* instance);
+void tsb_instance_delist(struct tsb_instance* instance);
 void tsb_instance_set_state(struct tsb_instance* instance, enum tsb_instance_state state);
 // Waits for a running stub in which fewer than MAX_OPEN_REQUESTS are open, and for one that is being restarted no
 // longer than a short while: a model whose initialize takes minutes must not hold its requests, and with them its

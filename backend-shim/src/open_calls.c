@@ -81,6 +81,7 @@ void tsb_open_call_free(struct tsb_open_call* call) {
   }
   for (uint32_t i = 0; i < call->copy_count; i++) free(call->copies[i]);
   free(call->copies);
+  free(call->model);
   free(call);
 }
 

@@ -19,15 +19,19 @@ struct tsb_viewed_block {
 };
 
 struct tsb_open_call {
-  struct tsb_stub* stub;   // kept in memory until the call is over
-  void* context;           // of who makes calls
-  struct tsb_owner owner;  // as the stub names it
+  struct tsb_stub* stub;    // kept in memory until the call is over
+  void* context;            // of who makes calls
+  struct tsb_owner parent;  // the request that it is made for, as the stub says
+  char* model;              // its name; NULL until the request is made
+  int64_t model_version;    // -1: as the server's policy says
+  struct tsb_owner owner;   // as the stub names it
   TRITONSERVER_InferenceRequest* request;
   void** copies;  // of inputs that the server must not read where they are
   uint32_t copy_count;
   uint64_t copied_bytes;
   // --- Under `lock`
-  bool was_sent;     // it may be cancelled
+  bool was_sent;     // it may be cancelled; what is above is known from here on
+  uint32_t looks;    // how often it was met by who looks for calls that wait, see wait_cycle.h
   bool is_released;  // the server does not read the inputs any more
   bool has_last;     // the last response has come; it is told to the stub once the inputs are released, too
   struct tsb_entry last;

@@ -15,6 +15,7 @@
 #include "log_levels.h"
 #include "reader.h"
 #include "time_limit.h"
+#include "wait_cycle.h"
 
 enum { QUICK_DEATH_MS = 10000, MAX_BACKOFF_MS = 30000 };
 
@@ -28,6 +29,7 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
 static void supervisor__tick_slowly(struct tsb_instance* instance, struct tsb_stub* stub) {
   // First, as what follows may have to wait for a stub that does not read its channel.
   tsb_time_limit_check(instance, stub);
+  tsb_wait_cycle_look(instance);
   pthread_mutex_lock(&instance->lock);
   bool was_idle = instance->batches.open_count == 0;
   uint64_t claims = instance->batches.claims;

@@ -116,6 +116,7 @@ export const LAYERS = [
     "answers",
     "cancels",
     "time_limit",
+    "wait_cycle",
     "reader",
     "execute",
     "instance_stub",
