@@ -25,6 +25,7 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
   instance->concurrency = (uint32_t)instance->model->settings.max_in_flight_batches;
   instance->prefetches = instance->concurrency == 1 && instance->model->may_prefetch;
   instance->name = strdup(name);
+  instance->readiness.name = instance->name;
   snprintf(instance->device_id, sizeof instance->device_id, "%d", device_id);
   instance->kind = kind == TRITONSERVER_INSTANCEGROUPKIND_GPU     ? "GPU"
                    : kind == TRITONSERVER_INSTANCEGROUPKIND_MODEL ? "MODEL"
@@ -87,10 +88,42 @@ void tsb_instance_delete(struct tsb_instance* instance) {
   free(instance);
 }
 
-TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance) {
+// The state of the process comes first: a model that cannot be asked is not ready. One that asks by `models.isReady`
+// gets no more than that, as the thread that asks for it reads what the models say.
+static struct tsb_stub* instance__enter_to_ask(struct tsb_instance* instance, TRITONSERVER_Error** error) {
+  struct tsb_stub* stub = NULL;
+  *error = NULL;
   pthread_mutex_lock(&instance->lock);
-  TRITONSERVER_Error* error =
-      instance->state == TSB_INSTANCE_RUNNING ? NULL : tsb_instance_error_unhealthy(instance, instance->reason);
+  if (instance->state != TSB_INSTANCE_RUNNING) {
+    *error = tsb_instance_error_unhealthy(instance, instance->reason);
+  } else if (instance->stub->checks_ready && !tsb_stub_channel_is_serving()) {
+    stub = instance->stub;
+    instance->users++;
+  }
+  pthread_mutex_unlock(&instance->lock);
+  return stub;
+}
+
+static TRITONSERVER_Error* instance__error_lost(struct tsb_instance* instance) {
+  pthread_mutex_lock(&instance->lock);
+  TRITONSERVER_Error* error = tsb_instance_error_unhealthy(instance, instance->reason);
   pthread_mutex_unlock(&instance->lock);
   return error;
+}
+
+TRITONSERVER_Error* tsb_instance_ready(struct tsb_instance* instance) {
+  TRITONSERVER_Error* error;
+  char reason[sizeof instance->readiness.reason];
+  struct tsb_stub* stub = instance__enter_to_ask(instance, &error);
+  if (stub == NULL) return error;
+  uint64_t ticket = tsb_readiness_ask(&instance->readiness, &stub->channel);
+  tsb_instance_leave(instance);
+  enum tsb_readiness_answer answer = tsb_readiness_wait(&instance->readiness, ticket, reason);
+  if (answer == TSB_READINESS_YES) return NULL;
+  if (answer == TSB_READINESS_LOST) return instance__error_lost(instance);
+  if (reason[0] != '\0') {
+    return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Instance '%s' is not ready: %s", instance->name, reason);
+  }
+  return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "The model's isReady says that instance '%s' is not ready.",
+                       instance->name);
 }

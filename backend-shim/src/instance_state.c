@@ -11,6 +11,7 @@ void tsb_instance_state_init(struct tsb_instance* instance) {
   pthread_condattr_t attributes;
   instance->stop_fd = instance->timer_fd = -1;
   pthread_mutex_init(&instance->reading, NULL);
+  tsb_readiness_init(&instance->readiness);
   pthread_mutex_init(&instance->lock, NULL);
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -23,6 +24,7 @@ void tsb_instance_state_destroy(struct tsb_instance* instance) {
   pthread_cond_destroy(&instance->changed);
   pthread_mutex_destroy(&instance->lock);
   pthread_mutex_destroy(&instance->reading);
+  tsb_readiness_destroy(&instance->readiness);
 }
 
 void tsb_instance_enlist(struct tsb_instance* instance) {

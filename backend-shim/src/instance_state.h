@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "model.h"
+#include "readiness.h"
 #include "request_record.h"
 
 //   RUNNING --death--> RESTARTING --started--> RUNNING
@@ -74,6 +75,9 @@ struct tsb_instance {
   uint64_t reader_free_ns;  // when the reader was done with it; as above
   uint64_t last_answer_ns;  // of the batch answered last; written under `lock`, too, where others read it
   uint64_t compute_ns;      // how long the model takes for one, averaged over the last few; 0: not known
+
+  // --- With a lock of its own
+  struct tsb_readiness readiness;
 
   // --- Of who holds `lock`
   pthread_mutex_t lock;

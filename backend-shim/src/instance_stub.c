@@ -30,6 +30,14 @@ static TRITONSERVER_Error* instance_stub__payload(const struct tsb_instance* ins
 // A model may call others from its first step to its last, while no other thread reads what its stub writes.
 static void instance_stub__read(void* instance, struct tsb_stub* stub) { tsb_reader_look(instance, stub); }
 
+static bool instance_stub__checks_ready(const struct tsb_message* reply) {
+  struct tsb_json_document document;
+  if (!tsb_json_parse(&document, reply->payload, reply->frame.payload_bytes)) return false;
+  bool checks = tsb_json_bool(tsb_payload_member(document.root, TSB_KEY_INITIALIZE_REPLY_checksReady), false);
+  tsb_json_free(&document);
+  return checks;
+}
+
 TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struct tsb_stub** result) {
   struct tsb_stub* stub;
   struct tsb_text payload = {0};
@@ -54,6 +62,7 @@ TRITONSERVER_Error* tsb_instance_stub_start(struct tsb_instance* instance, struc
     tsb_stub_destroy(stub);
     return error;
   }
+  stub->checks_ready = instance_stub__checks_ready(&reply);
   tsb_message_free(&reply);
   *result = stub;
   return NULL;

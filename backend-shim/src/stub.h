@@ -21,6 +21,7 @@ struct tsb_stub {
   int wake_shim_fds[TSB_WAKER_COUNT];
   struct tsb_outbox to_stub;
   struct tsb_ring to_shim;  // used by the one thread that reads answers
+  bool checks_ready;        // the model has something to say about it, see readiness.h
   bool broken;              // it broke the protocol: its answers are not read any more; used by the same thread
   uint64_t refused_ns;      // when the log was told of an answer that its request does not allow; 0: never
   uint32_t refused_count;   // such answers since then; both used by the same thread

@@ -52,6 +52,10 @@ static int stub_channel__on_region(struct tsb_stub_channel* channel, struct tsb_
   return tsb_stub_memory_adopt(channel->memory, message);
 }
 
+static _Thread_local bool is_serving;
+
+bool tsb_stub_channel_is_serving(void) { return is_serving; }
+
 // All calls go to the service, whose list of methods is in shim_methods.c.
 static int stub_channel__on_call(struct tsb_stub_channel* channel, struct tsb_message* message) {
   struct tsb_json_document document;
@@ -60,7 +64,9 @@ static int stub_channel__on_call(struct tsb_stub_channel* channel, struct tsb_me
   if (!tsb_json_parse(&document, message->payload, message->frame.payload_bytes)) return -EPROTO;
   int status = document.root->type == TSB_JSON_OBJECT ? 0 : -EPROTO;
   if (status == 0) status = tsb_shim_calls_begin(channel->shim_calls, &message->frame, &call);
+  is_serving = true;
   if (status == 0) channel->service.serve(channel->service.context, call, document.root);
+  is_serving = false;
   tsb_json_free(&document);
   return status;
 }
@@ -79,9 +85,14 @@ static int (*const HANDLERS[])(struct tsb_stub_channel* channel, struct tsb_mess
 };
 
 static int stub_channel__on_reply(struct tsb_stub_channel* channel, struct tsb_message* message) {
-  for (struct tsb_stub_call* call = channel->calls; call != NULL; call = call->next) {
+  for (struct tsb_stub_call** at = &channel->calls; *at != NULL; at = &(*at)->next) {
+    struct tsb_stub_call* call = *at;
     if (call->id != message->frame.call) continue;
     if (call->method != message->frame.method || call->replied) return -EPROTO;
+    if (call->on_reply != NULL) {
+      *at = call->next;
+      return call->on_reply(call->context, message);
+    }
     call->reply = *message;
     call->replied = true;
     tsb_shim_calls_note_step(channel->shim_calls, 0);  // what comes next was sent after it
@@ -142,11 +153,30 @@ bool tsb_stub_channel_is_broken(struct tsb_stub_channel* channel) {
   return broken;
 }
 
+// The caller holds the lock. Returns the call's id.
+static uint32_t stub_channel__begin(struct tsb_stub_channel* channel, struct tsb_stub_call* call, uint32_t method) {
+  call->id = ++channel->last_id;
+  call->method = method;
+  call->replied = false;
+  call->next = channel->calls;
+  channel->calls = call;
+  return call->id;
+}
+
+int tsb_stub_channel_call_later(struct tsb_stub_channel* channel, struct tsb_stub_call* call,
+                                struct tsb_outgoing outgoing) {
+  pthread_mutex_lock(&channel->lock);
+  outgoing.call = stub_channel__begin(channel, call, outgoing.method);
+  pthread_mutex_unlock(&channel->lock);
+  int status = tsb_sender_send(&channel->sender, &outgoing);
+  if (status < 0) tsb_stub_channel_end(channel, call);
+  return status;
+}
+
 int tsb_stub_channel_call(struct tsb_stub_channel* channel, struct tsb_stub_call* call, struct tsb_outgoing outgoing) {
   pthread_mutex_lock(&channel->lock);
-  outgoing.call = ++channel->last_id;
-  *call = (struct tsb_stub_call){.id = outgoing.call, .method = outgoing.method, .next = channel->calls};
-  channel->calls = call;
+  call->on_reply = NULL;
+  outgoing.call = stub_channel__begin(channel, call, outgoing.method);
   tsb_shim_calls_note_step(channel->shim_calls, call->method);
   pthread_mutex_unlock(&channel->lock);
   int status = tsb_sender_send(&channel->sender, &outgoing);

@@ -17,6 +17,10 @@ struct tsb_stub_call {
   bool replied;
   struct tsb_message reply;
   struct tsb_stub_call* next;
+  // Of a call that no thread waits for: takes the reply on the thread that reads the channel, under its lock, and ends
+  // the call. 0, or -EPROTO.
+  int (*on_reply)(void* context, const struct tsb_message* reply);
+  void* context;
 };
 
 struct tsb_stub_channel {
@@ -43,6 +47,12 @@ bool tsb_stub_channel_is_broken(struct tsb_stub_channel* channel);
 int tsb_stub_channel_read(struct tsb_stub_channel* channel);
 // Sends a call; method, payload and descriptors are the caller's. 0 or negative, then there is no call to end.
 int tsb_stub_channel_call(struct tsb_stub_channel* channel, struct tsb_stub_call* call, struct tsb_outgoing outgoing);
+// The same for a call whose reply a function takes; the caller sets that and its context. The call stays where it is
+// until then, or until the channel is destroyed.
+int tsb_stub_channel_call_later(struct tsb_stub_channel* channel, struct tsb_stub_call* call,
+                                struct tsb_outgoing outgoing);
+// Whether this thread deals with a call of a stub at the moment, and so must not wait for another one, nor for itself.
+bool tsb_stub_channel_is_serving(void);
 // 1: the reply is there; 0: not yet; negative: the channel is broken and it will never come.
 int tsb_stub_channel_has_reply(struct tsb_stub_channel* channel, const struct tsb_stub_call* call);
 // The caller waits no more. call->reply is its own if call->replied.

@@ -97,6 +97,7 @@ static void supervisor__note_death(struct tsb_instance* instance, struct tsb_stu
   instance->stub = NULL;
   pthread_mutex_unlock(&instance->lock);
   TSB_LOG(ERROR, "Stub process '%s' is not healthy. %s", instance->name, instance->reason);
+  tsb_readiness_lose(&instance->readiness);
   // The threads that use the stub have left and no new one can come in, so this thread may finish what is in flight.
   pthread_mutex_lock(&instance->reading);
   while (tsb_reader_drain(instance, stub) > 0) {

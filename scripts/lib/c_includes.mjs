@@ -99,6 +99,7 @@ export const LAYERS = [
     "client_memory",
     "stub_memory",
     "stub_channel",
+    "readiness",
     "stub_events",
     "outbox",
     "open_calls",

@@ -129,6 +129,9 @@ struct fake_faults {
 };
 extern struct fake_faults fake_faults;
 
+// Asks the only instance whether it is ready when somebody asks the server for its model; NULL: the server does not.
+extern TRITONSERVER_Error* (*fake_ask_instance)(void);
+
 // What was made and not deleted yet. Sent responses belong to their requests until fake_request_clear.
 long fake_live_errors(void);
 long fake_live_messages(void);

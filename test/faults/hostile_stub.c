@@ -412,6 +412,7 @@ static void execute(const struct tsb_entry* entry) {
   if (jitters) jitter();
   evil_process();
   evil_log_in_batch();
+  ready_batch();
   evil_regions();
   evil_descriptors();
   evil_shim_calls();
@@ -443,7 +444,7 @@ static void step(const struct tsb_frame* frame) {
   for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
     if (STEPS[i].method != frame->method) continue;
     const char* separator = strstr(evil, "_in_");
-    const char* reply = STEPS[i].honest;
+    const char* reply = STEPS[i].method == TSB_METHOD_INITIALIZE ? ready_initialize_reply() : STEPS[i].honest;
     if (separator != NULL && strcmp(separator + 4, STEPS[i].name) == 0) {
       if (strncmp(evil, "exit", 4) == 0) _exit(7);
       if (strncmp(evil, "kill", 4) == 0) raise(SIGKILL);
@@ -473,6 +474,8 @@ static void read_channel(void) {
     if (tsb_client_regions_adopt(&connection_, &message) < 0) _exit(109);
   } else if (message.frame.method == TSB_METHOD_FORGET_REGION) {
     tsb_client_regions_forget(&connection_, message.frame.region, false);
+  } else if (message.frame.method == TSB_METHOD_CHECK_READY) {
+    ready_check(&message.frame);
   } else {
     step(&message.frame);
   }

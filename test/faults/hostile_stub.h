@@ -21,6 +21,11 @@ struct tsb_place echo_record(const struct tsb_request* request, const struct tsb
 void evil_log_at_start(void);
 void evil_log_in_batch(void);
 
+// --- hostile_ready.c
+const char* ready_initialize_reply(void);
+void ready_check(const struct tsb_frame* frame);
+void ready_batch(void);
+
 // --- hostile_streams.c
 // Whether requests are answered as by a decoupled model: FAKE_STUB_STREAMS is the number of responses for each.
 bool streams(void);

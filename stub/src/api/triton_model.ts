@@ -65,6 +65,13 @@ export interface TritonModel {
   // biome-ignore lint/suspicious/noConfusingVoidType: a method that returns nothing has the type void
   execute(requests: InferenceRequest[]): ExecuteResult | void | Promise<ExecuteResult | void>;
 
+  /**
+   * Whether the model can serve requests now, for instance whether its database is there. Called when somebody asks the server
+   * (`/v2/models/<name>/ready`), if that is Triton 25.12 or newer; at most once at a time. False, anything else than a
+   * boolean, an error and no answer within 5 seconds mean that it is not ready. Requests are served all the same.
+   */
+  isReady?(): boolean | Promise<boolean>;
+
   /** Called once, when the model is unloaded. */
   finalize?(): void | Promise<void>;
 }
@@ -82,7 +89,7 @@ export type StreamResult =
  * A model that gets one request at a time and gives any number of responses to it; in default mode exactly one. Its class is
  * exported and made like that of a `TritonModel`.
  */
-export interface StreamingModel extends Pick<TritonModel, "initialize" | "finalize"> {
+export interface StreamingModel extends Pick<TritonModel, "initialize" | "isReady" | "finalize"> {
   /**
    * Answers a request: a generator (`async *stream(request)` or `*stream(request)`), or a function that returns anything that can be
    * iterated. Several requests are answered side by side on the event loop.

@@ -30,6 +30,9 @@ test("the model of the guide compiles as it is written", () => {
         return new InferenceResponse([new Tensor("OUTPUT0", a.data.map((x, i) => x + b.data[i]!), a.shape)]);
       });
     }
+    isReady() {
+      return true;
+    }
     finalize() {}
   }
   expectTypeOf<typeof AddSub>().toExtend<TritonModelClass>();
@@ -44,6 +47,9 @@ test("models that stream compile in each of their forms", () => {
   }
   class AsyncGenerator implements StreamingModel {
     initialize(_args: InitializeArgs) {}
+    async isReady() {
+      return true;
+    }
     async *stream(request: InferenceRequest) {
       await Promise.resolve();
       yield new InferenceResponse([request.input("A")]);

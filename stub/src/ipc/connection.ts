@@ -3,7 +3,7 @@ import * as L from "../protocol/layout.gen.ts";
 import { AnswerMemory } from "./answer_memory.ts";
 import { Batch, type BatchSettings } from "./batch.ts";
 import { Calls } from "./calls.ts";
-import { Control, type Step } from "./control.ts";
+import { type CheckReadyReply, Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
 import { LogLevels } from "./log_levels.ts";
 import { ModelControl } from "./model_control.ts";
@@ -22,6 +22,8 @@ export const LOG_MARK = String.fromCharCode(L.LOG_MARK);
 export interface ConnectionHandlers {
   onBatch(batch: Batch): void;
   onStep(step: Step, payload: unknown): void;
+  /** The server asks whether the model is ready. */
+  onCheckReady?(reply: (answer: CheckReadyReply) => void): void;
   /** No batch has come for some seconds. */
   onIdle(): void;
   /** A batch could not be read, or nothing can be sent any more: nobody can answer its requests. */
@@ -88,6 +90,7 @@ export class Connection {
     this.#handlers = handlers;
     this.#control = new Control(this.#native, {
       onStep: (step, payload) => handlers.onStep(step, payload),
+      onCheckReady: (reply) => handlers.onCheckReady?.(reply),
       onForgetRegion: (region) => this.#memory.forget(region),
       onUse: (isInUse) => {
         this.#hasShimCalls = isInUse;

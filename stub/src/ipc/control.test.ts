@@ -13,6 +13,7 @@ function make() {
     },
     {
       onStep: (step, payload) => seen.push([step, payload]),
+      onCheckReady: (reply) => reply({ ready: false, reason: "why" }),
       onForgetRegion: (region) => seen.push(["forget", region]),
     },
   );
@@ -27,12 +28,14 @@ it("hands each method to its handler, and replies to the call it came with", () 
   const { control, seen } = make();
   control.onFrame(frame("load", { call: 7, payload: '{"a":1}' }));
   control.onFrame(frame("forgetRegion", { region: 9 }));
+  control.onFrame(frame("checkReady", { call: 3 }));
   control.onFrame(frame("finalize", { call: 8 }));
   control.reply("finalize", {});
   control.reply("load", { config: null });
   expect(seen).toEqual([
     ["load", { a: 1 }],
     ["forget", 9],
+    ["reply", L.METHOD_CHECK_READY, 3, '{"ready":false,"reason":"why"}'],
     ["finalize", undefined],
     ["reply", L.METHOD_FINALIZE, 8, "{}"],
     ["reply", L.METHOD_LOAD, 7, '{"config":null}'],

@@ -32,9 +32,16 @@ export interface Frame extends ReplyFrame {
   readonly region: number;
 }
 
+/** The answer to a server that asks whether the model is ready; `reason` is empty where the model has said so itself. */
+export type CheckReadyReply = { readonly ready: boolean; readonly reason: string };
+
+true satisfies HasKeys<CheckReadyReply, "checkReady", "reply">;
+
 export interface ControlHandlers {
   /** A step is to be done; `reply` ends it. */
   onStep(step: Step, payload: unknown): void;
+  /** The server asks whether the model is ready, and waits for the answer. */
+  onCheckReady(reply: (answer: CheckReadyReply) => void): void;
   /** No batch uses this client's region any more. */
   onForgetRegion(region: number): void;
   /** The first call of the server begins, or the last one is over. */
@@ -63,6 +70,8 @@ export class Control {
       load: step("load"),
       initialize: step("initialize"),
       finalize: step("finalize"),
+      checkReady: ({ method, call }: Frame) =>
+        handlers.onCheckReady((answer) => native.reply(method, call, JSON.stringify(answer))),
       forgetRegion: (frame: Frame) => handlers.onForgetRegion(frame.region),
     } satisfies Record<OwnMethod, (frame: Frame) => void>;
     this.#handlers = new Map(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x5815109c723cb0b1n;
+export const FINGERPRINT = 0x8230b4d48dc55314n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 5;
@@ -53,6 +53,7 @@ export const METHOD_FINALIZE = 5;
 export const METHOD_CLIENT_REGION = 6;
 export const METHOD_FORGET_REGION = 7;
 export const METHOD_MODEL_READY = 8;
+export const METHOD_CHECK_READY = 15;
 export const FRAME_REPLY = 1;
 export const RING_SHARED_SIZE = 128;
 export const RING_SHARED_TAIL = 0;
@@ -232,7 +233,7 @@ export const METHODS = {
     stub: true,
     shim: false,
     call: ["instanceName", "instanceKind", "deviceId", "concurrency", "exposeErrors", "checkOutputs", "inputs", "outputs", "modelConfig"],
-    reply: [],
+    reply: ["checksReady"],
   },
   finalize: {
     number: 5,
@@ -261,6 +262,13 @@ export const METHODS = {
     shim: true,
     call: ["name", "version"],
     reply: ["ready"],
+  },
+  checkReady: {
+    number: 15,
+    stub: true,
+    shim: false,
+    call: [],
+    reply: ["ready", "reason"],
   },
 } as const;
 

@@ -231,6 +231,14 @@ describe("initialize and finalize", () => {
   ])("%s fails", async (_what, ModelClass) => {
     await expect(alive(ModelClass)).rejects.toThrow("broken");
   });
+
+  test("isReady is no method", async () => {
+    const broken = class extends Empty {
+      readonly isReady = true;
+    };
+    const says = /^The isReady of model '.+' must be a method, but is boolean\.$/;
+    await expect(alive(broken as unknown as typeof Empty)).rejects.toThrow(says);
+  });
 });
 
 describe("stepError", () => {

@@ -154,6 +154,12 @@ export class ModelLife {
       backendConfig: load.backendConfig,
       backendDirectory: load.backendDirectory,
     });
+    if (model.isReady !== undefined && typeof model.isReady !== "function") {
+      throw new TritonError(
+        `The isReady of model '${load.modelName}' must be a method, but is ${typeof model.isReady}.`,
+        "INVALID_ARG",
+      );
+    }
     this.#model = model;
     return {
       model,

@@ -4,13 +4,14 @@ import { TritonError } from "../api/errors.ts";
 import { isDecoupled } from "../api/model_config.ts";
 import { setModelServer } from "../api/model_server.ts";
 import { Connection } from "../ipc/connection.ts";
-import type { Step } from "../ipc/control.ts";
+import type { PayloadKey, Step } from "../ipc/control.ts";
 import { currentRequest } from "./current_request.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
 import { collectGarbage } from "./garbage.ts";
 import { askForLevels, followLevels, log, routeConsole } from "./logging.ts";
 import { backendFlag, type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
+import { Readiness } from "./readiness.ts";
 import { describeError } from "./thrown.ts";
 
 const exit = process.exit.bind(process);
@@ -36,6 +37,7 @@ class Stub {
   readonly #life: ModelLife;
   readonly #connection: Connection;
   #loop: ExecuteLoop | undefined;
+  #readiness: Readiness | undefined;
   /** The step whose promise is not settled. */
   #pending: Step | undefined;
 
@@ -44,6 +46,7 @@ class Stub {
     this.#connection = new Connection({
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
+      onCheckReady: (reply) => void this.#readiness!.check().then(reply),
       // A request that is open may be one whose sender the model has lost, which only a collection shows.
       onIdle: () => collectGarbage(this.#connection.openBatches > 0),
       onBroken: giveUp,
@@ -117,7 +120,8 @@ class Stub {
           onUnsendable: (error) => answers.failure(error),
         });
         this.#loop = loop;
-        return {};
+        this.#readiness = new Readiness(model);
+        return { checksReady: this.#readiness.isAsked } satisfies Record<PayloadKey<"initialize", "reply">, boolean>;
       }
       case "finalize":
         if (this.#connection.openBatches > 0) throw new Error("The server ended a model that has open requests.");
