@@ -10,7 +10,11 @@
 #define MANY WORLD_IO ",\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"8\"}}}"
 
 static bool is_told(void) {
-  return (tsb_load_acquire_u32(&world_instance()->stub->memory.control->log_levels) & TSB_LOG_LEVEL_VERBOSE) != 0;
+  struct tsb_instance* instance = world_instance();
+  pthread_mutex_lock(&instance->lock);
+  uint32_t levels = tsb_load_acquire_u32(&instance->stub->memory.control->log_levels);
+  pthread_mutex_unlock(&instance->lock);
+  return (levels & TSB_LOG_LEVEL_VERBOSE) != 0;
 }
 
 static void wait_until_told(bool on) {
@@ -72,7 +76,9 @@ static void test_while_a_batch_is_executed(const char* config) {
     turn_verbose(i % 2 != 0);
     wait_until_told(i % 2 != 0);
   }
+  pthread_mutex_lock(&world_instance()->lock);
   kill(world_instance()->stub->process.pid, SIGKILL);
+  pthread_mutex_unlock(&world_instance()->lock);
   CHECK_INT(pthread_join(thread, NULL), 0);
   world_expect_end(0);
   world_end();
