@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Errors on their way to whoever called the module: a sentence and one of gRPC's codes.
 import { status } from "@grpc/grpc-js";
-import { TritonError, type TritonErrorCode } from "../stub/src/api/index.ts";
+import { ClientError, TritonError, type TritonErrorCode } from "../client/index.ts";
 
 /** The names of gRPC's status codes that this module answers with. */
 export type StatusName = Exclude<keyof typeof status, "OK">;
@@ -33,9 +33,18 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Those of a client are for programmers, and say which of its methods to call; who has a robot wants Triton's own words. */
+function fromClient(error: ClientError): ModuleError {
+  const { reason, serverMessage, code, message } = error;
+  if (reason === "DEADLINE") return new ModuleError("DEADLINE_EXCEEDED", message, { cause: error });
+  const text = reason === "ANSWER" && serverMessage ? `Triton answered: ${serverMessage}` : message;
+  return new ModuleError(statusOf[code], text, { cause: error });
+}
+
 /** Anything that was thrown, as an error of this module. */
 export function moduleError(error: unknown): ModuleError {
   if (error instanceof ModuleError) return error;
+  if (error instanceof ClientError) return fromClient(error);
   const name = error instanceof TritonError ? statusOf[error.code] : "UNKNOWN";
   return new ModuleError(name, messageOf(error), { cause: error });
 }

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared memory in which large tensors go to a server of this machine. Regions are used again and again. A region's name is
+// taken away as soon as the server has mapped it, so that nothing is left behind when either process ends, of whatever.
+import { randomBytes } from "node:crypto";
+import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { type GrpcClient, type SharedMemoryRegion, Tensor } from "../client/index.ts";
+import { placeTensor } from "../client/memory_place.ts";
+import { messageOf } from "./errors.ts";
+import type { Log } from "./log.ts";
+
+/** Smaller tensors are as fast in the message. */
+const leastBytes = 64 * 1024;
+/** What all regions together may hold. What does not fit goes in the message. */
+const mostBytes = 256 * 1024 * 1024;
+/** What free regions may keep for the next calls. */
+const mostFreeBytes = 64 * 1024 * 1024;
+/** How long a region rests whose call was given up: the server may still be reading it. */
+const restMs = 30_000;
+
+interface Region extends SharedMemoryRegion {
+  readonly descriptor: number;
+}
+
+/** The tensors of one call as they are sent. */
+export interface Placed {
+  readonly tensors: readonly Tensor[];
+  /** Gives the memory back. `read`: the server has answered, so it reads there no more. */
+  release(read: boolean): void;
+}
+
+const sizeFor = (byteLength: number): number => 2 ** Math.ceil(Math.log2(byteLength));
+
+const bytesOf = ({ data }: Tensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+export class MemoryPool {
+  readonly #client: GrpcClient;
+  readonly #log: Log;
+  readonly #free: Region[] = [];
+  readonly #all = new Set<Region>();
+  readonly #resting = new Set<NodeJS.Timeout>();
+  #totalBytes = 0;
+  #refused: boolean;
+  #closed = false;
+
+  /** `sharesMemory`: false for a server of another machine. */
+  constructor(client: GrpcClient, log: Log, { sharesMemory = true } = {}) {
+    this.#refused = !sharesMemory;
+    this.#client = client;
+    this.#log = log;
+  }
+
+  /** Bytes in all regions. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Puts those tensors into shared memory that are large enough, as far as there is room. */
+  async place(tensors: readonly Tensor[]): Promise<Placed> {
+    const used: Region[] = [];
+    const placed: Tensor[] = [];
+    for (const tensor of tensors) {
+      const region = await this.#regionFor(tensor);
+      if (region === undefined) {
+        placed.push(tensor);
+        continue;
+      }
+      used.push(region);
+      const { name, datatype, shape, data, byteLength } = tensor;
+      // Another object: the note of its place must not outlive this call.
+      placed.push(placeTensor(new Tensor(name, data, shape, datatype), { region, offset: 0, byteLength }));
+    }
+    const release = (read: boolean) => {
+      for (const region of used) this.#giveBack(region, read);
+    };
+    return { tensors: placed, release };
+  }
+
+  async #regionFor(tensor: Tensor): Promise<Region | undefined> {
+    // A server checks the lengths in BYTES where they lie, and they must stay as they were then.
+    if (this.#refused || tensor.byteLength < leastBytes || tensor.datatype === "BYTES") return undefined;
+    const byteSize = sizeFor(tensor.byteLength);
+    const region = this.#takeFree(byteSize) ?? (await this.#make(byteSize));
+    if (region === undefined) return undefined;
+    try {
+      writeSync(region.descriptor, bytesOf(tensor), 0, tensor.byteLength, 0);
+      return region;
+    } catch (error) {
+      // There is no room in /dev/shm, which in containers is small.
+      this.#log.warning(`A tensor of ${tensor.byteLength} bytes goes in the message: ${messageOf(error)}.`);
+      this.#drop(region);
+      return undefined;
+    }
+  }
+
+  #takeFree(byteSize: number): Region | undefined {
+    const at = this.#free.findLastIndex((region) => region.byteSize === byteSize);
+    return at < 0 ? undefined : this.#free.splice(at, 1)[0];
+  }
+
+  async #make(byteSize: number): Promise<Region | undefined> {
+    while (this.#totalBytes + byteSize > mostBytes && this.#free.length > 0) this.#drop(this.#free.shift()!);
+    if (this.#totalBytes + byteSize > mostBytes) return undefined;
+    const name = `triton-viam-${process.pid}-${randomBytes(8).toString("hex")}`;
+    const file = `/dev/shm/${name}`;
+    let descriptor: number | undefined;
+    try {
+      descriptor = openSync(file, "wx+", 0o600);
+      ftruncateSync(descriptor, byteSize);
+      const region: Region = { name, key: `/${name}`, byteSize, descriptor };
+      this.#all.add(region);
+      this.#totalBytes += byteSize;
+      try {
+        await this.#client.registerSystemSharedMemory(region);
+      } catch (error) {
+        this.#forget(region);
+        throw error;
+      } finally {
+        unlinkSync(file);
+      }
+      if (this.#closed) this.#forget(region);
+      return this.#closed ? undefined : region;
+    } catch (error) {
+      if (descriptor !== undefined && !this.#closed) this.#refuse(error);
+      return undefined;
+    }
+  }
+
+  /** A server in a container of its own has another /dev/shm. */
+  #refuse(error: unknown): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    this.#log.info(
+      `Large tensors go to ${this.#client.host} in messages, since shared memory fails: ${messageOf(error)}`,
+    );
+  }
+
+  #giveBack(region: Region, read: boolean): void {
+    if (!this.#all.has(region)) return;
+    if (!read) {
+      const timer = setTimeout(() => {
+        this.#resting.delete(timer);
+        this.#giveBack(region, true);
+      }, restMs);
+      timer.unref();
+      this.#resting.add(timer);
+      return;
+    }
+    this.#free.push(region);
+    let freeBytes = this.#free.reduce((sum, { byteSize }) => sum + byteSize, 0);
+    while (freeBytes > mostFreeBytes) {
+      const oldest = this.#free.shift()!;
+      freeBytes -= oldest.byteSize;
+      this.#drop(oldest);
+    }
+  }
+
+  #forget(region: Region): void {
+    if (!this.#all.delete(region)) return;
+    this.#totalBytes -= region.byteSize;
+    closeSync(region.descriptor);
+  }
+
+  #drop(region: Region): void {
+    this.#forget(region);
+    this.#client.unregisterSystemSharedMemory(region.name).catch((error: unknown) => {
+      if (!this.#closed) this.#log.debug(`Shared memory was not given up: ${messageOf(error)}`);
+    });
+  }
+
+  /** Gives all memory up; a server that goes on is told. */
+  async close({ serverGoesOn }: { serverGoesOn: boolean }): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#resting) clearTimeout(timer);
+    const names = [...this.#all].map(({ name }) => name);
+    for (const region of [...this.#all]) this.#forget(region);
+    this.#free.length = 0;
+    if (!serverGoesOn) return;
+    await Promise.allSettled(names.map((name) => this.#client.unregisterSystemSharedMemory(name)));
+  }
+}
