@@ -11,10 +11,11 @@ import type { Part } from "./part.ts";
 import { scale } from "./scale.ts";
 import { start } from "./start.ts";
 import { streams } from "./streams.ts";
+import { viam } from "./viam.ts";
 import { work } from "./work.ts";
 
 /** In the order in which they run and stand on the page. */
 export const PARTS: readonly Part<unknown>[] = [
-  ...[identity, work, ocr, overlap, calls, streams, bytes],
+  ...[identity, work, ocr, overlap, calls, streams, bytes, viam],
   ...[scale, start, instance, idle, flatness],
 ];

@@ -8,6 +8,7 @@ import { packageRoot } from "../../server/package_root.ts";
 import { childrenOf, descendants } from "../../server/processes.ts";
 import { FakeRobot, ModuleProcess, until } from "../../viam-module/testing/robot.ts";
 import { isAlive, makeRepository, startServer } from "./harness/index.ts";
+import { pictureModel } from "./harness/viam_models.ts";
 
 const served = path.join(packageRoot, "model_repository");
 const slow = `
@@ -39,18 +40,6 @@ export default class Versioned {
 }
 `;
 
-const picture = `
-import { InferenceResponse, Tensor } from "triton-typescript";
-export default class Picture {
-  execute(requests) {
-    return requests.map((request) => {
-      const { data, shape } = request.input("image", "UINT8");
-      return new InferenceResponse([new Tensor("copy", data, shape)]);
-    });
-  }
-}
-`;
-
 const text = `
 import { InferenceResponse, Tensor } from "triton-typescript";
 export default class Text {
@@ -68,13 +57,7 @@ const repository = makeRepository([
   "callee",
   "counter",
   { name: "slow", config: oneFloat, files: { "1/model.ts": slow } },
-  {
-    name: "picture",
-    config: `backend: "typescript"
-      input [ { name: "image", data_type: TYPE_UINT8, dims: [ -1, -1, 3 ] } ]
-      output [ { name: "copy", data_type: TYPE_UINT8, dims: [ -1, -1, 3 ] } ]`,
-    files: { "1/model.ts": picture },
-  },
+  pictureModel,
   {
     name: "text",
     config: `backend: "typescript"

@@ -5,10 +5,19 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { packageRoot } from "../../../server/package_root.ts";
 
+/** A virtual environment in the root of the project, and what is in it. */
+export interface PythonPackages {
+  folder: string;
+  packages: readonly string[];
+}
+
 // tritonclient reads its version through pkg_resources, which newer releases of setuptools no longer have.
-const packages = ["tritonclient[http,grpc]==2.51.0", "setuptools<81"];
-const folder = path.join(packageRoot, ".venv-test");
-const stampFile = path.join(folder, "packages.txt");
+const tritonPackages: PythonPackages = {
+  folder: ".venv-test",
+  packages: ["tritonclient[http,grpc]==2.51.0", "setuptools<81"],
+};
+/** Apart: it wants another protobuf than tritonclient. */
+export const viamPackages: PythonPackages = { folder: ".venv-test-viam", packages: ["viam-sdk[mlmodel]==0.85.1"] };
 const run = promisify(execFile);
 
 async function python(command: string, ...args: string[]): Promise<string> {
@@ -20,8 +29,10 @@ async function python(command: string, ...args: string[]): Promise<string> {
   }
 }
 
-/** Makes the virtual environment with tritonclient, unless it is there, and gives the path of its Python. */
-export async function ensurePython(): Promise<string> {
+/** Makes a virtual environment, unless it is there, and gives the path of its Python. Without arguments: with tritonclient. */
+export async function ensurePython({ folder: name, packages } = tritonPackages): Promise<string> {
+  const folder = path.join(packageRoot, name);
+  const stampFile = path.join(folder, "packages.txt");
   const executable = path.join(folder, "bin", "python");
   const wanted = `${packages.join("\n")}\n`;
   if (existsSync(executable) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return executable;

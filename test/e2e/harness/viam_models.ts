@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models that several tests of the Viam module use.
+import type { ModelSpec } from "./repository.ts";
+
+const picture = `
+import { InferenceResponse, Tensor } from "triton-typescript";
+export default class Picture {
+  execute(requests) {
+    return requests.map((request) => {
+      const { data, shape } = request.input("image", "UINT8");
+      return new InferenceResponse([new Tensor("copy", data, shape)]);
+    });
+  }
+}
+`;
+
+/** Takes a picture and gives it back. */
+export const pictureModel: ModelSpec = {
+  name: "picture",
+  config: `backend: "typescript"
+    input [ { name: "image", data_type: TYPE_UINT8, dims: [ -1, -1, 3 ] } ]
+    output [ { name: "copy", data_type: TYPE_UINT8, dims: [ -1, -1, 3 ] } ]`,
+  files: { "1/model.ts": picture },
+};
