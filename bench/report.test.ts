@@ -86,7 +86,7 @@ describe("the page", () => {
     const figures = (name: string) =>
       ["instance", "idle", "flatness"].includes(name) ? [] : { ...nothing, pairs: nothing, many: nothing };
     const sections = Object.assign({}, ...PARTS.map((part) => part.sections(figures(part.name))));
-    expect(Object.keys(sections)).toHaveLength(16);
+    expect(Object.keys(sections)).toHaveLength(17);
     expect(() => page(template, run(), { ...reading, sections })).not.toThrow();
     expect(() => page(template, run(), { ...reading, sections: { New: "| a |" } })).toThrow("no section for New");
   });
