@@ -3,6 +3,7 @@ import { expectTypeOf, test } from "vitest";
 import {
   type DataType,
   InferenceRequest,
+  type InferenceRequestOptions,
   InferenceResponse,
   type InitializeArgs,
   type ResponseSender,
@@ -11,6 +12,8 @@ import {
   Tensor,
   type TensorData,
   type TensorDataMap,
+  type Trace,
+  type TraceContext,
   TritonError,
   type TritonModel,
   type TritonModelClass,
@@ -109,6 +112,17 @@ test("calls of other models, and their outputs", () => {
     new InferenceRequest({ inputs: [tensor] });
     // @ts-expect-error there is no such option
     return new InferenceRequest({ modelName: "m", inputs: [tensor], model_version: 1 });
+  });
+});
+
+test("traces", () => {
+  compiled((request, tensor) => {
+    expectTypeOf(request.trace).toEqualTypeOf<Trace | undefined>();
+    expectTypeOf(request.trace?.context).toEqualTypeOf<TraceContext | undefined>();
+    const options: InferenceRequestOptions = { modelName: "m", inputs: [tensor], trace: request.trace };
+    new InferenceRequest({ ...options, trace: null });
+    // @ts-expect-error only a request has a trace
+    new InferenceRequest({ ...options, trace: { context: {} } });
   });
 });
 
