@@ -7,7 +7,7 @@ import { explainEarlyEnd, type ServerEnd } from "./early_end.ts";
 import { type Endpoint, endpointsOf, hostAndPort, isListening } from "./endpoints.ts";
 import { environmentFor } from "./environment.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
-import { GrpcClient } from "./grpc_client.ts";
+import { GrpcSource } from "./grpc_source.ts";
 import type { Installation } from "./installation.ts";
 import { KServeClient } from "./kserve.ts";
 import { LoadFailures } from "./load_failures.ts";
@@ -75,7 +75,7 @@ export class ServerProcess {
     const http = this.endpoints.find(({ name }) => name === "http");
     this.client = http && new KServeClient(`http://${hostAndPort(http)}`);
     const grpc = this.endpoints.find(({ name }) => name === "grpc");
-    const sources: (ModelSource | undefined)[] = [this.client, grpc && new GrpcClient(hostAndPort(grpc))];
+    const sources: (ModelSource | undefined)[] = [this.client, grpc && new GrpcSource(hostAndPort(grpc))];
     this.modelSources = sources.filter((source) => source !== undefined);
     const logFile = lastValue(args, "--log-file");
     this.#logFile = logFile ? new LogFileReader(logFile) : undefined;

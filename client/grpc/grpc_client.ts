@@ -6,7 +6,6 @@ import {
   ModelMetadataResponseSchema,
   ModelStatisticsResponseSchema,
   type ModelStreamInferResponse,
-  RepositoryIndexResponseSchema,
   ServerMetadataResponseSchema,
   SystemSharedMemoryStatusResponseSchema,
 } from "../../proto/gen/inference/grpc_service_pb.ts";
@@ -62,6 +61,9 @@ export interface GrpcClientOptions extends ClientOptions {
   /** Options of grpc-js for the connection, before those that the client sets. */
   channelOptions?: ChannelOptions | undefined;
 }
+
+/** What is told of a model in the index. */
+const KNOWN = ["name", "version", "state", "reason"] as const;
 
 const service = serviceDefinition(GRPCInferenceService);
 
@@ -199,7 +201,10 @@ export class GrpcClient {
     ...options
   }: CallOptions & { ready?: boolean } = {}): Promise<RepositoryIndexEntry[]> {
     const answer = await this.#ask(service.repositoryIndex, { ready }, this.#subject("list its models"), options);
-    return messageJson<DescMessage, { models: RepositoryIndexEntry[] }>(RepositoryIndexResponseSchema, answer).models;
+    // What is not known is left out, as over HTTP.
+    return answer.models.map((entry) =>
+      Object.fromEntries(KNOWN.map((key) => [key, entry[key]]).filter(([, text]) => text !== "")),
+    ) as unknown as RepositoryIndexEntry[];
   }
 
   /** Loads a model, or loads it anew; resolves when it is ready. The server must run with explicit model control. */

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shows what `batch_auto_complete` and `nobatch_auto_complete` say of themselves, and has both add and subtract.
-// No package is needed: Triton speaks plain HTTP, and small tensors fit into JSON.
 //
 //   node client.ts [http://localhost:8000]        (Node 24 or newer runs TypeScript as it is)
 
+import { HttpClient, Tensor } from "triton-typescript/client/http";
+
 const [url = "http://localhost:8000"] = process.argv.slice(2);
 
-interface TensorConfig {
-  readonly name: string;
-  readonly data_type: string;
-  readonly dims: number[];
-}
-
-interface Config {
-  readonly max_batch_size: number;
-  readonly dynamic_batching?: object;
-  readonly input: readonly TensorConfig[];
-  readonly output: readonly TensorConfig[];
-}
-
-interface Answer {
-  readonly outputs: readonly { readonly name: string; readonly data: number[] }[];
-}
+const client = new HttpClient({ url });
 
 async function config(model: string): Promise<string> {
-  const found = (await (await fetch(`${url}/v2/models/${model}/config`)).json()) as Config;
+  const found = await client.modelConfig(model);
   const tensors = [...found.input, ...found.output].map(
     ({ name, data_type, dims }) => `${name} ${data_type} [${dims}]`,
   );
@@ -34,11 +20,10 @@ async function config(model: string): Promise<string> {
 
 async function infer(model: string, shape: number[]): Promise<string> {
   const inputs = [
-    { name: "INPUT0", datatype: "FP32", shape, data: [1, 2, 3, 4] },
-    { name: "INPUT1", datatype: "FP32", shape, data: [4, 3, 2, 1] },
+    new Tensor("INPUT0", Float32Array.of(1, 2, 3, 4), shape),
+    new Tensor("INPUT1", Float32Array.of(4, 3, 2, 1), shape),
   ];
-  const response = await fetch(`${url}/v2/models/${model}/infer`, { method: "POST", body: JSON.stringify({ inputs }) });
-  const { outputs } = (await response.json()) as Answer;
+  const { outputs } = await client.infer(model, inputs);
   return outputs.map(({ name, data }) => `${name} ${data.join(" ")}`).join("  ");
 }
 

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks `bls_decoupled_sync` and `bls_decoupled_async` for sums of what `square_int32` streams, and checks them.
-// No package is needed: Triton speaks plain HTTP, and small tensors fit into JSON.
 //
 //   node client.ts [http://localhost:8000]        (Node 24 or newer runs TypeScript as it is)
 
+import { HttpClient, Tensor } from "triton-typescript/client/http";
+
 const [url = "http://localhost:8000"] = process.argv.slice(2);
 
-interface Answer {
-  readonly error?: string;
-  readonly outputs?: readonly { readonly data: number[] }[];
-}
+const client = new HttpClient({ url });
 
-async function sum(model: string, value: number): Promise<number | string> {
-  const inputs = [{ name: "IN", datatype: "INT32", shape: [1], data: [value] }];
-  const response = await fetch(`${url}/v2/models/${model}/infer`, { method: "POST", body: JSON.stringify({ inputs }) });
-  const { error, outputs } = (await response.json()) as Answer;
-  return error ?? outputs![0]!.data[0]!;
+async function sum(model: string, value: number): Promise<number> {
+  const { outputs } = await client.infer(model, [new Tensor("IN", Int32Array.of(value), [1])]);
+  return Number(outputs[0]!.data[0]);
 }
 
 let passed = true;
