@@ -150,6 +150,8 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
   struct tsb_backend* backend = calloc(1, sizeof *backend);
   if (backend == NULL)
     return tsb_error_new(TRITONSERVER_ERROR_INTERNAL, "Out of memory while initializing the backend.");
+  tsb_workers_init(&backend->workers);
+  tsb_model_waits_init(&backend->waits);
   pthread_mutex_init(&backend->calls_lock, NULL);
   pthread_mutex_init(&backend->instances_lock, NULL);
   pthread_condattr_t of_calls;
@@ -169,6 +171,8 @@ TRITONSERVER_Error* tsb_backend_new(struct tsb_backend** result, TRITONBACKEND_B
 
 void tsb_backend_delete(struct tsb_backend* backend) {
   if (backend == NULL) return;
+  tsb_workers_destroy(&backend->workers);
+  tsb_model_waits_destroy(&backend->waits);
   if (backend->maps_fd >= 0) close(backend->maps_fd);
   pthread_cond_destroy(&backend->calls_changed);
   pthread_mutex_destroy(&backend->calls_lock);

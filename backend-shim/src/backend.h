@@ -6,8 +6,10 @@
 
 #include <pthread.h>
 
+#include "model_waits.h"
 #include "settings.h"
 #include "shim_calls.h"
+#include "workers.h"
 
 struct tsb_instance;  // instance_state.h
 
@@ -22,6 +24,8 @@ struct tsb_backend {
   struct tsb_settings settings;
   void (*serve)(void* model, struct tsb_shim_call* call, const struct tsb_json* payload);  // see shim_methods.h
   TRITONSERVER_ResponseAllocator* allocator;                                               // of calls, see calls.h
+  struct tsb_workers workers;    // for what models ask of the server that takes long, see model_control.h
+  struct tsb_model_waits waits;  // of these
   pthread_mutex_t calls_lock;
   pthread_cond_t calls_changed;
   uint32_t open_calls;             // of all models, and buffers of their answers that the server has; under calls_lock

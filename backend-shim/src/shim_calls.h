@@ -9,11 +9,13 @@
 #include "stub_process.h"
 
 struct tsb_shim_calls;
+struct tsb_stub;
 
 // A call without its reply. Who has it ends it, by tsb_shim_call_reply or tsb_shim_call_fail.
 struct tsb_shim_call {
   struct tsb_shim_calls* calls;
   struct tsb_shim_call* next;
+  struct tsb_stub* stub;  // who made it; good while the call is served, and longer for who retains it (stub.h)
   uint32_t id;
   uint32_t method;
   // What the stub was to do when it made the call: TSB_METHOD_LOAD, _INITIALIZE or _FINALIZE; 0: to execute batches.
@@ -25,6 +27,7 @@ struct tsb_shim_call {
 struct tsb_shim_service {
   void (*serve)(void* context, struct tsb_shim_call* call, const struct tsb_json* payload);
   void* context;
+  struct tsb_stub* stub;  // whose calls these are
 };
 
 // NULL: out of memory.

@@ -83,6 +83,7 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
   tsb_open_calls_init(&stub->calls);
   tsb_stub_channel_init(&stub->channel, &stub->memory);
   if (plan->service != NULL) stub->channel.service = *plan->service;
+  stub->channel.service.stub = stub;
   tsb_outbox_init(&stub->to_stub);
   int status = stub__make(stub, plan);
   if (status < 0) {

@@ -64,9 +64,12 @@ static int stub_channel__on_call(struct tsb_stub_channel* channel, struct tsb_me
   if (!tsb_json_parse(&document, message->payload, message->frame.payload_bytes)) return -EPROTO;
   int status = document.root->type == TSB_JSON_OBJECT ? 0 : -EPROTO;
   if (status == 0) status = tsb_shim_calls_begin(channel->shim_calls, &message->frame, &call);
-  is_serving = true;
-  if (status == 0) channel->service.serve(channel->service.context, call, document.root);
-  is_serving = false;
+  if (status == 0) {
+    call->stub = channel->service.stub;
+    is_serving = true;
+    channel->service.serve(channel->service.context, call, document.root);
+    is_serving = false;
+  }
   tsb_json_free(&document);
   return status;
 }

@@ -37,7 +37,7 @@ static void begin(void) {
   memory = (struct tsb_stub_memory){.process = &process, .max_stub_bytes = 1 << 20};
   channel = (struct tsb_stub_channel){0};
   tsb_stub_channel_init(&channel, &memory);
-  channel.service = (struct tsb_shim_service){serve, &asked_count};
+  channel.service = (struct tsb_shim_service){.serve = serve, .context = &asked_count};
   CHECK_INT(tsb_stub_channel_open(&channel, sockets[0]), 0);
   stub_end = sockets[1];
   asked_count = 0;
@@ -85,6 +85,7 @@ static void test_the_step(void) {
   CHECK_INT(tsb_channel_receive(stub_end, &message, 30000), 1);
   call_shim(2, "{}");
   done.call = message.frame.call;
+  tsb_message_free(&message);
   CHECK_INT(tsb_channel_send(stub_end, &done, 1000), 0);
   call_shim(3, "{}");
   CHECK_INT(tsb_stub_channel_read(&channel), 0);

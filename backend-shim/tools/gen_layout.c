@@ -116,6 +116,8 @@ static void print_methods(void) {
     print_keys(METHODS[i].name, "CALL", "", '"');
     printf("],\n    reply: [");
     print_keys(METHODS[i].name, "REPLY", "", '"');
+    printf("],\n    part: [");
+    print_keys(METHODS[i].name, "PART", "", '"');
     printf("],\n  },\n");
   }
   printf("} as const;\n\n/** Keys of the error that any reply may hold instead, and of what is in it. */\n");
@@ -171,6 +173,7 @@ static void print_docs(void) {
                                                       : "shim",
            strcmp(METHODS[i].form, "CALL") == 0 ? "yes" : "no", METHODS[i].text);
     print_keys(METHODS[i].name, "CALL", "", '`');
+    print_keys(METHODS[i].name, "PART", ", each of ", '`');
     print_keys(METHODS[i].name, "REPLY", "; ", '`');
     printf(" |\n");
   }

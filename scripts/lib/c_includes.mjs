@@ -86,6 +86,8 @@ export const LAYERS = [
     "scheduling",
     "correlation",
     "io_table",
+    "workers",
+    "model_waits",
   ],
   ["record", "tensor_record", "parameter_record", "call_record", "bytes_walk"],
   [
@@ -112,6 +114,7 @@ export const LAYERS = [
     "call_answer",
     "call_request",
     "calls",
+    "load_files",
     "model_control",
     "shim_methods",
     "answers",

@@ -3,12 +3,13 @@
 // checks the answers (models/asking).
 #include "check.h"
 #include "fake_host.h"
+#include "fake_models.h"
 
 static struct fake_host host;
 
 int main(void) {
   const char* step;
-  struct fake_host_plan plan = {.options = "\"shm-default-byte-size\":\"1048576\"",
+  struct fake_host_plan plan = {.options = "\"shm-default-byte-size\":\"1048576\",\"shm-max-byte-size\":\"8388608\"",
                                 .config = "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[],\"output\":[]}",
                                 .repository = ASKING_MODEL};
   setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);
@@ -19,6 +20,7 @@ int main(void) {
     CHECK(fake_log_has("asked until the end"));
     CHECK_INT(fake_live_errors(), 0);
     CHECK_INT(fake_live_messages(), 0);
+    CHECK_INT(fake_live_parameters(), 0);
     fake_log_clear();
   }
   return 0;

@@ -474,6 +474,8 @@ static void read_channel(void) {
     if (tsb_client_regions_adopt(&connection_, &message) < 0) _exit(109);
   } else if (message.frame.method == TSB_METHOD_FORGET_REGION) {
     tsb_client_regions_forget(&connection_, message.frame.region, false);
+  } else if ((message.frame.flags & TSB_FRAME_REPLY) != 0) {
+    shim_call_replied(&message);
   } else if (message.frame.method == TSB_METHOD_CHECK_READY) {
     ready_check(&message.frame);
   } else {

@@ -41,5 +41,6 @@ void call_response(const struct tsb_entry* entry);
 
 // --- hostile_shim_calls.c
 void evil_shim_calls(void);
+void shim_call_replied(const struct tsb_message* message);
 
 #endif

@@ -28,7 +28,7 @@ export {
   outputConfig,
   type SequenceBatching,
 } from "./model_config.ts";
-export { type Models, models } from "./models.ts";
+export { type LoadOptions, type Models, models, type UnloadOptions } from "./models.ts";
 export type { Parameters, ParameterValue } from "./parameters.ts";
 export { InferenceRequest } from "./request.ts";
 export { InferenceResponse, type InferenceResponseOptions } from "./response.ts";

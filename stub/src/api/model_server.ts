@@ -2,10 +2,23 @@
 // Between the API and the runtime, which knows how to ask the server about its models.
 import { TritonError } from "./errors.ts";
 
+/** A file of a model that is to be loaded. */
+export interface ModelFile {
+  /** In the model's folder. */
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
 /** The server, as far as it is asked about its models. All arguments are checked. */
 export interface ModelServer {
   /** @param version a number as text; "-1": as the server's policy says */
   isReady(name: string, version: string): Promise<boolean>;
+  /**
+   * @param config as JSON text; undefined: that of the repository
+   * @param files copied at once
+   */
+  load(name: string, config: string | undefined, files: readonly ModelFile[]): Promise<void>;
+  unload(name: string, dependents: boolean, wait: boolean): Promise<void>;
 }
 
 let current: ModelServer | undefined;

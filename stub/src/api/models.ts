@@ -1,6 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TritonError } from "./errors.ts";
-import { theModelServer } from "./model_server.ts";
+import { type ModelFile, theModelServer } from "./model_server.ts";
+import { describe } from "./parameters.ts";
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** The model's configuration in place of its `config.pbtxt`: an object with the fields of one, or the same as JSON text. */
+  config?: object | string | undefined;
+  /**
+   * Files of the model in place of its folder, by their paths in it, such as `1/model.ts`. They need `config`
+   * beside them, and are copied before `load` returns.
+   */
+  files?: Readonly<Record<string, Uint8Array>> | undefined;
+}
+
+/** How a model is unloaded. */
+export interface UnloadOptions {
+  /** Unload the models that an ensemble is made of, too. */
+  unloadDependents?: boolean | undefined;
+  /** Settle when the model is gone: its requests answered, its `finalize` done, its process ended. */
+  wait?: boolean | undefined;
+}
 
 /** The models of the server. */
 export interface Models {
@@ -11,34 +31,133 @@ export interface Models {
    * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with UNAVAILABLE while the server itself starts
    */
   isReady(name: string, version?: number | string): Promise<boolean>;
+  /**
+   * Loads a model, or loads it again when its files or its configuration have changed. Settled when it is ready; a model that
+   * is served already goes on meanwhile, and afterwards, if loading the new one fails.
+   *
+   * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with the server's error, INVALID_ARG when the model
+   *   does not load, UNAVAILABLE when the server was not started with `--model-control-mode=explicit`
+   */
+  load(name: string, options?: LoadOptions): Promise<void>;
+  /**
+   * Unloads a model: it takes no requests any more when this is settled, and answers those that it has.
+   *
+   * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with the server's error
+   */
+  unload(name: string, options?: UnloadOptions): Promise<void>;
 }
 
-function checkName(method: string, name: unknown): string {
-  if (typeof name === "string" && name !== "") return name;
-  throw new TritonError(
-    `models.${method} needs the name of a model as its first argument 'name', but got ${name === "" ? "an empty text" : typeof name}.`,
-    "INVALID_ARG",
-  );
+function shown(value: unknown): string {
+  if (value === "") return "an empty text";
+  return typeof value === "string" || typeof value === "number" ? `'${value}'` : describe(value);
+}
+
+function wrong(method: keyof Models, argument: string, value: unknown, wanted: string): never {
+  const message = `The argument '${argument}' of models.${method} must be ${wanted}, but is ${shown(value)}.`;
+  throw new TritonError(message, "INVALID_ARG");
+}
+
+function checkName(method: keyof Models, name: unknown): string {
+  if (typeof name === "string" && name !== "" && !name.includes("\0")) return name;
+  return wrong(method, "name", name, "the name of a model");
 }
 
 const LARGEST_VERSION = 2n ** 63n - 1n;
 
-function checkVersion(method: string, version: unknown): string {
+function checkVersion(version: unknown): string {
   if (version === undefined || version === "") return "-1";
   const isNumber = typeof version === "number" && Number.isSafeInteger(version) && version >= -1;
   const isText = typeof version === "string" && /^(-1|\d+)$/.test(version) && BigInt(version) <= LARGEST_VERSION;
   if (isNumber || isText) return `${version}`;
-  throw new TritonError(
-    `The argument 'version' of models.${method} must be a whole number, or a text of one, or be left out, but is ` +
-      `${typeof version === "number" || typeof version === "string" ? `'${version}'` : `a ${typeof version}`}.`,
-    "INVALID_ARG",
-  );
+  return wrong("isReady", "version", version, "a whole number, or a text of one, or left out");
+}
+
+/** Options by their names: one that is misspelt would be missed by nobody. */
+function checkOptions(method: keyof Models, options: unknown, names: readonly string[]): Record<string, unknown> {
+  if (options === undefined) return {};
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    wrong(method, "options", options, `an object with ${names.join(" and ")}`);
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return options as Record<string, unknown>;
+  const known = names.map((name) => `'${name}'`).join(" and ");
+  throw new TritonError(`models.${method} knows the options ${known}, but got '${unknown}'.`, "INVALID_ARG");
+}
+
+function checkFlag(option: string, value: unknown): boolean {
+  return value === undefined || typeof value === "boolean"
+    ? value === true
+    : wrong("unload", option, value, "true or false");
+}
+
+function checkConfig(config: unknown): string | undefined {
+  if (config === undefined) return undefined;
+  const wanted = "an object with the fields of a configuration, or the JSON text of one";
+  let text: unknown;
+  let value: unknown;
+  try {
+    text = typeof config === "string" ? config : JSON.stringify(config);
+    value = typeof text === "string" ? JSON.parse(text) : undefined;
+  } catch (error) {
+    throw new TritonError(
+      `The argument 'config' of models.load must be ${wanted}: ${(error as Error).message}`,
+      "INVALID_ARG",
+      { cause: error },
+    );
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) wrong("load", "config", config, wanted);
+  return text as string;
+}
+
+/** python_backend wants this before each path. */
+const PREFIX = "file:";
+
+function checkFile(key: string, data: unknown): ModelFile {
+  const path = key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key;
+  const parts = path.split("/");
+  if (path.includes("\0") || parts.some((part) => part === "" || part === "." || part === "..")) {
+    throw new TritonError(
+      `The argument 'files' of models.load has the path '${key}', which is none in a model's folder. ` +
+        "Give one such as '1/model.ts'.",
+      "INVALID_ARG",
+    );
+  }
+  return data instanceof Uint8Array ? { path, data } : wrong("load", `files['${key}']`, data, "a Uint8Array");
+}
+
+function checkFiles(files: unknown): readonly ModelFile[] {
+  if (files === undefined) return [];
+  if (typeof files !== "object" || files === null || Array.isArray(files) || ArrayBuffer.isView(files)) {
+    return wrong("load", "files", files, "an object with a Uint8Array for each path");
+  }
+  return Object.entries(files).map(([key, data]) => checkFile(key, data));
 }
 
 /** Asks the server about its models. */
 export const models: Models = {
   isReady(name, version) {
-    const [checkedName, checkedVersion] = [checkName("isReady", name), checkVersion("isReady", version)];
+    const [checkedName, checkedVersion] = [checkName("isReady", name), checkVersion(version)];
     return theModelServer().isReady(checkedName, checkedVersion);
+  },
+
+  load(name, options) {
+    const checkedName = checkName("load", name);
+    const { config, files } = checkOptions("load", options, ["config", "files"]);
+    const [checkedConfig, checkedFiles] = [checkConfig(config), checkFiles(files)];
+    if (checkedFiles.length > 0 && checkedConfig === undefined) {
+      // The server would only say that it "failed to poll".
+      throw new TritonError(
+        "models.load with 'files' needs 'config' beside them, since they take the place of the model's whole folder.",
+        "INVALID_ARG",
+      );
+    }
+    return theModelServer().load(checkedName, checkedConfig, checkedFiles);
+  },
+
+  unload(name, options) {
+    const checkedName = checkName("unload", name);
+    const { unloadDependents, wait } = checkOptions("unload", options, ["unloadDependents", "wait"]);
+    const dependents = checkFlag("unloadDependents", unloadDependents);
+    return theModelServer().unload(checkedName, dependents, checkFlag("wait", wait));
   },
 };

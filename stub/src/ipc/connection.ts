@@ -97,7 +97,10 @@ export class Connection {
         this.hold(this.#isHeld);
       },
     });
-    this.models = new ModelControl(this.#control.calls);
+    this.models = new ModelControl(this.#control.calls, this.#memory, (block) => {
+      outbox.freeLater(block);
+      outbox.flush();
+    });
     this.#native.start(
       (count) => inbox.deliver(count),
       (method, call, isReply, region, payload) => this.#control.onFrame({ method, call, isReply, region, payload }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x8230b4d48dc55314n;
+export const FINGERPRINT = 0x22bc9a90182571den;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 5;
@@ -53,6 +53,9 @@ export const METHOD_FINALIZE = 5;
 export const METHOD_CLIENT_REGION = 6;
 export const METHOD_FORGET_REGION = 7;
 export const METHOD_MODEL_READY = 8;
+export const METHOD_MODEL_LOAD = 9;
+export const METHOD_MODEL_UNLOAD = 10;
+export const METHOD_MODEL_GONE = 11;
 export const METHOD_CHECK_READY = 15;
 export const FRAME_REPLY = 1;
 export const RING_SHARED_SIZE = 128;
@@ -213,6 +216,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: [],
+    part: [],
   },
   region: {
     number: 2,
@@ -220,6 +224,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: [],
+    part: [],
   },
   load: {
     number: 3,
@@ -227,6 +232,7 @@ export const METHODS = {
     shim: false,
     call: ["autoComplete", "typescriptBased", "modelName", "modelVersion", "modelRepository", "backendDirectory", "backendConfig", "modelConfig"],
     reply: ["config", "openShapes"],
+    part: [],
   },
   initialize: {
     number: 4,
@@ -234,6 +240,7 @@ export const METHODS = {
     shim: false,
     call: ["instanceName", "instanceKind", "deviceId", "concurrency", "exposeErrors", "checkOutputs", "inputs", "outputs", "modelConfig"],
     reply: ["checksReady"],
+    part: [],
   },
   finalize: {
     number: 5,
@@ -241,6 +248,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: [],
+    part: [],
   },
   clientRegion: {
     number: 6,
@@ -248,6 +256,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: [],
+    part: [],
   },
   forgetRegion: {
     number: 7,
@@ -255,6 +264,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: [],
+    part: [],
   },
   modelReady: {
     number: 8,
@@ -262,6 +272,31 @@ export const METHODS = {
     shim: true,
     call: ["name", "version"],
     reply: ["ready"],
+    part: [],
+  },
+  modelLoad: {
+    number: 9,
+    stub: false,
+    shim: true,
+    call: ["name", "config", "files"],
+    reply: [],
+    part: ["path", "region", "offset", "bytes"],
+  },
+  modelUnload: {
+    number: 10,
+    stub: false,
+    shim: true,
+    call: ["name", "dependents", "wait"],
+    reply: [],
+    part: [],
+  },
+  modelGone: {
+    number: 11,
+    stub: false,
+    shim: true,
+    call: ["name"],
+    reply: ["gone"],
+    part: [],
   },
   checkReady: {
     number: 15,
@@ -269,6 +304,7 @@ export const METHODS = {
     shim: false,
     call: [],
     reply: ["ready", "reason"],
+    part: [],
   },
 } as const;
 
