@@ -47,6 +47,15 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: "soak",
+          include: ["test/soak/**/*.test.ts"],
+          globalSetup: ["test/e2e/harness/global_setup.ts"],
+          setupFiles: ["test/e2e/harness/stop_all.ts"],
+        },
+      },
     ],
   },
 });
