@@ -9,6 +9,10 @@ enum {
 
 uint64_t tsb_pace_average(uint64_t average_ns, uint64_t ns) { return average_ns + ns / 8 - average_ns / 8; }
 
+uint64_t tsb_pace_first_average(uint64_t average_ns, uint64_t ns) {
+  return tsb_pace_average(average_ns == 0 ? ns + 1 : average_ns, ns);
+}
+
 uint32_t tsb_pace_share(uint32_t share, bool at_once) { return share + (at_once ? TSB_PACE_ALL / 16 : 0) - share / 16; }
 
 bool tsb_pace_is_sparse(uint32_t share) { return share < TSB_PACE_ALL / 5; }
@@ -20,6 +24,10 @@ uint64_t tsb_pace_for_answer_ns(bool is_sparse, uint64_t compute_ns) {
 
 uint64_t tsb_pace_for_batch_ns(bool is_sparse, uint64_t gap_ns) {
   return is_sparse && gap_ns < TSB_PACE_MAX_GAP_NS ? 2 * gap_ns : 0;
+}
+
+uint64_t tsb_pace_for_call_ns(bool is_sparse, uint64_t call_ns) {
+  return is_sparse && call_ns <= TSB_PACE_MAX_CALL_NS ? 2 * call_ns : 0;
 }
 
 uint32_t tsb_pace_prefetch(uint64_t compute_ns) {

@@ -19,6 +19,8 @@ enum {
   TSB_PACE_MAX_ANSWER_NS = 150000,
   // A batch that is expected later than this is not waited for awake: a core that sleeps takes as long to wake up.
   TSB_PACE_MAX_GAP_NS = 400000,
+  // Calls of other models that take longer are not waited for awake.
+  TSB_PACE_MAX_CALL_NS = 200000,
   // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that
   // waits there cannot go to another instance any more, nor be overtaken by one of a higher priority.
   TSB_PACE_PREFETCH_NS = 250000,
@@ -27,6 +29,8 @@ enum {
 
 // Averages over the last eight or so: one that lost its processor for a moment says little about the next.
 uint64_t tsb_pace_average(uint64_t average_ns, uint64_t ns);
+// The same, where an average of 0 says that nothing was measured yet.
+uint64_t tsb_pace_first_average(uint64_t average_ns, uint64_t ns);
 
 // The share of the last calls of Execute that followed at once on the one before, of TSB_PACE_ALL.
 enum { TSB_PACE_ALL = 1 << 16 };
@@ -40,6 +44,8 @@ uint64_t tsb_pace_for_answer_ns(bool is_sparse, uint64_t compute_ns);
 // The same for a stub whose model has answered everything, when the next batch came so long after the last answers. One
 // that gets batch after batch has nothing better to do; instances that share the cores get fewer each, and so stop.
 uint64_t tsb_pace_for_batch_ns(bool is_sparse, uint64_t gap_ns);
+// The same for both of them while calls of other models are open, the last of which took so long; 0: nobody knows.
+uint64_t tsb_pace_for_call_ns(bool is_sparse, uint64_t call_ns);
 // How many batches may wait in the stub when one takes so long; 0: nobody knows yet how fast the model is.
 uint32_t tsb_pace_prefetch(uint64_t compute_ns);
 

@@ -91,8 +91,7 @@ static void answers__note_batch(struct tsb_instance* instance, const struct answ
   instance->reader_free_ns = tsb_now_ns();
   pthread_mutex_unlock(&instance->lock);
   uint64_t compute_ns = times->compute_end_ns - times->compute_start_ns;
-  if (instance->compute_ns == 0) instance->compute_ns = compute_ns + 1;
-  instance->compute_ns = tsb_pace_average(instance->compute_ns, compute_ns);
+  instance->compute_ns = tsb_pace_first_average(instance->compute_ns, compute_ns);
 }
 
 // Whether an entry says what a correct stub may say of a request of this model.

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "barrier.h"
+#include "pace.h"
 #include "tsb_protocol.h"
 
 enum { FIRST_CAPACITY = 64 };
@@ -49,6 +51,7 @@ int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* o
   } else if (open_calls__reserve((void**)&calls->calls, &calls->capacity, owner->index, sizeof(void*)) &&
              (*call = calloc(1, sizeof **call)) != NULL) {
     (*call)->owner = *owner;
+    (*call)->began_ns = tsb_now_ns();
     calls->calls[owner->index] = *call;
     calls->count++;
     status = 0;
@@ -61,6 +64,15 @@ void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call
   calls->calls[call->owner.index] = NULL;
   calls->count--;
   calls->copied_bytes -= call->copied_bytes;
+  calls->call_ns = tsb_pace_first_average(calls->call_ns, tsb_now_ns() - call->began_ns);
+}
+
+uint64_t tsb_open_calls_expected_ns(struct tsb_open_calls* calls) {
+  if (calls->capacity == 0) return 0;  // it has never made one: only this thread makes room
+  pthread_mutex_lock(&calls->lock);
+  uint64_t expected_ns = calls->count == 0 ? 0 : calls->call_ns;
+  pthread_mutex_unlock(&calls->lock);
+  return expected_ns;
 }
 
 bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,

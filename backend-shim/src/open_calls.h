@@ -29,6 +29,7 @@ struct tsb_open_call {
   void** copies;  // of inputs that the server must not read where they are
   uint32_t copy_count;
   uint64_t copied_bytes;
+  uint64_t began_ns;
   // --- Under `lock`
   bool was_sent;     // it may be cancelled; what is above is known from here on
   uint32_t looks;    // how often it was met by who looks for calls that wait, see wait_cycle.h
@@ -52,6 +53,7 @@ struct tsb_open_calls {
   uint32_t capacity;
   uint32_t count;
   uint64_t copied_bytes;  // of inputs, for all calls that are open
+  uint64_t call_ns;       // how long one takes, averaged over the last few; 0: not known
   struct tsb_viewed_answer* answers;
   uint32_t answer_capacity, used_answers, first_free;
 };
@@ -62,6 +64,8 @@ void tsb_open_calls_destroy(struct tsb_open_calls* calls);
 int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner, struct tsb_open_call** call);
 // The call is over: takes it out. The caller holds `lock`.
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
+// How long a call takes while some are open, 0 if none is. Only for the thread that begins calls.
+uint64_t tsb_open_calls_expected_ns(struct tsb_open_calls* calls);
 // Frees a call that was taken out, with its request.
 void tsb_open_call_free(struct tsb_open_call* call);
 // Counts bytes that are to be copied for a call, until it ends. False: they would be more than `limit` for all calls

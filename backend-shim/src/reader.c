@@ -142,8 +142,12 @@ bool tsb_reader_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
   return true;
 }
 
-static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_ring* ring) {
-  uint64_t wait_ns = tsb_pace_for_answer_ns(tsb_pace_is_sparse(instance->at_once_share), instance->compute_ns);
+static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_stub* stub) {
+  struct tsb_ring* ring = &stub->to_shim;
+  bool is_sparse = tsb_pace_is_sparse(instance->at_once_share);
+  uint64_t call_ns = tsb_open_calls_expected_ns(&stub->calls);
+  uint64_t wait_ns =
+      call_ns > 0 ? tsb_pace_for_call_ns(is_sparse, call_ns) : tsb_pace_for_answer_ns(is_sparse, instance->compute_ns);
   return tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
 }
 
@@ -193,7 +197,7 @@ void tsb_reader_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool
       break;
     }
     bool waits = executing > 0 && !(leaves && at_once);
-    if (status > 0 || (waits && reader__wait_awake(instance, ring))) continue;
+    if (status > 0 || (waits && reader__wait_awake(instance, stub))) continue;
     if (!tsb_ring_prepare_sleep(ring, leaves ? TSB_WAKER_SUPERVISOR : TSB_WAKER_EXECUTE)) continue;
     if (leaves) break;
     dead = reader__sleep(stub);  // if so, once more around: it may have answered before it died

@@ -49,6 +49,21 @@ static void test_how_long_a_batch_is_waited_for(void) {
   CHECK_INT(tsb_pace_for_batch_ns(true, 400000), 0);
 }
 
+static void test_how_long_a_call_is_waited_for(void) {
+  CHECK_INT(tsb_pace_for_call_ns(true, 50000), 100000);
+  CHECK_INT(tsb_pace_for_call_ns(false, 50000), 0);  // many at once
+  CHECK_INT(tsb_pace_for_call_ns(true, 0), 0);       // nothing is known
+  CHECK_INT(tsb_pace_for_call_ns(true, 200000), 400000);
+  CHECK_INT(tsb_pace_for_call_ns(true, 200001), 0);  // too long
+}
+
+static void test_an_average_begins_with_the_first(void) {
+  uint64_t average = tsb_pace_first_average(0, 8000);
+  CHECK(average >= 8000 && average <= 8001);
+  CHECK_INT(tsb_pace_first_average(8000, 80000), tsb_pace_average(8000, 80000));
+  CHECK(tsb_pace_first_average(0, 0) <= 1);
+}
+
 static void test_how_much_is_handed_over_early(void) {
   CHECK_INT(tsb_pace_prefetch(0), 0);  // nobody knows how fast the model is
   CHECK_INT(tsb_pace_prefetch(1), 4);
@@ -96,6 +111,8 @@ int main(void) {
   test_when_requests_are_sparse();
   test_how_long_an_answer_is_waited_for();
   test_how_long_a_batch_is_waited_for();
+  test_how_long_a_call_is_waited_for();
+  test_an_average_begins_with_the_first();
   test_how_much_is_handed_over_early();
   test_useless_brief_waits_become_rare();
   test_a_lost_core_is_tried_less_often();

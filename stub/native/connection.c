@@ -219,6 +219,10 @@ int tsb_connection_write(struct tsb_connection* connection, struct tsb_entry* en
   for (uint32_t i = 0; i < count; i++) {
     int status;
     entries[i].sent_ns = now_ns;
+    if (entries[i].kind == TSB_ENTRY_CALL) {
+      connection->open_calls++;
+      connection->called_ns = now_ns;
+    }
     while ((status = tsb_ring_write(&connection->to_shim, &entries[i])) == -ENOSPC) {
       // The shim always reads on, and a dead one ends this process (connection__watch), so this wait is short.
       tsb_ring_publish(&connection->to_shim);

@@ -25,6 +25,8 @@ struct tsb_connection {
   struct tsb_arena outbound;
   struct tsb_ring to_stub;            // consumer
   struct tsb_ring to_shim;            // producer
+  uint32_t open_calls;                // calls of other models that were sent and have not had their last response
+  uint64_t called_ns;                 // when the last one was sent
   struct tsb_pending_block* pending;  // a circular queue in ring order
   uint32_t pending_first, pending_count, pending_capacity;
 };

@@ -106,18 +106,37 @@ static void loop__note_batch(struct tsb_addon* addon, const struct tsb_entry* ba
   tsb_idle_trim_note_work(&addon->idle_trim);
 }
 
+static void loop__note_calls(struct tsb_addon* addon, uint32_t count) {
+  struct tsb_connection* connection = &addon->connection;
+  uint32_t ended = 0;
+  if (connection->open_calls == 0) return;
+  for (uint32_t i = 0; i < count; i++) {
+    const struct tsb_entry* entry = &addon->inbox[i];
+    if (entry->kind == TSB_ENTRY_CALL_RESPONSE && (entry->flags & TSB_CALL_RESPONSE_FINAL) != 0) ended++;
+  }
+  if (ended == 0) return;
+  connection->open_calls -= ended < connection->open_calls ? ended : connection->open_calls;
+  addon->pace.call_ns = tsb_pace_first_average(addon->pace.call_ns, tsb_now_ns() - connection->called_ns);
+}
+
 static void loop__execute(struct tsb_addon* addon, uint32_t count) {
   const struct tsb_entry* batch = loop__last_batch(addon, count);
   if (batch != NULL) loop__note_batch(addon, batch);
+  loop__note_calls(addon, count);
   loop__deliver_entries(addon, count);
   if (batch != NULL) addon->pace.idle_since_ns = addon->busy ? 0 : tsb_now_ns();
 }
 
-// Waits a bounded time for the next batch.
+// Waits a bounded time for the next batch, or for the answer to a call.
 static bool loop__wait_awake(struct tsb_addon* addon) {
   struct tsb_ring* ring = &addon->connection.to_stub;
   const struct tsb_loop_pace* pace = &addon->pace;
-  uint64_t wait_ns = pace->idle_since_ns == 0 ? 0 : tsb_pace_for_batch_ns(pace->is_sparse, pace->gap_ns);
+  uint64_t wait_ns = 0;
+  if (pace->idle_since_ns != 0) {
+    wait_ns = tsb_pace_for_batch_ns(pace->is_sparse, pace->gap_ns);
+  } else if (addon->connection.open_calls > 0) {
+    wait_ns = tsb_pace_for_call_ns(pace->is_sparse, pace->call_ns);
+  }
   return (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns)) || tsb_ring_wait_briefly(ring);
 }
 

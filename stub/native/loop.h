@@ -20,6 +20,7 @@ enum {
 struct tsb_loop_pace {
   uint64_t idle_since_ns;  // 0: a batch is being executed
   uint64_t gap_ns;         // averaged over the last few
+  uint64_t call_ns;        // how long the last response to a call is waited for, averaged likewise; 0: not known
   bool is_sparse;          // requests come few at a time, as the shim says
 };
 
