@@ -114,4 +114,11 @@ describe.skipIf(process.platform !== "linux")("SharedMemory", () => {
     expect(isLostGone).toBe(true);
     expect(existsSync(`/dev/shm${kept}`)).toBe(false);
   });
+
+  it("listens for the end of the process once, however often memory comes and goes", () => {
+    SharedMemory.create({ byteSize: 16 }).close();
+    const before = process.listenerCount("exit");
+    for (let i = 0; i < 3; i++) SharedMemory.create({ byteSize: 16 }).close();
+    expect(process.listenerCount("exit")).toBe(before);
+  });
 });

@@ -53,6 +53,7 @@ export interface SharedMemoryOptions {
 
 /** What was made here and not closed; it outlives this process where nobody takes its name away. */
 const made = new Set<string>();
+let looksAtExit = false;
 /** Memory that nobody can close any more. */
 const lost = new FinalizationRegistry<string>((key) => takeNameAway(key));
 let next = 0;
@@ -62,7 +63,8 @@ function takeNameAway(key: string): void {
 }
 
 function noteMade(memory: SharedMemory): void {
-  if (made.size === 0) process.once("exit", () => made.forEach(takeNameAway));
+  if (!looksAtExit) process.once("exit", () => made.forEach(takeNameAway));
+  looksAtExit = true;
   made.add(memory.key);
   lost.register(memory, memory.key, memory);
 }
