@@ -33,15 +33,21 @@ const waysOf = (cores: number, callers: number): Way[] => [
   { title: `${cores} objects of one thread, lent in turn`, objects: cores, threads: 1, shared: false },
 ];
 
-export interface OcrCell
-  extends Cell<{
-    /** Pictures a second. */
-    throughput: number;
-    /** Milliseconds of processor time a picture, of the server and its stubs or of the reference's process. */
-    cpuMs: number;
-  }> {
+export interface OcrSample {
+  /** Pictures a second. */
+  throughput: number;
+  /** Milliseconds of processor time a picture, of the server and its stubs or of the reference's process. */
+  cpuMs: number;
+}
+
+export interface OcrCell extends Cell<OcrSample> {
   callers: number;
 }
+
+const sampleOf = ({ seconds, cpu_seconds }: Timing, count: number): OcrSample => ({
+  throughput: count / seconds,
+  cpuMs: (cpu_seconds * 1000) / count,
+});
 
 export interface OcrFigures {
   pictures: number;
@@ -55,8 +61,13 @@ export interface OcrFigures {
 }
 
 /** Callers take pictures in turn, over and over; the clock stops when `count` are read, as in ocr_reference.py. */
-async function timeServer(server: Server, read: ReadPicture, callers: number, count: number): Promise<Timing> {
-  const pictures = pictureNames().map(readPictureFile);
+export async function timeServer(
+  server: Server,
+  read: ReadPicture,
+  callers: number,
+  pictures: readonly Uint8Array[],
+  count: number,
+): Promise<OcrSample> {
   const cpu = () => cpuMicroseconds([server.pid, ...server.children()]);
   const beganCpu = cpu();
   const began = performance.now();
@@ -72,7 +83,7 @@ async function timeServer(server: Server, read: ReadPicture, callers: number, co
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
-  return timing!;
+  return sampleOf(timing!, count);
 }
 
 /** Throws when the server and the reference do not read the same. Gives the number of lines. */
@@ -114,6 +125,7 @@ async function measureCell(
   { callers, passes }: (typeof SETTINGS)[number],
 ): Promise<OcrCell> {
   const names = pictureNames();
+  const pictures = names.map(readPictureFile);
   const count = names.length * (context.quick ? 1 : passes);
   const read = serverReader(server.client.url);
   const cell: OcrCell = { label: `ocr x ${callers}`, callers, samples: {} };
@@ -126,9 +138,9 @@ async function measureCell(
       return taking;
     },
     measure: async ({ title }) => {
-      const reference = references.get(title)?.run(callers, names, count);
-      const timing = await (reference ?? timeServer(server, read, callers, count));
-      return { throughput: count / timing.seconds, cpuMs: (timing.cpu_seconds * 1000) / count };
+      const reference = references.get(title);
+      if (reference === undefined) return timeServer(server, read, callers, pictures, count);
+      return sampleOf(await reference.run(callers, names, count), count);
     },
     tell: (sample) => `${figure(sample.throughput)} pictures/s`,
   });

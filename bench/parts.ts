@@ -6,6 +6,7 @@ import { calls } from "./calls.ts";
 import { identity } from "./identity.ts";
 import { flatness, idle, instance } from "./instance.ts";
 import { ocr } from "./ocr.ts";
+import { ocrBls } from "./ocr_bls.ts";
 import { overlap } from "./overlap.ts";
 import type { Part } from "./part.ts";
 import { scale } from "./scale.ts";
@@ -16,6 +17,6 @@ import { work } from "./work.ts";
 
 /** In the order in which they run and stand on the page. */
 export const PARTS: readonly Part<unknown>[] = [
-  ...[identity, work, ocr, overlap, calls, streams, bytes, viam],
+  ...[identity, work, ocr, ocrBls, overlap, calls, streams, bytes, viam],
   ...[scale, start, instance, idle, flatness],
 ];

@@ -84,9 +84,9 @@ describe("the page", () => {
   test("has a section for the figures of each part", () => {
     const nothing = { cells: [], subjects: [], memory: {}, versions: {}, steps: [], samples: {} };
     const figures = (name: string) =>
-      ["instance", "idle", "flatness"].includes(name) ? [] : { ...nothing, pairs: nothing, many: nothing };
+      ["ocr_bls", "instance", "idle", "flatness"].includes(name) ? [] : { ...nothing, pairs: nothing, many: nothing };
     const sections = Object.assign({}, ...PARTS.map((part) => part.sections(figures(part.name))));
-    expect(Object.keys(sections)).toHaveLength(17);
+    expect(Object.keys(sections)).toHaveLength(18);
     expect(() => page(template, run(), { ...reading, sections })).not.toThrow();
     expect(() => page(template, run(), { ...reading, sections: { New: "| a |" } })).toThrow("no section for New");
   });
