@@ -247,6 +247,10 @@ int64_t tsb_json_int(const struct tsb_json* value, int64_t otherwise) {
   return errno == 0 && rest != value->string && *rest == '\0' ? number : otherwise;
 }
 
+double tsb_json_double(const struct tsb_json* value, double otherwise) {
+  return value != NULL && value->type == TSB_JSON_NUMBER ? strtod(value->string, NULL) : otherwise;
+}
+
 uint32_t tsb_json_length(const struct tsb_json* array) {
   uint32_t length = 0;
   for (const struct tsb_json* item = array != NULL ? array->first : NULL; item != NULL; item = item->next) length++;

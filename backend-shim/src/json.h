@@ -43,6 +43,7 @@ const char* tsb_json_string(const struct tsb_json* value, const char* otherwise)
 bool tsb_json_bool(const struct tsb_json* value, bool otherwise);
 // Accepts a number and a string that holds one (64-bit numbers come as strings from protobuf's JSON).
 int64_t tsb_json_int(const struct tsb_json* value, int64_t otherwise);
-uint32_t tsb_json_length(const struct tsb_json* array);  // children of an ARRAY or OBJECT
+double tsb_json_double(const struct tsb_json* value, double otherwise);  // NUMBER only
+uint32_t tsb_json_length(const struct tsb_json* array);                  // children of an ARRAY or OBJECT
 
 #endif

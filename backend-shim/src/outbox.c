@@ -82,3 +82,11 @@ int tsb_outbox_flush(struct tsb_outbox* outbox) {
   (void)got;  // EAGAIN: another thread's post has moved all of it meanwhile
   return tsb_outbox_post(outbox, NULL, 0);
 }
+
+int tsb_outbox_progress(struct tsb_outbox* outbox, uint64_t* posted, uint64_t* taken) {
+  pthread_mutex_lock(&outbox->lock);
+  *posted = outbox->ring.position + outbox->count;
+  int status = tsb_ring_consumed(&outbox->ring, taken);
+  pthread_mutex_unlock(&outbox->lock);
+  return status;
+}

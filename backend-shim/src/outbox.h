@@ -25,5 +25,7 @@ void tsb_outbox_destroy(struct tsb_outbox* outbox);
 int tsb_outbox_post(struct tsb_outbox* outbox, const struct tsb_entry* entries, uint32_t count);
 // Sends what waits, as far as there is room. Returns as above.
 int tsb_outbox_flush(struct tsb_outbox* outbox);
+// How many entries were posted, ever, whether they wait or not, and how many of them the stub has taken. 0 or -EPROTO.
+int tsb_outbox_progress(struct tsb_outbox* outbox, uint64_t* posted, uint64_t* taken);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cancels.h"
 #include "log.h"
 #include "log_levels.h"
+#include "metrics.h"
 #include "time_limit.h"
 
 enum {
@@ -42,6 +43,11 @@ static int reader__on_call_cancel(struct tsb_instance* instance, struct tsb_stub
 static int reader__on_free(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
   (void)instance;
   return tsb_calls_on_free(stub, entry);
+}
+
+static int reader__on_metric(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
+  (void)instance;
+  return tsb_metrics_on_entry(stub, entry);
 }
 
 // One function for each kind that the shim receives: who adds one to tsb_entry.def is told here what is missing.

@@ -10,6 +10,7 @@
 
 struct tsb_shim_calls;
 struct tsb_stub;
+struct tsb_metric_table;
 
 // A call without its reply. Who has it ends it, by tsb_shim_call_reply or tsb_shim_call_fail.
 struct tsb_shim_call {
@@ -20,6 +21,7 @@ struct tsb_shim_call {
   uint32_t method;
   // What the stub was to do when it made the call: TSB_METHOD_LOAD, _INITIALIZE or _FINALIZE; 0: to execute batches.
   uint32_t step;
+  struct tsb_metric_table* metrics;  // of the stub; until `serve` returns
 };
 
 // Who deals with a stub's calls. `serve` runs on the thread that reads the channel: nothing in it may wait for the

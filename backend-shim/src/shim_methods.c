@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim_methods.h"
 
+#include "metrics.h"
 #include "model_control.h"
 
 // One function for each method that a stub may call: who adds one to tsb_method.def is told here what is missing. It

@@ -81,7 +81,9 @@ TRITONSERVER_Error* tsb_stub_start(struct tsb_stub** result, const struct tsb_st
                             .wake_shim_fds = {-1, -1},
                             .references = 1};
   tsb_open_calls_init(&stub->calls);
+  tsb_metric_table_init(&stub->metrics);
   tsb_stub_channel_init(&stub->channel, &stub->memory);
+  stub->channel.metrics = &stub->metrics;
   if (plan->service != NULL) stub->channel.service = *plan->service;
   stub->channel.service.stub = stub;
   tsb_outbox_init(&stub->to_stub);
@@ -248,6 +250,7 @@ void tsb_stub_destroy(struct tsb_stub* stub) {
   if (stub == NULL) return;
   tsb_open_calls_close(&stub->calls);
   tsb_stub_channel_forget_calls(&stub->channel);  // their replies use the process
+  tsb_metric_table_destroy(&stub->metrics);
   tsb_stub_process_destroy(&stub->process);
   tsb_stub_channel_destroy(&stub->channel);
   if (stub->wake_stub_fd >= 0) close(stub->wake_stub_fd);

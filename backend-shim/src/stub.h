@@ -4,6 +4,7 @@
 #ifndef TSB_STUB_H
 #define TSB_STUB_H
 
+#include "metric_table.h"
 #include "open_calls.h"
 #include "outbox.h"
 #include "payload.h"
@@ -26,6 +27,7 @@ struct tsb_stub {
   uint64_t refused_ns;      // when the log was told of an answer that its request does not allow; 0: never
   uint32_t refused_count;   // such answers since then; both used by the same thread
   struct tsb_open_calls calls;
+  struct tsb_metric_table metrics;
   uint32_t references;  // of who made it, and of each open call; atomic
 };
 

@@ -66,6 +66,7 @@ static int stub_channel__on_call(struct tsb_stub_channel* channel, struct tsb_me
   if (status == 0) status = tsb_shim_calls_begin(channel->shim_calls, &message->frame, &call);
   if (status == 0) {
     call->stub = channel->service.stub;
+    call->metrics = channel->metrics;
     is_serving = true;
     channel->service.serve(channel->service.context, call, document.root);
     is_serving = false;

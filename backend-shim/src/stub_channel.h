@@ -29,6 +29,7 @@ struct tsb_stub_channel {
   struct tsb_stub_memory* memory;
   struct tsb_shim_service service;    // for the calls of the stub
   struct tsb_shim_calls* shim_calls;  // those that are open
+  struct tsb_metric_table* metrics;   // of the stub, for its calls
   pthread_mutex_t lock;               // of reading, and of all below; process-local; taken before the memory's lock
   int status;                         // negative: broken, nothing is read any more. -EPIPE: the stub closed it
   uint32_t last_id;

@@ -88,6 +88,7 @@ export const LAYERS = [
     "io_table",
     "workers",
     "model_waits",
+    "metric_family",
   ],
   ["record", "tensor_record", "parameter_record", "call_record", "bytes_walk"],
   [
@@ -105,6 +106,7 @@ export const LAYERS = [
     "stub_events",
     "outbox",
     "open_calls",
+    "metric_table",
     "stub",
   ],
   ["backend", "model", "request_record", "batch", "instance_state"],
@@ -116,6 +118,7 @@ export const LAYERS = [
     "calls",
     "load_files",
     "model_control",
+    "metrics",
     "shim_methods",
     "answers",
     "cancels",

@@ -13,13 +13,6 @@ static int held;
 static atomic_long done, live_parameters;
 static atomic_int asks_for_leaving;
 
-struct TRITONSERVER_Parameter {
-  char* name;
-  TRITONSERVER_ParameterType type;
-  const void* value;
-  uint64_t bytes;
-};
-
 void fake_models_hold(bool hold) {
   pthread_mutex_lock(&lock);
   is_held = hold;

@@ -34,6 +34,14 @@ struct TRITONBACKEND_Output {
   bool is_test_memory;  // `data` is the test's, see output_memory
 };
 
+// A label of a metric, or what a model is loaded with.
+struct TRITONSERVER_Parameter {
+  char* name;
+  TRITONSERVER_ParameterType type;
+  const void* value;
+  uint64_t bytes;
+};
+
 struct fake_parameter {
   char* name;
   TRITONSERVER_ParameterType type;

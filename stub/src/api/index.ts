@@ -14,6 +14,14 @@ export {
 export { isTritonErrorCode, TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "./errors.ts";
 export type { ExecOptions } from "./exec_call.ts";
 export type { InferenceRequestOptions } from "./made_request.ts";
+export type { MetricKind } from "./metric_server.ts";
+export {
+  type Metric,
+  MetricFamily,
+  type MetricFamilyOptions,
+  type MetricLabels,
+  type MetricOptions,
+} from "./metrics.ts";
 export {
   type DynamicBatching,
   type InstanceGroup,

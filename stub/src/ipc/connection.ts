@@ -6,9 +6,11 @@ import { Calls } from "./calls.ts";
 import { type CheckReadyReply, Control, type Step } from "./control.ts";
 import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
 import { LogLevels } from "./log_levels.ts";
+import { Metrics } from "./metrics.ts";
 import { ModelControl } from "./model_control.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OpenBatches } from "./open_batches.ts";
+import type { Place } from "./record.ts";
 import type { RequestLife } from "./request_life.ts";
 import { ResponseMeasurer } from "./response_measurer.ts";
 import type { Answer } from "./response_record.ts";
@@ -42,6 +44,8 @@ export interface ExecuteSettings extends BatchSettings {
   onUnsendable(error: unknown): Answer;
 }
 
+const NOWHERE: Place = { region: 0, offset: 0, bytes: 0 };
+
 /** What the word `busy` says of the model. */
 const IDLE = 0;
 const EXECUTING = 1;
@@ -63,12 +67,15 @@ export class Connection {
   /** What the model asks of the server about models. */
   readonly models: ModelControl;
   readonly logLevels: LogLevels;
+  /** The metrics of the model. */
+  readonly metrics: Metrics;
   /** Responses of requests that other models read from. */
   #borrowed: { readonly request: RequestLife; readonly answer: Answer }[] = [];
   #isHeld = true;
-  /** Calls of other models, and of the server, that are open: they keep the process alive. */
+  /** Calls of other models, and of the server, that are open, and questions about metrics: they keep the process alive. */
   #hasCalls = false;
   #hasShimCalls = false;
+  #hasQuestions = false;
 
   /** Connects; throws when there is no server of the same version at the other end. */
   constructor(handlers: ConnectionHandlers, native: Native = loadNative()) {
@@ -85,6 +92,7 @@ export class Connection {
       execute: (entry) => this.#onExecute(entry),
       cancel: (entry) => this.#onCancel(entry),
       call_response: (entry) => this.#onCallResponse(entry),
+      metric_value: (entry) => this.#onMetricValue(entry),
     });
     this.#busy = new Uint32Array(this.#native.busy);
     this.#handlers = handlers;
@@ -101,6 +109,7 @@ export class Connection {
       outbox.freeLater(block);
       outbox.flush();
     });
+    this.metrics = this.#makeMetrics(outbox, handlers);
     this.#native.start(
       (count) => inbox.deliver(count),
       (method, call, isReply, region, payload) => this.#control.onFrame({ method, call, isReply, region, payload }),
@@ -130,10 +139,23 @@ export class Connection {
     });
   }
 
+  #makeMetrics(outbox: Outbox, handlers: ConnectionHandlers): Metrics {
+    return new Metrics({
+      calls: this.#control.calls,
+      add: (flags, owner, value) => outbox.add(L.ENTRY_METRIC, flags, owner, NOWHERE, value),
+      send: () => outbox.flush(),
+      onBroken: (error) => handlers.onBroken(error),
+      onUse: (isInUse) => {
+        this.#hasQuestions = isInUse;
+        this.hold(this.#isHeld);
+      },
+    });
+  }
+
   /** Whether the connection alone keeps the process alive, even when no call of another model is open. */
   hold(hold: boolean): void {
     this.#isHeld = hold;
-    this.#native.hold(hold || this.#hasCalls || this.#hasShimCalls);
+    this.#native.hold(hold || this.#hasCalls || this.#hasShimCalls || this.#hasQuestions);
   }
 
   answerStep(step: Step, payload: object): void {
@@ -148,6 +170,7 @@ export class Connection {
 
   /** Sends the responses that were given to `respond`, all at once. */
   send(): void {
+    this.metrics.flush();
     if (this.#borrowed.length === 0) {
       this.#writer.send();
       return;
@@ -165,16 +188,19 @@ export class Connection {
    * taken at once. Returns how much room it takes.
    */
   post(request: RequestLife, answer: Answer, final: boolean): number {
+    this.metrics.flush();
     return this.#stream.post(request, answer, final ? L.RESPONSE_FINAL : 0);
   }
 
   /** Closes a request without a response. */
   end(request: RequestLife): void {
+    this.metrics.flush();
     this.#stream.post(request, undefined, L.RESPONSE_FINAL);
   }
 
   /** Gives a request back to the scheduler, which closes it here. */
   reschedule(request: RequestLife): void {
+    this.metrics.flush();
     this.#stream.post(request, undefined, L.RESPONSE_RESCHEDULE);
   }
 
@@ -196,6 +222,7 @@ export class Connection {
     if (batch.isReleased) return;
     // One that other models read from is answered, but the server does not know yet.
     if (!batch.isOpen && !batch.lives.some(({ isBorrowed }) => isBorrowed)) return;
+    this.metrics.flush();
     batch.isReleased = true;
     this.#stream.settle(batch);
   }
@@ -244,6 +271,14 @@ export class Connection {
   #onCallResponse(entry: Entry): void {
     try {
       this.calls.onResponse(entry);
+    } catch (error) {
+      this.#handlers.onBroken(error);
+    }
+  }
+
+  #onMetricValue(entry: Entry): void {
+    try {
+      this.metrics.onValue(entry);
     } catch (error) {
       this.#handlers.onBroken(error);
     }

@@ -19,6 +19,8 @@ export interface Entry extends Owner {
   readonly kind: number;
   readonly flags: number;
   readonly place: Place;
+  /** Of a metric. */
+  readonly value: number;
 }
 
 /** What is to be done with an entry, by its kind. */
@@ -29,11 +31,13 @@ export class EntryArray {
   readonly length: number;
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
+  readonly #f64: Float64Array;
 
   constructor(buffer: ArrayBuffer) {
     this.length = buffer.byteLength / L.ENTRY_SIZE;
     this.#u32 = new Uint32Array(buffer);
     this.#u64 = new BigUint64Array(buffer);
+    this.#f64 = new Float64Array(buffer);
   }
 
   read(index: number): Entry {
@@ -52,10 +56,11 @@ export class EntryArray {
         offset: Number(u64[(at + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8]!),
         bytes: Number(u64[(at + L.ENTRY_PLACE + L.PLACE_BYTES) / 8]!),
       },
+      value: this.#f64[(at + L.ENTRY_VALUE) / 8]!,
     };
   }
 
-  write(index: number, kind: number, flags: number, owner: Owner, place: Place): void {
+  write(index: number, kind: number, flags: number, owner: Owner, place: Place, value = 0): void {
     const at = index * L.ENTRY_SIZE;
     const u32 = this.#u32;
     const u64 = this.#u64;
@@ -68,6 +73,7 @@ export class EntryArray {
     u32[(at + L.ENTRY_PLACE + L.PLACE_REGION) / 4] = place.region;
     u64[(at + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8] = BigInt(place.offset);
     u64[(at + L.ENTRY_PLACE + L.PLACE_BYTES) / 8] = BigInt(place.bytes);
+    this.#f64[(at + L.ENTRY_VALUE) / 8] = value;
   }
 }
 
@@ -112,9 +118,9 @@ export class Outbox {
     this.#blocks = new Float64Array(native.blocks);
   }
 
-  add(kind: number, flags: number, owner: Owner, place: Place): void {
+  add(kind: number, flags: number, owner: Owner, place: Place, value = 0): void {
     if (this.#entryCount === this.#entries.length) this.flush();
-    this.#entries.write(this.#entryCount++, kind, flags, owner, place);
+    this.#entries.write(this.#entryCount++, kind, flags, owner, place, value);
     this.#written++;
   }
 

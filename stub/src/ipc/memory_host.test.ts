@@ -58,7 +58,16 @@ test("a stub that answers what it was not asked is told so", () => {
   there.connection.respond(life, failure("no"));
   expect(() => there.connection.send()).toThrow("Request 0 was answered after its final response.");
   const place = { region: 0, offset: 0, bytes: 0 };
-  const entry = { kind: L.ENTRY_RESPONSE, flags: 0, table: L.TABLE_BATCHES, index: 0, generation: 99, item: 0, place };
+  const entry = {
+    kind: L.ENTRY_RESPONSE,
+    flags: 0,
+    table: L.TABLE_BATCHES,
+    index: 0,
+    generation: 99,
+    item: 0,
+    place,
+    value: 0,
+  };
   expect(() => there.host.onEntry(entry)).toThrow("belongs to no batch");
 });
 
@@ -69,7 +78,16 @@ describe("what the real server refuses is refused here", () => {
     const there = new TestConnection({ ...tables, decoupled });
     there.receive([{}, {}]);
     for (const [kind, flags, item = 0] of entries) {
-      there.host.onEntry({ kind, flags, table: L.TABLE_BATCHES, index: 0, generation: 1, item, place: NOWHERE });
+      there.host.onEntry({
+        kind,
+        flags,
+        table: L.TABLE_BATCHES,
+        index: 0,
+        generation: 1,
+        item,
+        place: NOWHERE,
+        value: 0,
+      });
     }
   }
   const FINAL: [number, number] = [L.ENTRY_RESPONSE, L.RESPONSE_FINAL];

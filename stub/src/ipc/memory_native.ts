@@ -232,8 +232,8 @@ export class MemoryNative implements Native {
     if (!pauses) for (const { entries, blocks } of unread) this.#read(entries, blocks);
   }
 
-  deliver(kind: number, flags: number, owner: Owner, place: Place): void {
-    this.#incoming.write(0, kind, flags, owner, place);
+  deliver(kind: number, flags: number, owner: Owner, place: Place, value = 0): void {
+    this.#incoming.write(0, kind, flags, owner, place, value);
     this.#onEntries(1);
   }
 

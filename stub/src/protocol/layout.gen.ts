@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from backend-shim/shared/ by `npm run gen:protocol`. Do not edit.
 
-export const FINGERPRINT = 0x22bc9a90182571den;
+export const FINGERPRINT = 0x5e63bf367b13b294n;
 
 export const PROTOCOL_MAGIC = 826430292;
 export const PROTOCOL_VERSION = 5;
 export const RING_CAPACITY = 1024;
 export const MAX_REGIONS = 256;
 export const MAX_CALLS = 65536;
+export const MAX_METRIC_ASKS = 256;
 export const MAX_DIMS = 32;
 export const MAX_MESSAGE_BYTES = 65536;
 export const MAX_RECORD_BYTES = 1048576;
@@ -37,14 +38,24 @@ export const ENTRY_CALL = 5;
 export const ENTRY_CALL_CANCEL = 6;
 export const ENTRY_CALL_RESPONSE = 7;
 export const ENTRY_FREE = 8;
+export const ENTRY_METRIC = 9;
+export const ENTRY_METRIC_VALUE = 10;
 export const EXECUTE_SPARSE = 1;
 export const RESPONSE_FINAL = 1;
 export const RESPONSE_RESCHEDULE = 2;
 export const CALL_RESPONSE_FINAL = 1;
 export const CALL_RESPONSE_LOST = 2;
+export const METRIC_INCREMENT = 1;
+export const METRIC_SET = 2;
+export const METRIC_OBSERVE = 4;
+export const METRIC_DELETE = 8;
+export const METRIC_ASK = 16;
+export const METRIC_VALUE_FAILED = 1;
 export const TABLE_BATCHES = 1;
 export const TABLE_CALLS = 2;
 export const TABLE_ANSWERS = 3;
+export const TABLE_METRICS = 4;
+export const TABLE_METRIC_FAMILIES = 5;
 export const METHOD_HELLO = 1;
 export const METHOD_REGION = 2;
 export const METHOD_LOAD = 3;
@@ -56,6 +67,8 @@ export const METHOD_MODEL_READY = 8;
 export const METHOD_MODEL_LOAD = 9;
 export const METHOD_MODEL_UNLOAD = 10;
 export const METHOD_MODEL_GONE = 11;
+export const METHOD_METRIC_FAMILY = 20;
+export const METHOD_METRIC = 21;
 export const METHOD_CHECK_READY = 15;
 export const FRAME_REPLY = 1;
 export const RING_SHARED_SIZE = 128;
@@ -77,6 +90,7 @@ export const ENTRY_FLAGS = 4;
 export const ENTRY_OWNER = 8;
 export const ENTRY_PLACE = 24;
 export const ENTRY_SENT_NS = 48;
+export const ENTRY_VALUE = 56;
 export const CONTROL_SIZE = 131456;
 export const CONTROL_VERSION = 0;
 export const CONTROL_MAGIC = 4;
@@ -203,6 +217,7 @@ export const ENTRIES_TO_STUB = {
   execute: 1,
   cancel: 4,
   call_response: 7,
+  metric_value: 10,
 } as const;
 
 /**
@@ -296,6 +311,22 @@ export const METHODS = {
     shim: true,
     call: ["name"],
     reply: ["gone"],
+    part: [],
+  },
+  metricFamily: {
+    number: 20,
+    stub: false,
+    shim: true,
+    call: ["kind", "name", "description"],
+    reply: ["index", "generation"],
+    part: [],
+  },
+  metric: {
+    number: 21,
+    stub: false,
+    shim: true,
+    call: ["index", "generation", "labels", "buckets"],
+    reply: ["index", "generation"],
     part: [],
   },
   checkReady: {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setCaller } from "../api/caller.ts";
 import { TritonError } from "../api/errors.ts";
+import { setMetricServer } from "../api/metric_server.ts";
 import { isDecoupled } from "../api/model_config.ts";
 import { setModelServer } from "../api/model_server.ts";
 import { Connection } from "../ipc/connection.ts";
@@ -55,6 +56,7 @@ class Stub {
       currentRequest,
     });
     followLevels(this.#connection.logLevels);
+    setMetricServer(this.#connection.metrics);
     process.on("newListener", (event) => {
       if (event === "SIGSEGV" || event === "SIGBUS") this.#connection.unguard();
     });
@@ -104,6 +106,7 @@ class Stub {
         const { inputs, outputs, instanceName, concurrency, modelConfig } = payload as InitializePayload;
         setCaller(this.#connection.calls);
         setModelServer(this.#connection.models);
+        this.#connection.metrics.open();
         process.title = `triton-typescript ${instanceName}`;
         const { model, answers, strict } = await this.#life.initialize(payload as InitializePayload);
         const mode = {
