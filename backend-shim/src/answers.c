@@ -9,7 +9,9 @@
 
 struct answers_times {
   uint64_t exec_start_ns, compute_start_ns, compute_end_ns;
-  uint64_t sent_ns;  // the stub wrote the answer
+  uint64_t sent_ns;   // the stub wrote the answer
+  uint64_t ready_ns;  // the batch was there for a model that was free
+  uint64_t taken_ns;  // the event loop had it then; 0: not told
 };
 
 static void answers__release(struct tsb_instance* instance, TRITONBACKEND_Request* request, bool success,
@@ -66,13 +68,16 @@ static uint64_t answers__waited_ns(const struct tsb_instance* instance, const st
 
 // The times of a request, without its waits in the stub and in the ring: while the model was at the batch before, and
 // while the reader was at that batch's answers. Triton then counts these waits as time in the queue, which they are.
-// What is left is what the request itself took, wake-ups included. `sent_ns` is the stub's word, so it is held to what
-// can be true.
-static void answers__set_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot, uint64_t sent_ns,
-                               struct answers_times* times) {
+// What is left is what the request itself took, wake-ups included. The entry's times are the stub's word, so they
+// are held to what can be true.
+static void answers__set_times(const struct tsb_instance* instance, const struct tsb_batch_slot* slot,
+                               const struct tsb_entry* entry, struct answers_times* times) {
+  uint64_t sent_ns = entry->sent_ns;
   if (sent_ns < slot->compute_start_ns) sent_ns = slot->compute_start_ns;
   if (sent_ns > times->compute_end_ns) sent_ns = times->compute_end_ns;
   uint64_t waited_ns = answers__waited_ns(instance, slot, sent_ns);
+  times->ready_ns = slot->compute_start_ns + waited_ns;
+  times->taken_ns = entry->value;
   if (instance->reader_free_ns > sent_ns) {
     uint64_t free_ns =
         instance->reader_free_ns < times->compute_end_ns ? instance->reader_free_ns : times->compute_end_ns;
@@ -83,6 +88,18 @@ static void answers__set_times(const struct tsb_instance* instance, const struct
   times->sent_ns = sent_ns;
 }
 
+static void answers__observe(const struct tsb_instance* instance, const struct answers_times* times) {
+  const struct tsb_builtin_metrics* builtin = &instance->builtin;
+  uint64_t begun_ns = times->ready_ns;
+  if (times->taken_ns != 0) {
+    if (times->taken_ns > begun_ns) begun_ns = times->taken_ns;
+    if (begun_ns > times->sent_ns) begun_ns = times->sent_ns;
+    tsb_builtin_metrics_observe(builtin, TSB_BUILTIN_EVENT_LOOP_LAG, begun_ns - times->ready_ns);
+  }
+  tsb_builtin_metrics_observe(builtin, TSB_BUILTIN_EXECUTE, times->sent_ns - begun_ns);
+  tsb_builtin_metrics_observe(builtin, TSB_BUILTIN_ROUND_TRIP, times->compute_end_ns - times->compute_start_ns);
+}
+
 // The model has settled a batch, by its last answer at the latest: from here on it is free, and so is the reader soon.
 static void answers__note_batch(struct tsb_instance* instance, const struct answers_times* times) {
   pthread_mutex_lock(&instance->lock);  // time_limit.c reads it on the supervisor's thread
@@ -90,6 +107,7 @@ static void answers__note_batch(struct tsb_instance* instance, const struct answ
   instance->model_free_ns = times->sent_ns;
   instance->reader_free_ns = tsb_now_ns();
   pthread_mutex_unlock(&instance->lock);
+  answers__observe(instance, times);
   uint64_t compute_ns = times->compute_end_ns - times->compute_start_ns;
   instance->compute_ns = tsb_pace_first_average(instance->compute_ns, compute_ns);
 }
@@ -162,7 +180,7 @@ int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub
   pthread_mutex_lock(&instance->lock);
   struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &entry->owner, ends);
   if (slot != NULL && ends) {
-    answers__set_times(instance, slot, entry->sent_ns, &times);
+    answers__set_times(instance, slot, entry, &times);
     pthread_cond_broadcast(&instance->changed);
   }
   pthread_mutex_unlock(&instance->lock);
@@ -183,7 +201,7 @@ int tsb_answers_on_settled(struct tsb_instance* instance, struct tsb_stub* stub,
   pthread_mutex_lock(&instance->lock);
   struct tsb_batch_slot* slot = tsb_batch_executing(&instance->batches, &entry->owner);
   if (slot != NULL) {
-    answers__set_times(instance, slot, entry->sent_ns, &times);
+    answers__set_times(instance, slot, entry, &times);
     slot->waited_ns = answers__waited_ns(instance, slot, times.sent_ns);
     tsb_batch_settle(&instance->batches, slot);
     pthread_cond_broadcast(&instance->changed);

@@ -46,6 +46,12 @@ static TRITONSERVER_Error* instance__fill(struct tsb_instance* instance) {
     return tsb_error_new(tsb_error_is_limit(status) ? TRITONSERVER_ERROR_UNAVAILABLE : TRITONSERVER_ERROR_INTERNAL,
                          "Could not create the instance '%s': %s.", instance->name, tsb_error_reason(status));
   }
+  if (instance->model->settings.metrics) {
+    char version[24];
+    snprintf(version, sizeof version, "%llu", (unsigned long long)instance->model->version);
+    struct tsb_builtin_labels labels = {.model = instance->model->name, .version = version, .instance = instance->name};
+    tsb_builtin_metrics_open(&instance->builtin, &labels);
+  }
   TSB_RETURN_IF_ERROR(tsb_instance_stub_start(instance, &instance->stub));
   int status = tsb_supervisor_start(instance);
   if (status < 0) {
@@ -79,6 +85,7 @@ void tsb_instance_delete(struct tsb_instance* instance) {
   tsb_supervisor_stop(instance);
   if (initialized && instance->stub != NULL) tsb_instance_stub_finalize(instance, instance->stub);
   tsb_stub_destroy(instance->stub);
+  tsb_builtin_metrics_close(&instance->builtin);
   tsb_encoder_free(&instance->encoder);
   if (instance->stop_fd >= 0) close(instance->stop_fd);
   if (instance->timer_fd >= 0) close(instance->timer_fd);

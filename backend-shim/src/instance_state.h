@@ -13,6 +13,7 @@
 #define TSB_INSTANCE_STATE_H
 
 #include "batch.h"
+#include "builtin_metrics.h"
 #include "model.h"
 #include "readiness.h"
 #include "request_record.h"
@@ -55,7 +56,8 @@ struct tsb_instance {
   pthread_t supervisor;
   bool supervised;
   int stop_fd;
-  int timer_fd;  // see `ticking`
+  int timer_fd;                        // see `ticking`
+  struct tsb_builtin_metrics builtin;  // the gauges are the supervisor's
 
   struct tsb_instance* next_of_backend;  // under the backend's instances_lock
 

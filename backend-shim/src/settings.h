@@ -20,6 +20,7 @@ struct tsb_settings {
   int64_t restart_backoff_ms;
   bool map_client_memory;
   bool restart;
+  bool metrics;             // the built-in ones
   bool expose_errors;       // may a client read what a model threw that is no TritonError?
   bool check_outputs;       // shapes of outputs, and whether all are there
   bool allow_node_path;     // may a model name its own Node binary?

@@ -92,6 +92,13 @@ bool tsb_stub_memory_tick(struct tsb_stub_memory* memory) {
   return files > 0;
 }
 
+void tsb_stub_memory_measure(struct tsb_stub_memory* memory, uint64_t* inbound_bytes, uint64_t* stub_bytes) {
+  pthread_mutex_lock(&memory->lock);
+  *inbound_bytes = memory->inbound.total_bytes;
+  *stub_bytes = memory->stub_bytes;
+  pthread_mutex_unlock(&memory->lock);
+}
+
 int tsb_stub_memory_adopt(struct tsb_stub_memory* memory, struct tsb_message* message) {
   struct tsb_region region;
   if (message->frame.descriptor_count != 1 || (message->frame.region & TSB_REGION_OF_STUB) == 0) return -EPROTO;

@@ -41,6 +41,8 @@ int tsb_stub_memory_release(struct tsb_stub_memory* memory, const struct tsb_blo
                             struct tsb_loans* loans);
 // Takes clients' files from the stub that no batch has used for a while. Whether any is left.
 bool tsb_stub_memory_tick(struct tsb_stub_memory* memory);
+// Size of the regions for inputs, and of those for outputs.
+void tsb_stub_memory_measure(struct tsb_stub_memory* memory, uint64_t* inbound_bytes, uint64_t* stub_bytes);
 // Takes a region that the stub announces. 0 or negative: it is none that a correct stub makes.
 int tsb_stub_memory_adopt(struct tsb_stub_memory* memory, struct tsb_message* message);
 // Address of a place in a region of the shim or of the stub, good until the stub is destroyed; NULL: there is none.

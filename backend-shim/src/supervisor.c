@@ -24,6 +24,32 @@ static bool supervisor__must_stop(const struct tsb_instance* instance) {
   return poll(&item, 1, 0) > 0;
 }
 
+static uint32_t supervisor__open_calls(struct tsb_stub* stub) {
+  pthread_mutex_lock(&stub->calls.lock);
+  uint32_t count = stub->calls.count;
+  pthread_mutex_unlock(&stub->calls.lock);
+  return count;
+}
+
+// Shows how much of everything there is, and whether calls are open.
+static bool supervisor__show(struct tsb_instance* instance, struct tsb_stub* stub) {
+  struct tsb_builtin_metrics* builtin = &instance->builtin;
+  uint64_t inbound_bytes = 0, stub_bytes = 0;
+  uint32_t calls = 0;
+  pthread_mutex_lock(&instance->lock);
+  uint32_t requests = instance->batches.request_count;
+  pthread_mutex_unlock(&instance->lock);
+  if (stub != NULL) {
+    tsb_stub_memory_measure(&stub->memory, &inbound_bytes, &stub_bytes);
+    calls = supervisor__open_calls(stub);
+  }
+  tsb_builtin_metrics_show(builtin, TSB_BUILTIN_OPEN_REQUESTS, requests);
+  tsb_builtin_metrics_show(builtin, TSB_BUILTIN_OPEN_CALLS, calls);
+  tsb_builtin_metrics_show(builtin, TSB_BUILTIN_INPUT_MEMORY, inbound_bytes);
+  tsb_builtin_metrics_show(builtin, TSB_BUILTIN_OUTPUT_MEMORY, stub_bytes);
+  return calls > 0;
+}
+
 // The time limits of batches in flight, and the clients' files that none of them uses; the timer stops when neither is
 // left.
 static void supervisor__tick_slowly(struct tsb_instance* instance, struct tsb_stub* stub) {
@@ -35,10 +61,12 @@ static void supervisor__tick_slowly(struct tsb_instance* instance, struct tsb_st
   uint64_t claims = instance->batches.claims;
   pthread_mutex_unlock(&instance->lock);
   bool has_files = tsb_stub_memory_tick(&stub->memory);
+  bool has_calls = supervisor__show(instance, stub);
   pthread_mutex_lock(&instance->lock);
   // A batch that was open when the files were counted, or has come since, may have lent one and ended: then it is the
   // next tick's turn.
-  if (was_idle && instance->batches.claims == claims && !has_files) tsb_instance_tick(instance, TSB_TICKING_NOT);
+  if (was_idle && instance->batches.claims == claims && !has_files && !has_calls)
+    tsb_instance_tick(instance, TSB_TICKING_NOT);
   pthread_mutex_unlock(&instance->lock);
 }
 
@@ -59,15 +87,28 @@ static void supervisor__tick(struct tsb_instance* instance, struct tsb_stub* stu
   supervisor__tick_slowly(instance, stub);
 }
 
+// A model may make calls while it has no request: they are shown, too.
+static void supervisor__note_calls(struct tsb_instance* instance, struct tsb_stub* stub) {
+  pthread_mutex_lock(&instance->lock);
+  if (instance->ticking == TSB_TICKING_NOT && supervisor__open_calls(stub) > 0) {
+    tsb_instance_tick(instance, TSB_TICKING_SLOWLY);
+  }
+  pthread_mutex_unlock(&instance->lock);
+}
+
 // Runs until the stub is dead (true) or the instance is to be removed (false).
 static bool supervisor__watch(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_stub_watch watch = {.stop_fd = instance->stop_fd,
                                  .answers_fd = stub->wake_shim_fds[TSB_WAKER_SUPERVISOR],
                                  .timer_fd = instance->timer_fd,
                                  .backlog_fd = stub->to_stub.timer_fd};
+  supervisor__show(instance, stub);
   for (;;) {
     uint32_t happened = tsb_stub_events_wait(&stub->process, &stub->channel, &watch, -1);
-    if ((happened & TSB_EVENT_ANSWERS) != 0) tsb_reader_look(instance, stub);
+    if ((happened & TSB_EVENT_ANSWERS) != 0) {
+      tsb_reader_look(instance, stub);
+      supervisor__note_calls(instance, stub);
+    }
     if ((happened & TSB_EVENT_TIMER) != 0) supervisor__tick(instance, stub);
     if ((happened & TSB_EVENT_BACKLOG) != 0) tsb_stub_flush(stub);
     if ((happened & TSB_EVENT_DEATH) != 0) return true;
@@ -150,6 +191,7 @@ static void* supervisor__run(void* argument) {
     quick_deaths = quick ? quick_deaths + 1 : 0;
     supervisor__note_death(instance, stub, instance->model->settings.restart && quick_deaths < 2);
     tsb_stub_destroy(stub);
+    supervisor__show(instance, NULL);
     if (!instance->model->settings.restart) {
       struct pollfd item = {.fd = instance->stop_fd, .events = POLLIN};
       while (poll(&item, 1, -1) < 0 && errno == EINTR) {
@@ -163,6 +205,7 @@ static void* supervisor__run(void* argument) {
     if (instance->state != TSB_INSTANCE_STOPPING) instance->state = TSB_INSTANCE_RUNNING;
     pthread_cond_broadcast(&instance->changed);
     pthread_mutex_unlock(&instance->lock);
+    tsb_builtin_metrics_count(&instance->builtin, TSB_BUILTIN_RESTARTS);
     TSB_LOG(INFO, "Stub process '%s' was restarted.", instance->name);
   }
   return NULL;

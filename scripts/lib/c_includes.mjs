@@ -89,6 +89,7 @@ export const LAYERS = [
     "workers",
     "model_waits",
     "metric_family",
+    "builtin_metrics",
   ],
   ["record", "tensor_record", "parameter_record", "call_record", "bytes_walk"],
   [

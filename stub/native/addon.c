@@ -259,6 +259,7 @@ static napi_value JS_send(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, arguments[1], &blocks) != napi_ok || blocks > TSB_OUTBOX_ENTRIES) {
     return addon__throw(env, "send needs the number of entries and of blocks in the outbox.");
   }
+  tsb_loop_stamp(addon, entries);
   int status = tsb_connection_write(&addon->connection, addon->outbox, entries);
   for (uint32_t i = 0; i < blocks && status == 0; i++) {
     const double* block = addon->blocks + 3 * i;

@@ -88,16 +88,37 @@ static uint32_t loop__take(struct tsb_addon* addon) {
   return count;
 }
 
+static struct tsb_loop_taken* loop__taken(struct tsb_addon* addon, const struct tsb_owner* batch) {
+  return &addon->taken[batch->index % TSB_LOOP_TAKEN];
+}
+
+static void loop__note_taken(struct tsb_addon* addon, uint32_t count, uint64_t now_ns) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (addon->inbox[i].kind != TSB_ENTRY_EXECUTE) continue;
+    const struct tsb_owner* batch = &addon->inbox[i].owner;
+    *loop__taken(addon, batch) = (struct tsb_loop_taken){batch->generation, now_ns};
+  }
+}
+
+void tsb_loop_stamp(struct tsb_addon* addon, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    struct tsb_entry* entry = &addon->outbox[i];
+    if (entry->kind != TSB_ENTRY_RESPONSE && entry->kind != TSB_ENTRY_SETTLED) continue;
+    const struct tsb_loop_taken* taken = loop__taken(addon, &entry->owner);
+    entry->value = taken->generation == entry->owner.generation ? taken->at_ns : 0;
+  }
+}
+
 // The last batch among what came; the rest is about batches that are here, and says nothing of how often they come.
 static const struct tsb_entry* loop__last_batch(const struct tsb_addon* addon, uint32_t count) {
   while (count > 0 && addon->inbox[count - 1].kind != TSB_ENTRY_EXECUTE) count--;
   return count == 0 ? NULL : &addon->inbox[count - 1];
 }
 
-static void loop__note_batch(struct tsb_addon* addon, const struct tsb_entry* batch) {
+static void loop__note_batch(struct tsb_addon* addon, const struct tsb_entry* batch, uint64_t now_ns) {
   struct tsb_loop_pace* pace = &addon->pace;
   if (pace->idle_since_ns != 0) {
-    uint64_t gap_ns = tsb_now_ns() - pace->idle_since_ns;
+    uint64_t gap_ns = now_ns - pace->idle_since_ns;
     // One long pause is not remembered for long.
     if (gap_ns > 8 * TSB_PACE_MAX_GAP_NS) gap_ns = 8 * TSB_PACE_MAX_GAP_NS;
     pace->gap_ns = tsb_pace_average(pace->gap_ns, gap_ns);
@@ -121,7 +142,11 @@ static void loop__note_calls(struct tsb_addon* addon, uint32_t count) {
 
 static void loop__execute(struct tsb_addon* addon, uint32_t count) {
   const struct tsb_entry* batch = loop__last_batch(addon, count);
-  if (batch != NULL) loop__note_batch(addon, batch);
+  if (batch != NULL) {
+    uint64_t now_ns = tsb_now_ns();
+    loop__note_taken(addon, count, now_ns);
+    loop__note_batch(addon, batch, now_ns);
+  }
   loop__note_calls(addon, count);
   loop__deliver_entries(addon, count);
   if (batch != NULL) addon->pace.idle_since_ns = addon->busy ? 0 : tsb_now_ns();

@@ -12,6 +12,7 @@
 enum {
   TSB_INBOX_ENTRIES = 64,
   TSB_OUTBOX_ENTRIES = 256,
+  TSB_LOOP_TAKEN = 256,    // a power of two; of more batches at once some have no time
   TSB_LOOP_EXECUTING = 1,  // what `busy` says
   TSB_LOOP_OPEN = 2,
 };
@@ -22,6 +23,12 @@ struct tsb_loop_pace {
   uint64_t gap_ns;         // averaged over the last few
   uint64_t call_ns;        // how long the last response to a call is waited for, averaged likewise; 0: not known
   bool is_sparse;          // requests come few at a time, as the shim says
+};
+
+// When a batch was taken from the ring.
+struct tsb_loop_taken {
+  uint32_t generation;
+  uint64_t at_ns;
 };
 
 // A control message that arrived while a region was looked for; delivered from the loop, in order.
@@ -40,6 +47,7 @@ struct tsb_addon {
   uv_async_t again;  // see tsb_loop_wake
   struct tsb_idle_trim idle_trim;
   struct tsb_loop_pace pace;
+  struct tsb_loop_taken taken[TSB_LOOP_TAKEN];  // by the low bits of the batch's index
   uint32_t busy;        // written by JavaScript: TSB_LOOP_EXECUTING; TSB_LOOP_OPEN while requests are open only; else 0
   napi_ref on_entries;  // (count) => void: entries stand in `inbox`
   napi_ref on_frame;    // (method, call, isReply, region, payload) => void
@@ -62,6 +70,8 @@ int tsb_loop_read_channel(struct tsb_addon* addon);
 // Waits for the reply to a call of this process's and takes it; what comes before it is dealt with as ever, and is
 // JavaScript's turn afterwards. A server that ends meanwhile ends this process. 0 or negative: the channel is broken.
 int tsb_loop_wait_for_reply(struct tsb_addon* addon, uint32_t method, uint32_t call, struct tsb_message* reply);
+// Writes into the first `count` entries of the outbox when their batches were taken, where they tell that.
+void tsb_loop_stamp(struct tsb_addon* addon, uint32_t count);
 // Has the loop look at what is there after the others had their turn.
 void tsb_loop_wake(struct tsb_addon* addon);
 
