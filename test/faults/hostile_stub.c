@@ -178,6 +178,8 @@ static void answer(const struct tsb_entry* batch, uint32_t index, const struct t
   if (is("place_too_long")) entry.place.bytes = UINT64_C(1) << 50;
   if (is("region_unknown")) entry.place.region = TSB_REGION_OF_STUB | 4711;
   if (is("region_zero")) entry.place = (struct tsb_place){.region = 0, .offset = 0, .bytes = 256};
+  if (is("taken_in_the_future")) entry.value = UINT64_MAX;
+  if (is("taken_long_ago")) entry.value = 1;
   last_answer = entry;
   if (is("sent_long_ago") || is("sent_in_the_future")) {  // past tsb_connection_write, which stamps the time
     entry.sent_ns = is("sent_long_ago") ? 0 : UINT64_MAX;
@@ -418,6 +420,7 @@ static void execute(const struct tsb_entry* entry) {
   evil_shim_calls();
   evil_channel();
   evil_rings();
+  if (has_metrics()) use_metrics();
   if (streams()) {
     stream_batch(entry);
   } else if (makes_calls()) {

@@ -39,6 +39,11 @@ bool makes_calls(void);
 void call_for_batch(const struct tsb_entry* batch);
 void call_response(const struct tsb_entry* entry);
 
+// --- hostile_metrics.c
+// Whether the stub has metrics, which it changes before it answers a batch: FAKE_STUB_METRICS is set.
+bool has_metrics(void);
+void use_metrics(void);
+
 // --- hostile_shim_calls.c
 void evil_shim_calls(void);
 void shim_call_replied(const struct tsb_message* message);
