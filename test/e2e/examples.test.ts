@@ -126,16 +126,20 @@ describe("the twins of python_backend's examples", () => {
   const models = (name: string) => example(name, "models");
   let twins: TestServer;
   beforeAll(async () => {
-    const more = ["auto_complete", "bls_decoupled", "instance_kind"].map(
+    const more = ["auto_complete", "bls_decoupled", "custom_metrics", "instance_kind"].map(
       (name) => `--model-repository=${models(name)}`,
     );
     twins = await startServer({ repository: models("bls"), args: more });
   });
   afterAll(() => twins.stop());
 
-  test.each(["auto_complete", "bls", "bls_decoupled", "instance_kind"])("the client of %s", async (name) => {
-    expect(await output(stubNode(), example(name, "client.ts"), twins.url)).toMatch(/^PASS$/m);
-  });
+  test.each(["auto_complete", "bls", "bls_decoupled", "custom_metrics", "instance_kind"])(
+    "the client of %s",
+    async (name) => {
+      const urls = [twins.url, new URL(twins.metricsUrl).origin];
+      expect(await output(stubNode(), example(name, "client.ts"), ...urls)).toMatch(/^PASS$/m);
+    },
+  );
 
   test("batches of batch_auto_complete are put together", async () => {
     const client = new TritonClient(twins);
