@@ -46,6 +46,7 @@ it("loads, with a configuration and files", async () => {
   expect(await models.load("m")).toBe(undefined);
   await models.load("m", {});
   await models.load("m", { config: { max_batch_size: 8 }, files: { "1/model.ts": a, "file:1/x/y.bin": b } });
+  await models.load("m", { config: {}, files: { "1/model.ts": "// é" } });
   await models.load("m", { config: ' {"backend":"typescript"}', files: {} });
   await models.load("m", { config: undefined, files: undefined });
   expect(asked).toEqual([
@@ -59,6 +60,7 @@ it("loads, with a configuration and files", async () => {
         { path: "1/x/y.bin", data: b },
       ],
     ],
+    ["m", "{}", [{ path: "1/model.ts", data: new TextEncoder().encode("// é") }]],
     ["m", ' {"backend":"typescript"}', []],
     ["m", undefined, []],
   ]);
@@ -120,12 +122,12 @@ it.each<[unknown, string]>([
   [{ config: circle }, "or the JSON text of one: "],
   [
     { files: [] },
-    "The argument 'files' of models.load must be an object with a Uint8Array for each path, but is Array.",
+    "The argument 'files' of models.load must be an object with a Uint8Array or text for each path, but is Array.",
   ],
   [{ files: Uint8Array.of(1) }, "but is Uint8Array."],
   [{ files: null }, "but is null."],
   [{ files: { a: Uint8Array.of(1) } }, "models.load with 'files' needs 'config' beside them"],
-  [{ files: { a: "text" } }, "The argument 'files['a']' of models.load must be a Uint8Array, but is 'text'."],
+  [{ files: { a: 5 } }, "The argument 'files['a']' of models.load must be a Uint8Array or text, but is '5'."],
   [{ files: { a: new ArrayBuffer(1) } }, "but is ArrayBuffer."],
   ...["", "/a", "a/", "../a", "a/../../b", "./a", "a//b", "file:", "file:/a", "a\0b"].map((path): [unknown, string] => [
     { files: { [path]: Uint8Array.of(1) } },

@@ -8,10 +8,10 @@ export interface LoadOptions {
   /** The model's configuration in place of its `config.pbtxt`: an object with the fields of one, or the same as JSON text. */
   config?: object | string | undefined;
   /**
-   * Files of the model in place of its folder, by their paths in it, such as `1/model.ts`. They need `config`
-   * beside them, and are copied before `load` returns.
+   * Files of the model in place of its folder, by their paths in it, such as `1/model.ts`; text is written as UTF-8. They
+   * need `config` beside them, and are copied before `load` returns.
    */
-  files?: Readonly<Record<string, Uint8Array>> | undefined;
+  files?: Readonly<Record<string, Uint8Array | string>> | undefined;
 }
 
 /** How a model is unloaded. */
@@ -122,13 +122,14 @@ function checkFile(key: string, data: unknown): ModelFile {
       "INVALID_ARG",
     );
   }
-  return data instanceof Uint8Array ? { path, data } : wrong("load", `files['${key}']`, data, "a Uint8Array");
+  if (typeof data === "string") return { path, data: new TextEncoder().encode(data) };
+  return data instanceof Uint8Array ? { path, data } : wrong("load", `files['${key}']`, data, "a Uint8Array or text");
 }
 
 function checkFiles(files: unknown): readonly ModelFile[] {
   if (files === undefined) return [];
   if (typeof files !== "object" || files === null || Array.isArray(files) || ArrayBuffer.isView(files)) {
-    return wrong("load", "files", files, "an object with a Uint8Array for each path");
+    return wrong("load", "files", files, "an object with a Uint8Array or text for each path");
   }
   return Object.entries(files).map(([key, data]) => checkFile(key, data));
 }
