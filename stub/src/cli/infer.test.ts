@@ -38,6 +38,12 @@ function fakeTriton(requests: Request[]): http.Server {
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       if (request.url === "/v2/models/ocr") return response.end(JSON.stringify(metadata));
+      if (request.url === "/v2/models/story") return response.end(JSON.stringify({ ...metadata, name: "story" }));
+      if (request.url === "/v2/models/story/infer") {
+        response.statusCode = 501;
+        const error = "HTTP end point doesn't support models with decoupled transaction policy";
+        return response.end(JSON.stringify({ error }));
+      }
       if (request.url === "/v2/repository/index") {
         const failed = { name: "bad", version: "1", state: "UNAVAILABLE", reason: "a syntax error" };
         return response.end(JSON.stringify([failed, { name: "bad", version: "2", state: "READY" }]));
@@ -98,6 +104,15 @@ describe("triton-ts infer with a fake server", () => {
       { name: "IMAGE", shape: [size], parameters: { binary_data_size: size } },
     ]);
     expect(requests.at(-1)?.data.equals(readFileSync(picture))).toBe(true);
+  });
+
+  it("says how to ask a model that streams", async () => {
+    const { code, stderr } = await run("story", "--url", `${url}/`, "--image", picture);
+    expect([code, stderr]).toEqual([
+      1,
+      "error: The model story streams its answers (decoupled: true), and this command asks for a single one. " +
+        `Ask ${url}/v2/models/story/generate_stream with curl -N, or use a client over gRPC.\n`,
+    ]);
   });
 
   it("prints JSON", async () => {

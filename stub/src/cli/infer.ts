@@ -87,6 +87,13 @@ async function explained(error: unknown, client: KServeClient, model: string): P
   return failed ? new CliError(`The server could not load the model ${model}: ${failed.reason}`) : error;
 }
 
+/** Triton's `/infer` takes no model with `decoupled: true`. */
+const streams = (error: unknown): boolean => error instanceof Error && error.message.includes("decoupled transaction");
+
+const streamingAdvice = (model: string, url: string): string =>
+  `The model ${model} streams its answers (decoupled: true), and this command asks for a single one. ` +
+  `Ask ${httpAddress(url)}/v2/models/${model}/generate_stream with curl -N, or use a client over gRPC.`;
+
 /** triton-ts infer: sends one request to a model and prints the answer. */
 export async function infer(model: string, options: InferOptions): Promise<void> {
   if (model === "") throw new CliError("The name of the model is empty. Give one that the server has.");
@@ -104,7 +111,10 @@ export async function infer(model: string, options: InferOptions): Promise<void>
   const metadata = await client.modelMetadata(model, options.modelVersion).catch(async (error: unknown) => {
     throw await explained(error, client, model);
   });
-  const result = await client.infer(model, options.modelVersion, makeInputs(metadata, options));
+  const inputs = makeInputs(metadata, options);
+  const result = await client.infer(model, options.modelVersion, inputs).catch((error: unknown) => {
+    throw streams(error) ? new CliError(streamingAdvice(model, options.url)) : error;
+  });
   const lines = readTextLines(result.outputs);
   print(result, options, lines);
   if (options.save === undefined || picture === undefined) return;
