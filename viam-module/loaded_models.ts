@@ -3,6 +3,7 @@
 import type { GrpcClient, ModelConfig } from "../client/index.ts";
 import { ModuleError, moduleError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { didYouMean } from "./resemblance.ts";
 import { Turns } from "./waiting.ts";
 
 /** One use of a model; undefined for the newest version. */
@@ -24,6 +25,14 @@ export interface ModelUse {
 }
 
 const sorted = (versions: Iterable<number>): number[] => [...new Set(versions)].sort((a, b) => a - b);
+
+/** The error for a model that is in no repository: of that Triton only says that it "failed to poll". */
+async function unknownModel(client: GrpcClient, name: string): Promise<ModuleError | undefined> {
+  const index = await client.repositoryIndex().catch(() => undefined);
+  const names = index?.map((model) => model.name);
+  if (names === undefined || names.includes(name)) return undefined;
+  return new ModuleError("NOT_FOUND", `The repository has no model ${JSON.stringify(name)}.${didYouMean(name, names)}`);
+}
 
 export class LoadedModels {
   readonly #client: () => GrpcClient;
@@ -70,7 +79,9 @@ export class LoadedModels {
     const chosen = model.chosen;
     if (chosen !== undefined && version !== undefined && chosen.includes(version)) return;
     // With the model's own policy first: only the server knows a configuration that it completes itself.
-    await client.loadModel(name);
+    await client.loadModel(name).catch(async (error: unknown) => {
+      throw (await unknownModel(client, name)) ?? error;
+    });
     if (version === undefined && chosen === undefined) return;
     if (version !== undefined && chosen === undefined && (await client.isModelReady(name, { modelVersion: version })))
       return;

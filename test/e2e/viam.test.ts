@@ -135,6 +135,13 @@ test("resources of one repository share a server, which is gone with the last", 
   await until(() => !isAlive(servers[0]!), "the server to end");
 });
 
+test("a model that the repository does not have is refused with the nearest that it has", async () => {
+  await expect(module.client.add("typo", of("idnetity"))).rejects.toMatchObject({
+    code: 5,
+    details: 'The repository has no model "idnetity". Did you mean "identity"?',
+  });
+});
+
 describe("tensors", () => {
   beforeAll(async () => {
     await module.client.add("all", of("identity"));
