@@ -191,6 +191,8 @@ static void model_control__start(struct model_control* control, struct tsb_shim_
   if (error == NULL) {
     control->call = call;
     control->job.run = model_control__run;
+    // Loads may wait for the end of that very initialize, as many as there are threads.
+    control->job.is_urgent = call->step == TSB_METHOD_INITIALIZE;
     int status = tsb_workers_run(&control->backend->workers, &control->job);
     if (status == 0) return;
     error = tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE, "Could not start a thread for what a model asks: %s.",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers.h"
 
-#include <stddef.h>
+#include <errno.h>
+#include <stdlib.h>
 
 void tsb_workers_init(struct tsb_workers* workers) {
   *workers = (struct tsb_workers){0};
@@ -21,61 +22,72 @@ static struct tsb_job* workers__take(struct tsb_workers* workers) {
 static void* workers__work(void* argument) {
   struct tsb_worker* self = argument;
   struct tsb_workers* workers = self->all;
+  if (self->own != NULL) self->own->run(self->own);
   pthread_mutex_lock(&workers->lock);
-  for (struct tsb_job* job; (job = workers__take(workers)) != NULL;) {
-    pthread_mutex_unlock(&workers->lock);
-    job->run(job);
-    pthread_mutex_lock(&workers->lock);
+  if (self->own == NULL) {
+    for (struct tsb_job* job; (job = workers__take(workers)) != NULL;) {
+      pthread_mutex_unlock(&workers->lock);
+      job->run(job);
+      pthread_mutex_lock(&workers->lock);
+    }
+    workers->shared_count--;
   }
-  self->state = TSB_WORKER_IS_DONE;
+  self->is_done = true;
   pthread_cond_broadcast(&workers->changed);
   pthread_mutex_unlock(&workers->lock);
   return NULL;
 }
 
 // Whoever holds the lock joins without waiting: one that is done does not take it any more.
-static void workers__join(struct tsb_worker* worker) {
-  if (worker->state == TSB_WORKER_IS_DONE) pthread_join(worker->thread, NULL);
-  worker->state = TSB_WORKER_NONE;
+static void workers__join_done(struct tsb_workers* workers) {
+  for (struct tsb_worker** at = &workers->workers; *at != NULL;) {
+    struct tsb_worker* worker = *at;
+    if (!worker->is_done) {
+      at = &worker->next;
+      continue;
+    }
+    *at = worker->next;
+    pthread_join(worker->thread, NULL);
+    free(worker);
+  }
 }
 
-// One thread more, if there is room for it. 0, or -errno when there is none at all.
-static int workers__start(struct tsb_workers* workers) {
-  struct tsb_worker* place = NULL;
-  bool any = false;
-  for (int i = 0; i < TSB_MAX_WORKERS; i++) {
-    struct tsb_worker* worker = &workers->workers[i];
-    if (worker->state == TSB_WORKER_RUNS) {
-      any = true;
-    } else {
-      place = worker;
-    }
+// One thread more, for a job of its own or, if that is NULL, for all. 0 or -errno.
+static int workers__start(struct tsb_workers* workers, struct tsb_job* own) {
+  struct tsb_worker* worker = malloc(sizeof *worker);
+  if (worker == NULL) return -ENOMEM;
+  *worker = (struct tsb_worker){.own = own, .all = workers, .next = workers->workers};
+  int status = pthread_create(&worker->thread, NULL, workers__work, worker);
+  if (status != 0) {
+    free(worker);
+    return -status;
   }
-  if (place == NULL) return 0;
-  workers__join(place);
-  place->all = workers;
-  int status = pthread_create(&place->thread, NULL, workers__work, place);
-  if (status == 0) place->state = TSB_WORKER_RUNS;
-  return any ? 0 : -status;
+  workers->workers = worker;
+  if (own == NULL) workers->shared_count++;
+  return 0;
+}
+
+static int workers__run_in_turn(struct tsb_workers* workers, struct tsb_job* job) {
+  int status = workers->shared_count < TSB_MAX_WORKERS ? workers__start(workers, NULL) : 0;
+  if (status < 0 && workers->shared_count == 0) return status;
+  job->next = NULL;
+  *workers->last = job;
+  workers->last = &job->next;
+  return 0;
 }
 
 int tsb_workers_run(struct tsb_workers* workers, struct tsb_job* job) {
   pthread_mutex_lock(&workers->lock);
-  int status = workers__start(workers);
-  if (status == 0) {
-    job->next = NULL;
-    *workers->last = job;
-    workers->last = &job->next;
-  }
+  workers__join_done(workers);
+  int status = job->is_urgent ? workers__start(workers, job) : workers__run_in_turn(workers, job);
   pthread_mutex_unlock(&workers->lock);
   return status;
 }
 
 void tsb_workers_destroy(struct tsb_workers* workers) {
   pthread_mutex_lock(&workers->lock);
-  for (int i = 0; i < TSB_MAX_WORKERS; i++) {
-    while (workers->workers[i].state == TSB_WORKER_RUNS) pthread_cond_wait(&workers->changed, &workers->lock);
-    workers__join(&workers->workers[i]);
+  while (workers__join_done(workers), workers->workers != NULL) {
+    pthread_cond_wait(&workers->changed, &workers->lock);
   }
   pthread_mutex_unlock(&workers->lock);
   pthread_cond_destroy(&workers->changed);

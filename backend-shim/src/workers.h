@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads for what waits long: a bounded number, started when there is something to do, and ended when there is
-// nothing. What is more than they can do at once waits for its turn.
+// Threads for what waits long: started when there is something to do, and ended when there is nothing. Their number is
+// bounded, and what is more than they can do at once waits for its turn; but for what is urgent.
 #ifndef TSB_WORKERS_H
 #define TSB_WORKERS_H
 
@@ -8,20 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// As many loads of models may be nested in each other, one in the initialize of another. The server's own limit is
-// lower, unless its option --model-load-thread-count says something else.
 enum { TSB_MAX_WORKERS = 16 };
 
 // Part of what is to be done, which `run` frees.
 struct tsb_job {
   void (*run)(struct tsb_job* job);
+  // Who waits for it may be who the others wait for: it has a thread of its own, so that it never waits for them.
+  bool is_urgent;
   struct tsb_job* next;
 };
 
 struct tsb_worker {
   pthread_t thread;
-  enum { TSB_WORKER_NONE, TSB_WORKER_RUNS, TSB_WORKER_IS_DONE } state;  // done: it only has to be joined
+  bool is_done;         // it only has to be joined
+  struct tsb_job* own;  // the only job that it does; NULL: all that wait for their turn
   struct tsb_workers* all;
+  struct tsb_worker* next;
 };
 
 struct tsb_workers {
@@ -29,7 +31,8 @@ struct tsb_workers {
   pthread_cond_t changed;
   struct tsb_job* first;
   struct tsb_job** last;
-  struct tsb_worker workers[TSB_MAX_WORKERS];
+  struct tsb_worker* workers;
+  uint32_t shared_count;  // of those that do what waits for its turn
 };
 
 void tsb_workers_init(struct tsb_workers* workers);

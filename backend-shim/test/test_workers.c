@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs run once each, as many at a time as there may be threads; the rest waits for its turn.
+// Jobs run once each, as many at a time as there may be threads; the rest waits for its turn, but for what is urgent.
 #include "workers.h"
 
 #include <stdatomic.h>
@@ -37,7 +37,10 @@ static void wait_for(atomic_int* number, int value) {
 static void begin(struct tsb_workers* workers, bool gate) {
   open_gate = gate;
   done = 0;
-  for (int i = 0; i < JOBS; i++) jobs[i].runs = 0;
+  for (int i = 0; i < JOBS; i++) {
+    jobs[i].job.run = run;
+    jobs[i].runs = 0;
+  }
   tsb_workers_init(workers);
 }
 
@@ -45,7 +48,6 @@ static void test_many(void) {
   struct tsb_workers workers;
   begin(&workers, false);
   for (int i = 0; i < JOBS; i++) {
-    jobs[i].job.run = run;
     CHECK_INT(tsb_workers_run(&workers, &jobs[i].job), 0);
   }
   wait_for(&running, TSB_MAX_WORKERS);
@@ -69,6 +71,23 @@ static void test_one_after_the_other(void) {
   CHECK_INT(done, JOBS);
 }
 
+static void open_the_gate(struct tsb_job* job) {
+  (void)job;
+  open_gate = true;
+}
+
+// All threads do what waits, directly or not, for what only this job brings about.
+static void test_urgent(void) {
+  struct tsb_workers workers;
+  struct tsb_job urgent[] = {{.run = open_the_gate, .is_urgent = true}, {.run = open_the_gate, .is_urgent = true}};
+  begin(&workers, false);
+  for (int i = 0; i < JOBS; i++) CHECK_INT(tsb_workers_run(&workers, &jobs[i].job), 0);
+  wait_for(&running, TSB_MAX_WORKERS);
+  for (int i = 0; i < 2; i++) CHECK_INT(tsb_workers_run(&workers, &urgent[i]), 0);
+  wait_for(&done, JOBS);
+  tsb_workers_destroy(&workers);
+}
+
 static void test_none(void) {
   struct tsb_workers workers;
   begin(&workers, true);
@@ -78,6 +97,7 @@ static void test_none(void) {
 int main(void) {
   test_many();
   test_one_after_the_other();
+  test_urgent();
   test_none();
   return 0;
 }

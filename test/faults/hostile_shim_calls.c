@@ -36,6 +36,10 @@ static void load(uint32_t call, const char* model, const char* path, int64_t off
   send_call(TSB_METHOD_MODEL_LOAD, 0, call, payload);
 }
 
+void send_loads(uint32_t count) {
+  for (uint32_t id = 1; id <= count; id++) send_call(TSB_METHOD_MODEL_LOAD, 0, id, "{\"name\":\"slow\"}");
+}
+
 static void evil_loads(void) {
   static const struct {
     const char *name, *path;
@@ -59,11 +63,7 @@ static void evil_loads(void) {
     load(1, "slow", "x", 0, FILE_BYTES);
     if (is("load_and_exit")) _exit(7);
   }
-  if (is("loads_without_end")) {
-    for (uint32_t id = 1; id <= TSB_MAX_SHIM_CALLS + 1; id++) {
-      send_call(TSB_METHOD_MODEL_LOAD, 0, id, "{\"name\":\"slow\"}");
-    }
-  }
+  if (is("loads_without_end")) send_loads(TSB_MAX_SHIM_CALLS + 1);
   if (is("waits_for_itself")) {
     send_call(TSB_METHOD_MODEL_UNLOAD, 0, 1, "{\"name\":\"fake_model\",\"dependents\":false,\"wait\":true}");
   }

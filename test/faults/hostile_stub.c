@@ -453,6 +453,7 @@ static void step(const struct tsb_frame* frame) {
       if (strncmp(evil, "kill", 4) == 0) raise(SIGKILL);
       if (strncmp(evil, "hang", 4) == 0) hang();
       if (strncmp(evil, "stop", 4) == 0) raise(SIGSTOP);
+      if (strncmp(evil, "loads", 5) == 0) send_loads(TSB_MAX_SHIM_CALLS / 2);
       if (strncmp(evil, "garbage", 7) == 0) send_garbage();
       if (strncmp(evil, "nonsense", 8) == 0) reply = "{\"config\":";
       if (strncmp(evil, "other", 5) == 0) send_frame(TSB_METHOD_HELLO, TSB_FRAME_REPLY, frame->call, "{}");

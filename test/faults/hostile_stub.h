@@ -46,6 +46,8 @@ void use_metrics(void);
 
 // --- hostile_shim_calls.c
 void evil_shim_calls(void);
+// Asks for loads of the model "slow", each by a call of its own.
+void send_loads(uint32_t count);
 void shim_call_replied(const struct tsb_message* message);
 
 #endif

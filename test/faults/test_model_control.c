@@ -69,6 +69,18 @@ static void test_end(const char* evil) {
   CHECK_INT(fake_live_parameters(), 0);
 }
 
+// What a model asks for in its initialize begins at once, also where more is open than there are threads for the rest,
+// all of which may wait for it.
+static void test_initialize(void) {
+  long before = fake_models_done();
+  fake_models_hold(true);
+  world_start("loads_in_initialize", CONFIG);
+  wait_for(are_held, TSB_MAX_SHIM_CALLS / 2);
+  fake_models_hold(false);
+  wait_for(are_done, before + TSB_MAX_SHIM_CALLS / 2);
+  world_end();
+}
+
 // One that asks for more than there is room for is none of ours; what it has asked for is done.
 static void test_too_many(void) {
   long before = fake_models_done();
@@ -98,6 +110,7 @@ int main(void) {
   test_end("load_and_go_on");
   test_end("load_and_exit");
   test_too_many();
+  test_initialize();
   world_close();
   return 0;
 }
