@@ -51,6 +51,19 @@ describe("a model is", () => {
     expect(lines).toMatch(/Error: no database[\s\S]*readiness\.test\.ts/);
   });
 
+  test.each(["x", "ä", "a€", "😀"])(
+    "not ready, and the server can keep the reason whole, when it fails with a long text (%s)",
+    async (part) => {
+      const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+      const { reason } = await readinessOf(() => Promise.reject(new Error(part.repeat(10_000)))).check();
+      write.mockRestore();
+      const [, shown] = /^The model's isReady failed: Error: (.*)\.\.\.$/.exec(reason)!;
+      expect(part.repeat(10_000).startsWith(shown!)).toBe(true);
+      expect(shown!.length).toBeGreaterThan(200);
+      expect(Buffer.byteLength(reason)).toBeLessThan(512);
+    },
+  );
+
   test("not ready when it takes too long, and a failure that comes later is nobody's", async () => {
     let fail: (error: Error) => void = () => {};
     const readiness = readinessOf(() => new Promise((_, reject) => (fail = reject)), 20);

@@ -9,6 +9,9 @@ import { describeError, oneLine } from "./thrown.ts";
 /** As the server waits (backend-shim/src/readiness.h), which gives up by itself where this thread is busy. */
 const LIMIT_MS = 5000;
 
+/** More than the server keeps of a reason (backend-shim/src/readiness.h) would be cut off anywhere, in a character even. */
+const MAX_REASON_BYTES = 500;
+
 const late = Symbol("late");
 
 /** Asks a model whether it is ready. */
@@ -35,7 +38,7 @@ export class Readiness {
       if (isThenable(answer)) answer = await this.#inTime(answer);
     } catch (error) {
       if (this.#stacks.take() !== undefined) log("E", describeError(error));
-      return { ready: false, reason: `The model's isReady failed: ${oneLine(error)}` };
+      return { ready: false, reason: shortened(`The model's isReady failed: ${oneLine(error)}`) };
     }
     if (answer === late) {
       return { ready: false, reason: `The model's isReady did not answer within ${this.#limitMs / 1000} seconds.` };
@@ -56,6 +59,14 @@ export class Readiness {
       clearTimeout(timer);
     }
   }
+}
+
+function shortened(text: string): string {
+  const bytes = Buffer.from(text.slice(0, MAX_REASON_BYTES + 1));
+  if (bytes.length <= MAX_REASON_BYTES) return text;
+  let end = MAX_REASON_BYTES;
+  while ((bytes[end]! & 0xc0) === 0x80) end--;
+  return `${bytes.toString("utf8", 0, end)}...`;
 }
 
 function kindOf(value: unknown): string {
