@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A backend that answers wrongly may be fast: every answer is compared before anything is timed.
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { BinaryTensor, KServeClient } from "../server/kserve.ts";
+import type { HttpClient } from "../client/http/index.ts";
+import { rawOutput } from "../client/output_tensor.ts";
+import { SharedMemory } from "../client/shared_memory.ts";
+import { type BinaryTensor, binaryTensor, inferBinary } from "../server/binary_infer.ts";
 
 /** One way to send a request to a model and to get its outputs. */
-export type Ask = (client: KServeClient, model: string, inputs: readonly BinaryTensor[]) => Promise<BinaryTensor[]>;
+export type Ask = (client: HttpClient, model: string, inputs: readonly BinaryTensor[]) => Promise<BinaryTensor[]>;
 
 export function tensor(
   name: string,
@@ -17,39 +19,29 @@ export function tensor(
 }
 
 /** Tensors inside the messages. */
-export const ask: Ask = async (client, model, inputs) => (await client.infer(model, undefined, inputs)).outputs;
+export const ask: Ask = async (client, model, inputs) =>
+  (await inferBinary(client, model, undefined, inputs)).outputs.map(binaryTensor);
 
 /** An identity's one tensor in system shared memory that the client registers: input and output are halves of a region. */
 export const askInSharedMemory: Ask = async (client, model, [input]) => {
-  const { bytes, ...described } = input!;
-  const name = `bench_${process.pid}`;
-  const file = `/dev/shm/${name}`;
-  const region = `/v2/systemsharedmemory/region/${name}`;
-  const half = (offset: number) => ({
-    shared_memory_region: name,
-    shared_memory_offset: offset,
-    shared_memory_byte_size: bytes.length,
-  });
-  writeFileSync(file, Buffer.concat([bytes, Buffer.alloc(bytes.length)]));
+  const { length } = input!.bytes;
+  const memory = SharedMemory.create({ byteSize: 2 * length, name: `bench_${process.pid}` });
   try {
-    await client.json(`${region}/register`, { key: `/${name}`, offset: 0, byte_size: 2 * bytes.length });
-    await client.json(`/v2/models/${model}/infer`, {
-      inputs: [{ ...described, parameters: half(0) }],
-      outputs: [{ name: "OUTPUT", parameters: half(bytes.length) }],
-    });
-    await client.json(`${region}/unregister`, {});
-    return [{ ...described, name: "OUTPUT", bytes: readFileSync(file).subarray(bytes.length) }];
+    await client.registerSystemSharedMemory(memory);
+    const placed = memory.place(rawOutput(input!, input!.bytes));
+    const requestedOutputs = [{ name: "OUTPUT", memory: memory.range(length, length) }];
+    const { outputs } = await client.infer(model, [placed], { requestedOutputs });
+    await client.unregisterSystemSharedMemory(memory);
+    return outputs.map(binaryTensor).map((output) => ({ ...output, bytes: Uint8Array.from(output.bytes) }));
   } finally {
-    rmSync(file);
+    memory.close();
   }
 };
 
 /** A decoupled model answers HTTP at one place only: /generate, with plain arrays instead of tensors. */
 export const askToGenerate: Ask = async (client, model, [input]) => {
-  const reply = await client.json<{ OUTPUT?: number[] }>(`/v2/models/${model}/generate`, {
-    INPUT: [...(elements(input!) as Float32Array)],
-  });
-  return reply.OUTPUT ? [tensor("OUTPUT", "FP32", Float32Array.from(reply.OUTPUT))] : [];
+  const { OUTPUT } = await client.generate(model, { INPUT: [...(elements(input!) as Float32Array)] });
+  return OUTPUT === undefined ? [] : [tensor("OUTPUT", "FP32", Float32Array.from([OUTPUT].flat() as number[]))];
 };
 
 /** How far numbers may differ; nothing at all where a limit is not given. */

@@ -3,7 +3,8 @@
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { BinaryTensor, KServeClient } from "../server/kserve.ts";
+import type { HttpClient, ModelStatistics } from "../client/http/index.ts";
+import type { BinaryTensor } from "../server/binary_infer.ts";
 import { cpuMicroseconds } from "../server/processes.ts";
 import { type Model, tensorNames } from "./models.ts";
 import { median } from "./numbers.ts";
@@ -150,16 +151,7 @@ export async function sendRequests(server: Server, model: Model, load: Load, cou
   });
 }
 
-type Durations<Name extends string> = Record<Name, { count: number; ns: number }>;
-type Steps = Durations<"compute_input" | "compute_infer" | "compute_output">;
-
-interface StatisticsReply {
-  model_stats: {
-    inference_count: number;
-    inference_stats: Steps & Durations<"success" | "fail">;
-    batch_stats: Steps[];
-  }[];
-}
+type Steps = Pick<ModelStatistics["inference_stats"], "compute_input" | "compute_infer" | "compute_output">;
 
 /** Sums since the model was loaded. */
 export interface Totals {
@@ -173,15 +165,16 @@ export interface Totals {
   batchNs: number;
 }
 
-const nanoseconds = (steps: Steps) => steps.compute_input.ns + steps.compute_infer.ns + steps.compute_output.ns;
+const nanoseconds = ({ compute_input, compute_infer, compute_output }: Steps) =>
+  [compute_input, compute_infer, compute_output].reduce((sum, step) => sum + (step?.ns ?? 0), 0);
 
 /** What the server's statistics say about a model. */
-export async function totals(client: KServeClient, model: string): Promise<Totals> {
-  const [stats] = (await client.json<StatisticsReply>(`/v2/models/${model}/stats`)).model_stats;
+export async function totals(client: HttpClient, model: string): Promise<Totals> {
+  const [stats] = await client.statistics(model);
   if (!stats) throw new Error(`The server reports no statistics for the model ${model}.`);
   return {
-    requests: stats.inference_stats.success.count,
-    failures: stats.inference_stats.fail.count,
+    requests: stats.inference_stats.success?.count ?? 0,
+    failures: stats.inference_stats.fail?.count ?? 0,
     elements: stats.inference_count,
     requestNs: nanoseconds(stats.inference_stats),
     batchNs: stats.batch_stats.reduce((sum, entry) => sum + nanoseconds(entry), 0),

@@ -70,7 +70,7 @@ async function passes(spoil: (outputs: Output[]) => unknown, model: Partial<Mode
       ...output,
       parameters: { binary_data_size: data.length },
     }));
-    const header = Buffer.from(JSON.stringify({ outputs: described }));
+    const header = Buffer.from(JSON.stringify({ model_name: "m", outputs: described }));
     return { headers: { [LENGTH]: header.length }, body: Buffer.concat([header, ...outputs.map(({ data }) => data)]) };
   });
   return checkEcho(server, { name: "m", backend: "python", ...model });
@@ -83,8 +83,8 @@ test("an identity passes, of any number of tensors and rows, in any order", asyn
 
 test.each<[string, (outputs: Output[]) => unknown, string]>([
   ["changed", ([a]) => (a!.data = Buffer.from(a!.data.map((byte) => ~byte))), "OUTPUT0 has other values"],
-  ["missing", ([a]) => (a!.data = Buffer.alloc(0)), "OUTPUT0 has 0 bytes"],
-  ["additional", ([a]) => (a!.data = Buffer.concat([a!.data, a!.data])), "OUTPUT0 has 32 bytes"],
+  ["missing", ([a]) => (a!.data = Buffer.alloc(0)), "but 0 bytes came for it"],
+  ["additional", ([a]) => (a!.data = Buffer.concat([a!.data, a!.data])), "but 32 bytes came for it"],
   ["swapped", ([a, b]) => ([a!.data, b!.data] = [b!.data, a!.data]), "OUTPUT1 has other values"],
   ["no", (outputs) => outputs.pop(), "OUTPUT1 is missing"],
   ["otherwise named", ([a]) => (a!.name = "OTHER"), "OUTPUT0 is missing"],

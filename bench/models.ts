@@ -4,7 +4,7 @@
 import { randomFillSync } from "node:crypto";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { KServeClient } from "../server/kserve.ts";
+import type { HttpClient } from "../client/http/index.ts";
 import { type Ask, ask, askToGenerate, mustBe, tensor } from "./answers.ts";
 import type { Contestant } from "./grid.ts";
 import type { Server } from "./server.ts";
@@ -88,7 +88,7 @@ export function install(repository: string, model: Model): void {
 
 /** Throws unless the identity answers each input, `bytes` of them at random, with the output of the same number. */
 export async function checkEcho(
-  client: KServeClient,
+  client: HttpClient,
   model: Model,
   bytes = 16,
   way: Ask = model.decoupled ? askToGenerate : ask,

@@ -127,7 +127,7 @@ async function measureCell(
   const names = pictureNames();
   const pictures = names.map(readPictureFile);
   const count = names.length * (context.quick ? 1 : passes);
-  const read = serverReader(server.client.url);
+  const read = serverReader(server.client.host);
   const cell: OcrCell = { label: `ocr x ${callers}`, callers, samples: {} };
   const contestants = [OURS, ...references.keys()].map((title) => ({ title }));
   let taking = contestants;
@@ -160,7 +160,7 @@ async function measure(context: PartContext): Promise<OcrFigures> {
   };
   const run = async (server: Server): Promise<OcrFigures> => {
     const reference = await add(first!, names);
-    const lines = await check(serverReader(server.client.url), reference);
+    const lines = await check(serverReader(server.client.host), reference);
     context.say(`ocr: ${lines} lines in ${names.length} pictures, read alike by both`);
     const cells = [await measureCell(context, server, references, alone!)];
     const serverPssKib = memory([server.pid, ...server.children()]).pssKib;

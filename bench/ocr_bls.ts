@@ -27,7 +27,9 @@ const SETS = [
 export type OcrBlsFigures = Cell<OcrSample>[];
 
 async function measure(context: PartContext, server: Server): Promise<OcrBlsFigures> {
-  const readers = new Map([ENSEMBLE, CALLS].map(({ title, model }) => [title, serverReader(server.client.url, model)]));
+  const readers = new Map(
+    [ENSEMBLE, CALLS].map(({ title, model }) => [title, serverReader(server.client.host, model)]),
+  );
   const truth = readTruth();
   for (const name of pictureNames()) {
     const [lines, others] = await Promise.all([...readers.values()].map((read) => read(readPictureFile(name))));

@@ -4,9 +4,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { HttpClient } from "../client/http/index.ts";
 import { tritonArguments } from "../server/arguments.ts";
 import { checkEndpoints, endpointsOf, hostAndPort } from "../server/endpoints.ts";
-import type { KServeClient } from "../server/kserve.ts";
 import { freePorts } from "../server/ports.ts";
 import { descendants } from "../server/processes.ts";
 import { logFile } from "../server/server_log.ts";
@@ -28,7 +28,7 @@ export interface ServerOptions {
 
 export class Server {
   readonly bench: Workbench;
-  readonly client: KServeClient;
+  readonly client: HttpClient;
   readonly grpcAddress: string;
   readonly pid: number;
   /** Milliseconds from the start of the process until it said that it was ready. */

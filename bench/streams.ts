@@ -29,8 +29,8 @@ const count = (responses: number) => [tensor("COUNT", "INT32", Int32Array.of(res
 
 /** One response, at the place where decoupled models may be asked, too. */
 const askForOne: Ask = async (client, model) => {
-  const { OUTPUT } = await client.json<{ OUTPUT: number }>(`/v2/models/${model}/generate`, { COUNT: 1 });
-  return [tensor("OUTPUT", "INT32", Int32Array.of(OUTPUT))];
+  const { OUTPUT } = await client.generate(model, { COUNT: 1 });
+  return [tensor("OUTPUT", "INT32", Int32Array.of(OUTPUT as number))];
 };
 
 async function measure(context: PartContext, server: Server): Promise<StreamsFigures> {

@@ -4,7 +4,8 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { KServeClient } from "../server/kserve.ts";
+import { HttpClient } from "../client/http/index.ts";
+import { plainFetch } from "../server/plain_fetch.ts";
 import type { LoadSample } from "./load.ts";
 
 export interface Asked {
@@ -20,7 +21,7 @@ export interface Answer {
 }
 
 /** A fake server until the test is over; `answer` makes each answer. */
-export async function fakeServer(answer: (asked: Asked) => Answer): Promise<KServeClient> {
+export async function fakeServer(answer: (asked: Asked) => Answer): Promise<HttpClient> {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -30,7 +31,8 @@ export async function fakeServer(answer: (asked: Asked) => Answer): Promise<KSer
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
-  return new KServeClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const { port } = server.address() as AddressInfo;
+  return new HttpClient({ url: `127.0.0.1:${port}`, fetch: plainFetch });
 }
 
 const NOTHING: LoadSample = { throughput: 1, p50Us: 1, p99Us: 1, backendUs: 1, batchUs: 1, cpuUs: 1 };

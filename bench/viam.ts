@@ -9,7 +9,7 @@ import path from "node:path";
 import { GrpcClient, Tensor } from "../client/index.ts";
 import { stubNode } from "../server/package_root.ts";
 import { ModuleProcess } from "../viam-module/testing/robot.ts";
-import { tensor } from "./answers.ts";
+import { ask, tensor } from "./answers.ts";
 import { type Cell, inRounds, perRound, series } from "./grid.ts";
 import { columns } from "./markdown.ts";
 import { type Model, withModels } from "./models.ts";
@@ -118,8 +118,7 @@ async function measureWays(context: PartContext, server: Server, pixels: Uint8Ar
 async function measure(context: PartContext, server: Server): Promise<ViamFigures> {
   const pixels = randomFillSync(new Uint8Array(HEIGHT * WIDTH * 3));
   const check = async () => {
-    const [answer] = (await server.client.infer(MODEL.name, undefined, [tensor("image", "UINT8", pixels, SHAPE)]))
-      .outputs;
+    const [answer] = await ask(server.client, MODEL.name, [tensor("image", "UINT8", pixels, SHAPE)]);
     if (answer?.bytes[0] !== pixels[0]) throw new Error(`The model ${MODEL.name} does not answer with the first byte.`);
   };
   return withModels(server, [MODEL], () => measureWays(context, server, pixels), check);

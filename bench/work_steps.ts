@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of the work part: what each takes and gives, and who makes it.
 
-import type { BinaryTensor } from "../server/kserve.ts";
+import type { BinaryTensor } from "../server/binary_infer.ts";
 import { serializeBytes } from "../stub/src/api/index.ts";
 import { type Tolerance, tensor } from "./answers.ts";
 import type { Contestant } from "./grid.ts";

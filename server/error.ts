@@ -19,13 +19,9 @@ export type ServerErrorCode =
   /** The server lacks a library of the system. */
   | "LIBRARY"
   /** The server cannot be started, or ended before it was ready. */
-  | "START"
-  /** Nothing answers at the address. */
-  | "UNREACHABLE"
-  /** The server answered with an error, or with what cannot be read. */
-  | "ANSWER";
+  | "START";
 
-/** A failure to find, fetch, start, stop or ask a Triton server, in a sentence that says what to do. */
+/** A failure to find, fetch, start or stop a Triton server, in a sentence that says what to do. */
 export class ServerError extends Error {
   override readonly name = "ServerError";
   readonly code: ServerErrorCode;

@@ -43,7 +43,7 @@ describe("a server, asked over gRPC", () => {
       { name: "bad", state: "UNAVAILABLE", reason: "why" },
       { name: "untouched" },
     ]);
-    expect(await asking.modelConfig("my model", "1")).toMatchObject({
+    expect(await asking.modelConfig("my model", { modelVersion: "1" })).toMatchObject({
       name: "my model 1",
       platform: "",
       backend: "typescript",

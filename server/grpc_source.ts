@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks a server that has HTTP switched off, or restricted, for its models.
 import type { GrpcClient } from "../client/grpc/grpc_client.ts";
-import type { IndexEntry } from "./kserve.ts";
+import type { RepositoryIndexEntry } from "../client/http/index.ts";
 import type { ModelSource } from "./model_source.ts";
 
 const patienceMs = 5000;
@@ -18,12 +18,15 @@ export class GrpcSource implements ModelSource {
     return this.#ask((client) => client.serverMetadata());
   }
 
-  repositoryIndex(): Promise<IndexEntry[]> {
+  repositoryIndex(): Promise<RepositoryIndexEntry[]> {
     return this.#ask((client) => client.repositoryIndex());
   }
 
-  modelConfig(model: string, version?: string): Promise<{ backend: string; platform: string }> {
-    return this.#ask((client) => client.modelConfig(model, { modelVersion: version }));
+  modelConfig(
+    model: string,
+    options: { modelVersion?: string | undefined } = {},
+  ): Promise<{ backend: string; platform: string }> {
+    return this.#ask((client) => client.modelConfig(model, options));
   }
 
   /** One question on a connection of its own, so that none is open when the server stops. */

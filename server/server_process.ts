@@ -2,6 +2,7 @@
 // The one way to start a tritonserver: for the command, the benchmark and the tests.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { HttpClient } from "../client/http/index.ts";
 import { lastValue } from "./argument_values.ts";
 import { explainEarlyEnd, type ServerEnd } from "./early_end.ts";
 import { type Endpoint, endpointsOf, hostAndPort, isListening } from "./endpoints.ts";
@@ -9,12 +10,12 @@ import { environmentFor } from "./environment.ts";
 import { codeOf, messageOf, ServerError } from "./error.ts";
 import { GrpcSource } from "./grpc_source.ts";
 import type { Installation } from "./installation.ts";
-import { KServeClient } from "./kserve.ts";
 import { LoadFailures } from "./load_failures.ts";
 import { LogFileReader } from "./log_file_reader.ts";
 import { parseLogLine } from "./log_line.ts";
 import type { ModelSource } from "./model_source.ts";
 import { guarded } from "./orphan_guard.ts";
+import { isAnswering, plainFetch } from "./plain_fetch.ts";
 import { childrenOf } from "./processes.ts";
 import { LastErrors, LineSplitter, type LogTarget } from "./server_log.ts";
 
@@ -52,7 +53,7 @@ const unloadPollMs = 100;
 export class ServerProcess {
   readonly endpoints: readonly Endpoint[];
   /** Asks the server; undefined when its arguments switch HTTP off. */
-  readonly client: KServeClient | undefined;
+  readonly client: HttpClient | undefined;
   /** Whom to ask about its models, in this order; empty when its arguments switch HTTP and gRPC off. */
   readonly modelSources: readonly ModelSource[];
   /** Settles when the server has ended and its whole log is read. Rejects when it cannot be started. */
@@ -73,7 +74,7 @@ export class ServerProcess {
   constructor({ installation, args, env: more, log, orphanSignal = "TERM", ownSession = true }: LaunchOptions) {
     this.endpoints = endpointsOf(args);
     const http = this.endpoints.find(({ name }) => name === "http");
-    this.client = http && new KServeClient(`http://${hostAndPort(http)}`);
+    this.client = http && new HttpClient({ url: `http://${hostAndPort(http)}`, fetch: plainFetch });
     const grpc = this.endpoints.find(({ name }) => name === "grpc");
     const sources: (ModelSource | undefined)[] = [this.client, grpc && new GrpcSource(hostAndPort(grpc))];
     this.modelSources = sources.filter((source) => source !== undefined);
@@ -163,7 +164,7 @@ export class ServerProcess {
   }
 
   async #isOpen(): Promise<boolean> {
-    if (this.client) return this.client.isLive();
+    if (this.client) return isAnswering(this.client.host);
     return (await Promise.all(this.endpoints.map(isListening))).every(Boolean);
   }
 

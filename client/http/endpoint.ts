@@ -15,7 +15,14 @@ import {
 } from "../client_error.ts";
 
 /** What is used of `fetch`. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export interface Fetch {
+  (url: string, init: RequestInit): Promise<Response>;
+  /**
+   * Whether it sends such a name as it stands in the path of an address, in UTF-8. Without this, names are refused that
+   * `fetch` itself would write in another way: Triton decodes none.
+   */
+  keepsInPath?: ((name: string) => boolean) | undefined;
+}
 
 /** What is asked. */
 export interface Question {
@@ -84,6 +91,7 @@ function canBeAddressed(name: string): boolean {
 export class HttpEndpoint {
   readonly host: string;
   readonly #fetch: Fetch;
+  readonly #keepsInPath: (name: string) => boolean;
   readonly #open = new Set<(why: string) => void>();
   #isClosed = false;
 
@@ -92,6 +100,18 @@ export class HttpEndpoint {
     this.host = baseOf(url);
     // A browser's fetch wants to be called as that of its window.
     this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#keepsInPath = fetch?.keepsInPath ?? canBeAddressed;
+  }
+
+  /** A part of a path. @throws ClientError when an address cannot have it */
+  inPath(subject: CallSubject, what: string, name: string): string {
+    if (typeof name === "string" && this.#keepsInPath(name)) return name;
+    throw refused(
+      subject,
+      name === "" || typeof name !== "string"
+        ? `the name of the ${what} must be a string that is not empty.`
+        : `the ${what} '${name}' has a name that an address over HTTP cannot hold. Ask over gRPC, or give it another name.`,
+    );
   }
 
   /** Asks, and gives all that is answered. Rejects with a `ClientError`, also when the answer is an error. */
@@ -195,17 +215,6 @@ export class HttpEndpoint {
   }
 }
 
-/** A part of a path. @throws ClientError when an address cannot have it */
-export function inPath(subject: CallSubject, what: string, name: string): string {
-  if (typeof name === "string" && canBeAddressed(name)) return name;
-  throw refused(
-    subject,
-    name === "" || typeof name !== "string"
-      ? `the name of the ${what} must be a string that is not empty.`
-      : `the ${what} '${name}' has a name that an address over HTTP cannot hold. Ask over gRPC, or give it another name.`,
-  );
-}
-
 /** @throws ClientError when it is no JSON */
 export function parsed<T>(subject: CallSubject, text: string): T {
   try {
@@ -238,7 +247,7 @@ function noAnswer(subject: CallSubject, error: unknown): ClientError {
   // Something listens there, but speaks another protocol.
   const isStranger = code.startsWith("HPE_") || /HTTP\/1\.1 protocol|Parse Error/i.test(why);
   const advice = isStranger
-    ? "Is this the port of gRPC? HTTP is on 8000 unless it was moved."
+    ? "Is this the gRPC port? HTTP is on 8000 unless it was moved."
     : cause === undefined
       ? "In a browser, the server or what stands in front of it must allow this page (CORS)."
       : "";

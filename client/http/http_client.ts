@@ -19,7 +19,7 @@ import type {
   UnloadModelOptions,
 } from "../server_info.ts";
 import { base64 } from "./base64.ts";
-import { type Fetch, HttpEndpoint, inPath, parsed, type Question } from "./endpoint.ts";
+import { type Fetch, HttpEndpoint, parsed, type Question } from "./endpoint.ts";
 import { eventData } from "./event_stream.ts";
 import { inferBody, inferResult, parametersJson } from "./infer_body.ts";
 
@@ -164,7 +164,10 @@ export class HttpClient {
   /** Inputs, outputs and versions of a model. */
   async modelMetadata(modelName: string, options: VersionOptions = {}): Promise<ModelMetadata> {
     const subject = this.#subject(`tell about model '${modelName}'`, modelName);
-    return await this.#told(subject, this.#modelPath(subject, modelName, options), undefined, options);
+    const path = this.#modelPath(subject, modelName, options);
+    const metadata = await this.#told<ModelMetadata>(subject, path, undefined, options);
+    if (!Array.isArray(metadata.inputs)) throw unreadable(subject, "it names no inputs.");
+    return metadata;
   }
 
   /** The configuration of a model, completed by the server. */
@@ -201,7 +204,7 @@ export class HttpClient {
     const parameters: Record<string, string> = {};
     if (config !== undefined) parameters["config"] = typeof config === "string" ? config : JSON.stringify(config);
     for (const [path, content] of Object.entries(files)) parameters[`file:${path}`] = base64(content);
-    const path = `/v2/repository/models/${inPath(subject, "model", modelName)}/load`;
+    const path = `/v2/repository/models/${this.#endpoint.inPath(subject, "model", modelName)}/load`;
     await this.#json(subject, path, { parameters }, options);
   }
 
@@ -212,7 +215,7 @@ export class HttpClient {
   ): Promise<void> {
     const subject = this.#subject(`unload model '${modelName}'`, modelName);
     const parameters = unloadDependents === undefined ? {} : { unload_dependents: unloadDependents };
-    const path = `/v2/repository/models/${inPath(subject, "model", modelName)}/unload`;
+    const path = `/v2/repository/models/${this.#endpoint.inPath(subject, "model", modelName)}/unload`;
     await this.#json(subject, path, { parameters }, options);
   }
 
@@ -241,7 +244,7 @@ export class HttpClient {
   async registerSystemSharedMemory(memory: SharedMemoryRegion, options: CallOptions = {}): Promise<void> {
     const { name, key, offset = 0, byteSize } = memory;
     const subject = this.#subject(`register the shared memory '${name}'`);
-    const path = `/v2/systemsharedmemory/region/${inPath(subject, "memory", name)}/register`;
+    const path = `/v2/systemsharedmemory/region/${this.#endpoint.inPath(subject, "memory", name)}/register`;
     await this.#json(subject, path, { key, offset, byte_size: byteSize }, options);
     this.#registered.set(name, memory);
   }
@@ -253,14 +256,14 @@ export class HttpClient {
     if (name === "") this.#registered.clear();
     else this.#registered.delete(name);
     const subject = this.#subject(name === "" ? "give up all shared memory" : `give up the shared memory '${name}'`);
-    const region = name === "" ? "" : `/region/${inPath(subject, "memory", name)}`;
+    const region = name === "" ? "" : `/region/${this.#endpoint.inPath(subject, "memory", name)}`;
     await this.#json(subject, `/v2/systemsharedmemory${region}/unregister`, {}, options);
   }
 
   /** The memory that is registered, by name; one region when it is named. */
   async systemSharedMemoryStatus(name = "", options: CallOptions = {}): Promise<SharedMemoryStatus[]> {
     const subject = this.#subject("tell about its shared memory");
-    const region = name === "" ? "" : `/region/${inPath(subject, "memory", name)}`;
+    const region = name === "" ? "" : `/region/${this.#endpoint.inPath(subject, "memory", name)}`;
     return await this.#told(subject, `/v2/systemsharedmemory${region}/status`, undefined, options);
   }
 
@@ -318,7 +321,7 @@ export class HttpClient {
 
   #modelPath(subject: CallSubject, modelName: string, { modelVersion }: VersionOptions): string {
     const version = this.#checked(subject, () => versionOf(modelVersion));
-    const path = `/v2/models/${inPath(subject, "model", modelName)}`;
+    const path = `/v2/models/${this.#endpoint.inPath(subject, "model", modelName)}`;
     return version === "" ? path : `${path}/versions/${version}`;
   }
 

@@ -200,7 +200,7 @@ describe("ocr_bls, the pipeline in one model", () => {
 
   test("bytes that are no picture are the client's mistake", async () => {
     await expect(serverReader(server.url, "ocr_bls")(Buffer.from("no picture"))).rejects.toThrow(
-      /HTTP 400.*could not be decoded/,
+      /answered 400: .*could not be decoded/,
     );
   });
 });

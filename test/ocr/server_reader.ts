@@ -2,31 +2,27 @@
 // Reads pictures with the ensemble `ocr` of a running server; for end-to-end tests:
 // `await compareAll(serverReader("http://localhost:8000"))`.
 
-import { type BinaryTensor, KServeClient } from "../../server/kserve.ts";
-import { deserializeBytes } from "../../stub/src/api/index.ts";
+import { HttpClient, type InferenceResult, Tensor } from "../../client/http/index.ts";
 import type { OcrLine, ReadPicture } from "./pipeline.ts";
 
 /** A reader for the server at `url`. Throws with the server's message when a request fails. */
 export function serverReader(url: string, model = "ocr"): ReadPicture {
-  const client = new KServeClient(url);
+  const client = new HttpClient({ url });
   return async (encoded) => {
-    const image = { name: "IMAGE", datatype: "UINT8", shape: [encoded.length], bytes: encoded };
-    return toLines((await client.infer(model, undefined, [image])).outputs);
+    return toLines(await client.infer(model, [new Tensor("IMAGE", encoded, [encoded.length], "UINT8")]));
   };
 }
 
-function toLines(outputs: readonly BinaryTensor[]): OcrLine[] {
-  const find = (name: string, shape: readonly number[]): Uint8Array => {
-    const found = outputs.find((output) => output.name === name);
-    if (found === undefined) throw new Error(`The answer has no output ${name}.`);
-    if (String(found.shape) === String(shape)) return found.bytes;
+function toLines(result: InferenceResult): OcrLine[] {
+  const texts = result.output("TEXT", "BYTES").strings();
+  const count = texts.length;
+  const numbers = (name: string, shape: readonly number[]): Float32Array => {
+    const found = result.output(name, "FP32");
+    if (String(found.shape) === String(shape)) return found.data;
     throw new Error(`${name} has the shape [${found.shape}], but it is to be [${shape}].`);
   };
-  const numbers = (bytes: Uint8Array) => new Float32Array(Uint8Array.from(bytes).buffer);
-  const count = outputs.find((output) => output.name === "TEXT")?.shape[0] ?? 0;
-  const texts = deserializeBytes(find("TEXT", [count])).map((bytes) => new TextDecoder().decode(bytes));
-  const confidences = numbers(find("CONFIDENCE", [count]));
-  const boxes = numbers(find("BOX", [count, 4, 2]));
+  const confidences = numbers("CONFIDENCE", [count]);
+  const boxes = numbers("BOX", [count, 4, 2]);
   return texts.map((text, i) => ({
     text,
     confidence: confidences[i]!,

@@ -50,7 +50,6 @@ function fakeTriton(requests: Request[]): http.Server {
       }
       if (request.url !== "/v2/models/ocr/infer") {
         response.statusCode = 400;
-        if (request.url === "/v2/models/full%20stop") return response.end(JSON.stringify({ error: "There is none." }));
         return response.end(JSON.stringify({ error: "Request for unknown model: 'nope' is not found" }));
       }
       const body = Buffer.concat(chunks);
@@ -130,6 +129,24 @@ describe("triton-ts infer with a fake server", () => {
     ]);
   });
 
+  it("passes name and password of the address on", async () => {
+    const guarded = http.createServer((request, response) => {
+      response.statusCode = 401;
+      response.end(JSON.stringify({ error: `${request.url} by ${request.headers.authorization}` }));
+    });
+    await new Promise<void>((resolve) => guarded.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = guarded.address() as AddressInfo;
+      const { stderr } = await run("m", "--url", `http://me:a%40b@127.0.0.1:${port}/there`);
+      const login = Buffer.from("me:a@b").toString("base64");
+      expect(stderr).toBe(
+        `error: The server answered with an error (HTTP 401): /there/v2/models/m by Basic ${login}\n`,
+      );
+    } finally {
+      guarded.close();
+    }
+  });
+
   it("draws the boxes into a copy", async () => {
     const saved = path.join(scratch.folder, "annotated.png");
     const { code, stderr } = await run("ocr", "--url", url, "--image", picture, "--save", saved);
@@ -171,8 +188,7 @@ describe("triton-ts infer with a fake server", () => {
       "error: The server could not load the model bad: a syntax error\n",
     );
     expect((await run("a b", "--url", url)).stderr).toContain("Triton's HTTP takes no model name with a blank");
-    const fullStop = await run("full stop", "--url", url);
-    expect(fullStop.stderr).toContain("(HTTP 400): There is none. Triton's HTTP takes no model name");
+    expect(unknown.stderr).not.toContain("modelMetadata("); // advice for programs
     expect((await run("", "--url", url)).stderr).toContain("The name of the model is empty.");
     expect((await run("ocr", "--model-version", "x")).stderr).toContain('needs a number such as 1, not "x".');
     const noFile = await run("ocr", "--url", url, "--image", "/absent.png");

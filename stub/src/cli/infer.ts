@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ServerError } from "../../../server/error.ts";
-import {
-  type BinaryTensor,
-  canBeAddressed,
-  httpAddress,
-  type InferResult,
-  KServeClient,
-} from "../../../server/kserve.ts";
+import { ClientError, HttpClient, type InferenceResult } from "../../../client/http/index.ts";
+import { type BinaryTensor, binaryTensor, inferBinary } from "../../../server/binary_infer.ts";
+import { canBeAddressed, plainFetch } from "../../../server/plain_fetch.ts";
 import { type DataType, isDataType } from "../api/datatype.ts";
 import { annotate } from "./annotate.ts";
 import { CliError } from "./error.ts";
@@ -56,30 +51,47 @@ function textOutput(lines: readonly TextLine[], paint: Paint): string[] {
   return lines.map(({ text, confidence }) => `${paint("dim", confidence.toFixed(3))}  ${text}`);
 }
 
-function jsonOf(result: InferResult): string {
+function jsonOf(result: InferenceResult, tensors: readonly BinaryTensor[]): string {
   const outputs = Object.fromEntries(
-    result.outputs.map((output) => {
+    tensors.map((output) => {
       const { name, datatype, shape } = output;
       return [name, { datatype, shape, data: nest(elementsOf(output), shape) }];
     }),
   );
-  const { modelName, modelVersion, id, parameters } = result; // an absent id or parameters is left out
+  // What the server did not send is left out.
+  const id = result.id === "" ? undefined : result.id;
+  const parameters = Object.keys(result.parameters).length === 0 ? undefined : result.parameters;
+  const { modelName, modelVersion } = result;
   return JSON.stringify({ model: modelName, version: modelVersion, id, parameters, outputs }, null, 2);
 }
 
-function print(result: InferResult, options: InferOptions, lines: readonly TextLine[] | undefined): void {
+function print(result: InferenceResult, options: InferOptions): readonly TextLine[] | undefined {
+  const outputs = result.outputs.map(binaryTensor);
+  const lines = readTextLines(outputs);
   if (options.json) {
-    process.stdout.write(`${jsonOf(result)}\n`);
-    return;
+    process.stdout.write(`${jsonOf(result, outputs)}\n`);
+  } else {
+    const text = lines ? textOutput(lines, painter(process.stdout)) : outputs.map(outputLine);
+    process.stdout.write(`${text.join("\n")}\n`);
   }
-  const text = lines ? textOutput(lines, painter(process.stdout)) : result.outputs.map(outputLine);
-  process.stdout.write(`${text.join("\n")}\n`);
+  return lines;
+}
+
+/** The client of the address that was named; name and password in it go along with each question. */
+function clientOf(url: string): HttpClient {
+  try {
+    const { username, password } = new URL(/^[a-z]+:\/\//i.test(url) ? url : `http://${url}`);
+    const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
+    const headers: Record<string, string> = username === "" ? {} : { Authorization: `Basic ${login}` };
+    return new HttpClient({ url: url.replace(/^([a-z]+:\/\/)?[^/@]*@/i, "$1"), headers, fetch: plainFetch });
+  } catch {
+    throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
+  }
 }
 
 /** The server says only that it has no such model. */
-async function explained(error: unknown, client: KServeClient, model: string): Promise<unknown> {
-  if (!(error instanceof ServerError) || error.code !== "ANSWER") return error;
-  if (!canBeAddressed(model)) return new CliError(`${error.message.replace(/\.$/, "")}. ${notAddressed}`);
+async function explained(error: unknown, client: HttpClient, model: string): Promise<unknown> {
+  if (!(error instanceof ClientError) || error.reason !== "ANSWER") return error;
   const index = await client.repositoryIndex().catch(() => []);
   const failed = index.find(
     ({ name, state, reason }) => name === model && state === "UNAVAILABLE" && reason && reason !== "unloaded",
@@ -88,35 +100,35 @@ async function explained(error: unknown, client: KServeClient, model: string): P
 }
 
 /** Triton's `/infer` takes no model with `decoupled: true`. */
-const streams = (error: unknown): boolean => error instanceof Error && error.message.includes("decoupled transaction");
+const streams = (error: unknown): boolean =>
+  error instanceof ClientError && error.serverMessage?.includes("decoupled transaction") === true;
 
-const streamingAdvice = (model: string, url: string): string =>
+const streamingAdvice = (model: string, host: string): string =>
   `The model ${model} streams its answers (decoupled: true), and this command asks for a single one. ` +
-  `Ask ${httpAddress(url)}/v2/models/${model}/generate_stream with curl -N, or use a client over gRPC.`;
+  `Ask ${host}/v2/models/${model}/generate_stream with curl -N, or use a client over gRPC.`;
 
 /** triton-ts infer: sends one request to a model and prints the answer. */
 export async function infer(model: string, options: InferOptions): Promise<void> {
   if (model === "") throw new CliError("The name of the model is empty. Give one that the server has.");
-  if (httpAddress(options.url) === undefined) {
-    throw new CliError(`--url needs an address such as http://127.0.0.1:8000, not ${JSON.stringify(options.url)}.`);
-  }
+  const client = clientOf(options.url);
+  if (!canBeAddressed(model)) throw new CliError(notAddressed);
   if (options.modelVersion !== undefined && !/^\d+$/.test(options.modelVersion)) {
     throw new CliError(`--model-version needs a number such as 1, not ${JSON.stringify(options.modelVersion)}.`);
   }
-  const client = new KServeClient(options.url);
   const picture = options.image === undefined ? undefined : readUserFile(options.image, "picture");
   if (options.save !== undefined && picture === undefined) {
     throw new CliError("--save draws into the picture of --image, and none is given. Add --image FILE.");
   }
-  const metadata = await client.modelMetadata(model, options.modelVersion).catch(async (error: unknown) => {
-    throw await explained(error, client, model);
-  });
+  const metadata = await client
+    .modelMetadata(model, { modelVersion: options.modelVersion })
+    .catch(async (error: unknown) => {
+      throw await explained(error, client, model);
+    });
   const inputs = makeInputs(metadata, options);
-  const result = await client.infer(model, options.modelVersion, inputs).catch((error: unknown) => {
-    throw streams(error) ? new CliError(streamingAdvice(model, options.url)) : error;
+  const result = await inferBinary(client, model, options.modelVersion, inputs).catch((error: unknown) => {
+    throw streams(error) ? new CliError(streamingAdvice(model, client.host)) : error;
   });
-  const lines = readTextLines(result.outputs);
-  print(result, options, lines);
+  const lines = print(result, options);
   if (options.save === undefined || picture === undefined) return;
   if (lines === undefined) {
     throw new CliError(`--save needs the outputs TEXT, CONFIDENCE and BOX, which the model ${model} does not give.`);

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ModelMetadata, TensorMetadata } from "../../../server/kserve.ts";
+import type { ModelMetadata, TensorMetadata } from "../../../client/http/index.ts";
 import { scratchFolder } from "../../../server/testing/scratch.ts";
 import { makeInputs } from "./infer_inputs.ts";
 

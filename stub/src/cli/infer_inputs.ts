@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the tensors of a request from the options of "triton-ts infer" and the model's metadata.
 import { readFileSync } from "node:fs";
+import type { ModelMetadata, TensorMetadata } from "../../../client/http/index.ts";
+import type { BinaryTensor } from "../../../server/binary_infer.ts";
 import { codeOf, messageOf } from "../../../server/error.ts";
-import type { BinaryTensor, ModelMetadata, TensorMetadata } from "../../../server/kserve.ts";
 import { type DataType, dataTypeInfo, isDataType } from "../api/datatype.ts";
 import { CliError } from "./error.ts";
 import { encodeElements, fitShape, parseWritten, type WrittenValue } from "./tensor_values.ts";

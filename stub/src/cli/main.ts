@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from "commander";
+import { ClientError } from "../../../client/http/index.ts";
 import { messageOf, ServerError } from "../../../server/error.ts";
 import { packageVersion } from "../../../server/package_root.ts";
 import { doctorCommand } from "./doctor_command.ts";
@@ -35,7 +36,7 @@ Examples:
 
 function report(error: unknown): void {
   const paint = painter(process.stderr);
-  if (error instanceof CliError || error instanceof ServerError) {
+  if (error instanceof CliError || error instanceof ServerError || error instanceof ClientError) {
     process.stderr.write(`${paint("red", "error:")} ${sentenceOf(error)}\n`);
   } else {
     process.stderr.write(`${paint("red", "unexpected error:")} ${messageOf(error)}\n`);

@@ -2,13 +2,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { IndexEntry } from "../../../server/kserve.ts";
+import type { RepositoryIndexEntry } from "../../../client/http/index.ts";
 import { LoadFailures } from "../../../server/load_failures.ts";
 import type { ModelSource } from "../../../server/model_source.ts";
 import { scratchFolder } from "../../../server/testing/scratch.ts";
 import { type ModelQuestion, servedModels } from "./model_lines.ts";
 
-function source(...indexes: IndexEntry[][]): ModelSource {
+function source(...indexes: RepositoryIndexEntry[][]): ModelSource {
   return {
     serverMetadata: async () => ({ version: "1" }),
     repositoryIndex: async () => (indexes.length > 1 ? indexes.shift() : indexes[0]) ?? [],
@@ -51,7 +51,7 @@ describe("servedModels", () => {
     return { lines: lines.map(cells), ...rest };
   };
 
-  const index: IndexEntry[] = [
+  const index: RepositoryIndexEntry[] = [
     { name: "good", version: "1", state: "READY" },
     { name: "fine", version: "1", state: "READY" },
     { name: "my model", version: "1", state: "READY" },

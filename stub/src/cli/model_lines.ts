@@ -4,9 +4,10 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { canBeAddressed, type IndexEntry } from "../../../server/kserve.ts";
+import type { RepositoryIndexEntry } from "../../../client/http/index.ts";
 import type { LoadFailures } from "../../../server/load_failures.ts";
 import type { ModelSource } from "../../../server/model_source.ts";
+import { canBeAddressed } from "../../../server/plain_fetch.ts";
 
 /** One version of one model, as the summary shows it. */
 export interface ModelLine {
@@ -52,7 +53,7 @@ const askAgainMs = 200;
 const passing = new Set(["LOADING", "UNLOADING"]);
 
 /** The index, asked again for a bounded while as long as models come and go: in mode poll Triton retries at once. */
-async function settledIndex(sources: readonly ModelSource[]): Promise<IndexEntry[] | undefined> {
+async function settledIndex(sources: readonly ModelSource[]): Promise<RepositoryIndexEntry[] | undefined> {
   const ask = () => firstAnswer(sources, (source) => source.repositoryIndex());
   let index = await ask();
   for (let at = 0; at < askAgainTimes && index?.some(({ state = "" }) => passing.has(state)); at++) {
@@ -62,9 +63,12 @@ async function settledIndex(sources: readonly ModelSource[]): Promise<IndexEntry
   return index;
 }
 
-async function backendOf(sources: readonly ModelSource[], { name, version, state }: IndexEntry): Promise<string> {
+async function backendOf(
+  sources: readonly ModelSource[],
+  { name, version, state }: RepositoryIndexEntry,
+): Promise<string> {
   if (state !== "READY") return "-";
-  const config = await firstAnswer(sources, (source) => source.modelConfig(name, version));
+  const config = await firstAnswer(sources, (source) => source.modelConfig(name, { modelVersion: version }));
   return config?.backend || config?.platform || "-";
 }
 
@@ -108,7 +112,11 @@ function foldersIn(repositories: readonly string[]): Map<string, boolean> {
 
 const noReason = "Neither the server nor its log says why.";
 
-function stateOf(entry: IndexEntry, wanted: boolean, failures: LoadFailures): { state: string; reason: string } {
+function stateOf(
+  entry: RepositoryIndexEntry,
+  wanted: boolean,
+  failures: LoadFailures,
+): { state: string; reason: string } {
   const { state, name, version } = entry;
   const logged = failures.reason(name, version);
   if (state === "READY") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer of a model that reads text in pictures: TEXT BYTES [n], CONFIDENCE FP32 [n], BOX FP32 [n, 4, 2].
-import type { BinaryTensor } from "../../../server/kserve.ts";
+import type { BinaryTensor } from "../../../server/binary_infer.ts";
 import { decodeElements } from "./tensor_values.ts";
 
 export interface Point {
