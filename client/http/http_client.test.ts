@@ -61,6 +61,12 @@ describe("answers", () => {
     }
   });
 
+  it("about a model that names no inputs cannot be read", async () => {
+    const error = await failure(clientOf("{}").modelMetadata("m"));
+    expect(error).toMatchObject({ reason: "PROTOCOL", model: "m" });
+    expect(error.message).toContain("it names no inputs");
+  });
+
   it("of something in between keep their status and text", async () => {
     const error = await failure(clientOf("Bad gateway.", { status: 502 }).infer("m", []));
     expect(error).toMatchObject({ status: 502, code: "UNAVAILABLE", serverMessage: "Bad gateway." });
