@@ -4,6 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The server ends with an exception when a path that it makes of these is longer than the system's 4096 and 255 bytes.
+enum { MAX_PATH_BYTES = 2048, MAX_PART_BYTES = 255 };
+
+static bool load_files__is_short(const char* path) {
+  if (strlen(path) > MAX_PATH_BYTES) return false;
+  for (const char* part = path; *part != '\0'; part += *part == '/') {
+    size_t length = strcspn(part, "/");
+    if (length > MAX_PART_BYTES) return false;
+    part += length;
+  }
+  return true;
+}
+
 // Whether a path stays inside of the folder that it is joined to.
 static bool load_files__is_inside(const char* path) {
   if (path[0] == '\0' || path[0] == '/') return false;
@@ -26,6 +39,12 @@ static TRITONSERVER_Error* load_files__read(struct tsb_load_file* file, struct t
                          "The file '%s' does not lie in the folder of the model that is to be loaded. Give its path in "
                          "that folder, such as '1/model.ts'.",
                          path);
+  }
+  if (!load_files__is_short(path)) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "The path '%.80s...' of a file of the model that is to be loaded must take at most %d bytes, "
+                         "and each name in it at most %d, but it takes %zu. Give it a shorter one.",
+                         path, MAX_PATH_BYTES, MAX_PART_BYTES, strlen(path));
   }
   if (region < 0 || region > UINT32_MAX || offset < 0 || bytes < 0) {
     return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG, "The file '%s' lies nowhere.", path);

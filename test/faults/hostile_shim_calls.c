@@ -28,7 +28,7 @@ static void announce_file(void) {
 }
 
 static void load(uint32_t call, const char* model, const char* path, int64_t offset, int64_t bytes) {
-  char payload[512];
+  char payload[8192];
   snprintf(payload, sizeof payload,
            "{\"name\":\"%s\",\"config\":\"{}\",\"files\":[{\"path\":\"%s\",\"region\":%" PRIu32 ",\"offset\":%" PRId64
            ",\"bytes\":%" PRId64 "}]}",
@@ -38,6 +38,14 @@ static void load(uint32_t call, const char* model, const char* path, int64_t off
 
 void send_loads(uint32_t count) {
   for (uint32_t id = 1; id <= count; id++) send_call(TSB_METHOD_MODEL_LOAD, 0, id, "{\"name\":\"slow\"}");
+}
+
+static void load_of_long_path(const char* part, int count, const char* end) {
+  char path[4096] = "";
+  for (int i = 0; i < count; i++) strcat(path, part);
+  strcat(path, end);
+  announce_file();
+  load(1, "told", path, 0, 24);
 }
 
 static void evil_loads(void) {
@@ -57,6 +65,8 @@ static void evil_loads(void) {
     announce_file();
     load(1, "told", LOADS[i].path, LOADS[i].offset, LOADS[i].bytes);
   }
+  if (is("load_file_deep")) load_of_long_path("ab/", 682, "xyz");
+  if (is("load_file_long")) load_of_long_path("a", 256, "/x");
   if (is("load_file_nowhere")) load(1, "told", "x", 0, 24);
   if (is("load_and_go_on") || is("load_and_exit")) {
     announce_file();

@@ -101,6 +101,8 @@ int main(void) {
   test_reply("load_file_up", "The file '1/../../x' does not lie in the folder of the model");
   test_reply("load_file_absolute", "The file '/x' does not lie in the folder");
   test_reply("load_file_unnamed", "The file '' does not lie in the folder");
+  test_reply("load_file_deep", "must take at most 2048 bytes, and each name in it at most 255, but it takes 2049.");
+  test_reply("load_file_long", "must take at most 2048 bytes, and each name in it at most 255, but it takes 258.");
   test_reply("load_file_behind_the_end", "The file 'x' lies outside of the memory of its process.");
   test_reply("load_file_overflow", "The file 'x' lies outside of the memory of its process.");
   test_reply("load_file_nowhere", "The file 'x' lies outside of the memory of its process.");
