@@ -80,6 +80,7 @@ void tsb_instance_stub_finalize(struct tsb_instance* instance, struct tsb_stub* 
   if (error == NULL) {
     tsb_message_free(&reply);
     tsb_stub_process_wait(&stub->process, EXIT_GRACE_MS);
+    tsb_reader_look(instance, stub);  // what was done to metrics that others have, too
   }
   tsb_error_log(error, "Finalizing a model instance");
 }

@@ -76,6 +76,20 @@ describe("metrics of a model", () => {
     expect(await sample("metered_loads")).toBeGreaterThanOrEqual(1);
   });
 
+  test("are changed in finalize, too, where others have them", async () => {
+    const before = (await sample("metered_finalized"))!;
+    for (let i = 1; i <= 3; i++) {
+      expect(await control(server, "load", "passing")).toBe("");
+      await unload(server, "passing");
+      await until(
+        async () => (await sample("metered_finalized")) === before + i,
+        "the change of finalize to be seen",
+        30_000,
+        server,
+      );
+    }
+  });
+
   test("take any number of changes and questions", async () => {
     expect(await ask("metered", "many")).toEqual(["50000"]);
     expect(await sample("metered_seconds_count", 'model="metered"')).toBeGreaterThanOrEqual(5000);

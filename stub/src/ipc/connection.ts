@@ -159,6 +159,7 @@ export class Connection {
   }
 
   answerStep(step: Step, payload: object): void {
+    this.metrics.send();
     this.#control.reply(step, payload);
   }
 

@@ -50,8 +50,7 @@ export class Metrics implements MetricServer {
   readonly #onMicrotask = (): void => process.nextTick(this.#onTurnEnd);
   readonly #onTurnEnd = (): void => {
     this.#isFlushDue = false;
-    this.flush();
-    this.#guarded(() => this.#settings.send());
+    this.send();
   };
 
   constructor(settings: MetricSettings) {
@@ -107,6 +106,12 @@ export class Metrics implements MetricServer {
       for (const metric of changed) metric.sendChanges();
     }
     if (this.#waiting.length > 0 && this.#isOpen) this.#ask();
+  }
+
+  /** Sends what was done to metrics, in front of the answer to a step. */
+  send(): void {
+    this.flush();
+    this.#guarded(() => this.#settings.send());
   }
 
   /** Deletes a family or a metric; `metrics` go with it. */
