@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_HOLDS = 20000, MAX_BUCKETS = 256 };
+enum { MAX_BUCKETS = 256 };
 
 // A value, as the registry has it; one that was removed stays, so that a late use is seen.
 struct cell {
@@ -37,8 +37,8 @@ struct hold {
 
 struct TRITONSERVER_MetricFamily {
   struct name* name;
-  struct hold holds[MAX_HOLDS];
-  long hold_count, metric_count;
+  struct hold* holds;
+  long hold_count, hold_capacity, metric_count;
 };
 
 struct TRITONSERVER_Metric {
@@ -97,6 +97,22 @@ long fake_metric_bucket(const char* family, const char* labels, double bucket) {
   return count;
 }
 
+void fake_metrics_forget(void) {
+  pthread_mutex_lock(&lock);
+  for (struct name* name = names; name != NULL; name = name->next) {
+    for (struct cell** at = &name->cells; *at != NULL;) {
+      struct cell* cell = *at;
+      if (!cell->is_removed) {
+        at = &cell->next;
+        continue;
+      }
+      *at = cell->next;
+      free(cell);
+    }
+  }
+  pthread_mutex_unlock(&lock);
+}
+
 static TRITONSERVER_Error* failure(TRITONSERVER_Error_Code code, const char* text) {
   return TRITONSERVER_ErrorNew(code, text);
 }
@@ -127,6 +143,7 @@ TRITONSERVER_Error* TRITONSERVER_MetricFamilyDelete(TRITONSERVER_MetricFamily* f
     return failure(TRITONSERVER_ERROR_INTERNAL,
                    "Must call MetricDelete on all dependent metrics before calling MetricFamilyDelete.");
   }
+  free(family->holds);
   free(family);
   live_families--;
   return NULL;
@@ -173,7 +190,11 @@ static struct cell* hold_cell(TRITONSERVER_MetricFamily* family, const TRITONSER
   }
   struct hold* hold = find_hold(family, cell);
   if (hold == NULL) {
-    if (family->hold_count == MAX_HOLDS) abort();
+    if (family->hold_count == family->hold_capacity) {
+      family->hold_capacity = 2 * family->hold_capacity + 4;
+      family->holds = realloc(family->holds, (size_t)family->hold_capacity * sizeof *family->holds);
+      if (family->holds == NULL) abort();
+    }
     hold = &family->holds[family->hold_count++];
     *hold = (struct hold){cell, 0};
   }

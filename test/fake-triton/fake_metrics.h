@@ -15,5 +15,7 @@ long fake_metric_bucket(const char* family, const char* labels, double bucket);
 // What was made and not deleted yet.
 long fake_live_metrics(void);
 long fake_live_metric_families(void);
+// Gives back the memory of what was removed; nothing may use it any more.
+void fake_metrics_forget(void);
 
 #endif

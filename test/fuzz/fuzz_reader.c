@@ -2,10 +2,12 @@
 // The input is a schedule: batches are handed over, a stub writes records, entries and positions as it likes, and the
 // threads of the shim read what is there. Whatever it does, each request is answered once, with an error or with
 // outputs that fit, and given back once; and its times are in order.
+#include <math.h>
 #include <sys/eventfd.h>
 
 #include "answers.h"
 #include "barrier.h"
+#include "fake_metrics.h"
 #include "fuzz_stub.h"
 #include "reader.h"
 
@@ -16,11 +18,46 @@ static TRITONBACKEND_ModelInstance triton_instance;
 static TRITONBACKEND_Request requests[MAX_REQUESTS];
 static unsigned used_requests;
 static char instance_name[] = "fuzzed";
+static bool has_metrics;
+
+// What METRIC entries bring, besides any bits.
+static const double CHANGES[] = {0, 1, -1, 1e300, INFINITY, NAN};
+enum { CHANGE_COUNT = sizeof CHANGES / sizeof *CHANGES };
 
 static int readable_eventfd(unsigned count) {
   int fd = eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
   CHECK(fd >= 0);
   return fd;
+}
+
+// Two metrics of each kind, in the order of the kinds, and a ring for what is answered.
+static void open_metrics(void) {
+  static const double BUCKETS[] = {1, 2};
+  static const char* const NAMES[] = {"fuzzed_counter", "fuzzed_gauge", "fuzzed_histogram"};
+  struct tsb_control* control = fuzz_stub->memory.control;
+  memset(&control->to_stub, 0, sizeof control->to_stub);
+  tsb_ring_init(&fuzz_stub->to_stub.ring, &control->to_stub, control->to_stub_entries, -1);
+  tsb_metric_table_init(&fuzz_stub->metrics);
+  for (int kind = 0; kind < 3 && has_metrics; kind++) {
+    struct tsb_owner family, metric;
+    struct tsb_metric_label label = {"n", "1"};
+    struct tsb_metric_plan plan = {.labels = &label, .buckets = BUCKETS, .bucket_count = 2};
+    CHECK(tsb_metric_table_add_family(&fuzz_stub->metrics, (TRITONSERVER_MetricKind)kind, NAMES[kind], "", &family) ==
+          NULL);
+    for (plan.label_count = 0; plan.label_count < 2; plan.label_count++) {
+      CHECK(tsb_metric_table_add(&fuzz_stub->metrics, &family, &plan, &metric) == NULL);
+    }
+  }
+}
+
+static void close_metrics(void) {
+  tsb_metric_table_destroy(&fuzz_stub->metrics);
+  free(fuzz_stub->to_stub.waiting);
+  fuzz_stub->to_stub.waiting = NULL;
+  fuzz_stub->to_stub.first = fuzz_stub->to_stub.count = fuzz_stub->to_stub.capacity = 0;
+  CHECK_INT(fake_live_metrics(), 0);
+  CHECK_INT(fake_live_metric_families(), 0);
+  fake_metrics_forget();
 }
 
 static void begin(void) {
@@ -37,6 +74,7 @@ static void begin(void) {
   memset(&control->to_shim, 0, sizeof control->to_shim);
   tsb_ring_init(&fuzz_stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
   fuzz_stub->broken = false;
+  open_metrics();
   instance.compute_ns = instance.model_free_ns = instance.reader_free_ns = instance.last_answer_ns = 0;
   CHECK_INT(tsb_batch_table_init(&instance.batches, 1 + TSB_PACE_MAX_PREFETCH), 0);
   used_requests = 0;
@@ -73,6 +111,23 @@ static void write_record(struct fuzz_input* input) {
   fuzz_bytes(input, fuzz_memory + offset, size);
 }
 
+static uint32_t right_generation(const struct tsb_owner* owner) {
+  const struct tsb_metric_slots* metrics = &fuzz_stub->metrics.metrics;
+  const struct tsb_metric_slots* families = &fuzz_stub->metrics.families;
+  uint32_t index = owner->index;
+  if (owner->table == TSB_TABLE_METRICS) return index < metrics->used ? metrics->slots[index].generation : 0;
+  if (owner->table == TSB_TABLE_METRIC_FAMILIES) return index < families->used ? families->slots[index].generation : 0;
+  return index < instance.batches.count ? instance.batches.slots[index].generation : 0;
+}
+
+static uint64_t any_value(struct fuzz_input* input) {
+  uint64_t value;
+  uint8_t choice = fuzz_u8(input);
+  if (choice >= CHANGE_COUNT) return fuzz_u64(input);
+  memcpy(&value, &CHANGES[choice], sizeof value);
+  return value;
+}
+
 // An entry of a stub that knows what it may name, and may name something else. The generation is a distance from the
 // right one.
 static void write_entry(struct fuzz_input* input) {
@@ -80,16 +135,14 @@ static void write_entry(struct fuzz_input* input) {
   struct tsb_entry entry = {.kind = fuzz_u8(input), .flags = fuzz_u8(input), .owner = {.table = fuzz_u8(input)}};
   entry.owner.index = fuzz_u8(input);
   if (entry.owner.index == 0xff) entry.owner.index = UINT32_MAX;
-  if (entry.owner.index < instance.batches.count) {
-    entry.owner.generation = instance.batches.slots[entry.owner.index].generation;
-  }
-  entry.owner.generation += fuzz_u8(input);
+  entry.owner.generation = right_generation(&entry.owner) + fuzz_u8(input);
   entry.owner.item = fuzz_u8(input);
   entry.place.region = FUZZ_REGION ^ fuzz_u8(input);
   entry.place.offset = fuzz_u8(input) * (uint64_t)OFFSET_UNIT;
   entry.place.bytes = fuzz_u16(input);
   uint8_t later_ms = fuzz_u8(input);
   entry.sent_ns = later_ms < 0x80 ? tsb_now_ns() + later_ms * UINT64_C(1000000) : fuzz_u64(input);
+  entry.value = any_value(input);
   uint64_t tail = control->to_shim.tail;
   control->to_shim_entries[tail % TSB_RING_CAPACITY] = entry;
   control->to_shim.tail = tail + 1;
@@ -97,10 +150,11 @@ static void write_entry(struct fuzz_input* input) {
 
 static void harass(struct fuzz_input* input) {
   struct tsb_control* control = fuzz_stub->memory.control;
-  switch (fuzz_u8(input) % 4) {
+  switch (fuzz_u8(input) % 5) {
     case 0: control->to_shim.tail = fuzz_stub->to_shim.position + fuzz_u16(input); break;
     case 1: control->to_shim.tail = fuzz_u64(input); break;
     case 2: control->to_shim.head = fuzz_u64(input); break;
+    case 3: control->to_stub.head = fuzz_u64(input); break;
     default: control->to_shim.consumer_sleeps = fuzz_u64(input);
   }
 }
@@ -119,6 +173,7 @@ static void end(void) {
   CHECK_INT(instance.batches.open_count, 0);
   CHECK_INT(instance.batches.executing_count, 0);
   tsb_batch_table_free(&instance.batches);
+  close_metrics();
   for (unsigned i = 0; i < used_requests; i++) {
     fuzz_check_response(&requests[i]);
     CHECK_INT(requests[i].release_count, 1);
@@ -128,6 +183,7 @@ static void end(void) {
   }
   CHECK(!fake_log_has("not in order"));
   CHECK(!fake_log_has("freed twice"));
+  CHECK(!fake_log_has("TRITONSERVER_Metric"));  // the server was never asked for what it refuses
   fake_log_clear();
   CHECK_INT(fake_live_responses(), 0);
   CHECK_INT(fake_live_errors(), 0);
@@ -135,8 +191,9 @@ static void end(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   struct fuzz_input input = {data, size};
-  begin();
   uint8_t options = fuzz_u8(&input);
+  has_metrics = (options & 16) != 0;
+  begin();
   fuzz_model.max_batch_size = (options & 1) != 0 ? 4 : 0;
   fuzz_model.caches = (options & 2) != 0;
   instance.concurrency = (options & 4) != 0 ? 2 : 1;
@@ -178,6 +235,39 @@ static void add_entry(struct fuzz_seed* seed, unsigned index, unsigned item, uns
   fuzz_add(seed, entry, sizeof entry);
   fuzz_add_u16(seed, bytes);
   fuzz_add_u8(seed, later_ms);
+  fuzz_add_u8(seed, 0);  // when it was taken is not told
+}
+
+static void add_metric(struct fuzz_seed* seed, unsigned table, unsigned index, unsigned flags, unsigned change) {
+  const uint8_t entry[] = {
+      2, TSB_ENTRY_METRIC, (uint8_t)flags, (uint8_t)table, (uint8_t)index, 0, 0, FUZZ_REGION & 0xff, 0, 0, 0,
+      0, (uint8_t)change};
+  fuzz_add(seed, entry, sizeof entry);
+}
+
+// All that may be said of metrics, and one entry that no correct stub writes, last.
+static void seeds_of_metrics(fuzz_take take) {
+  static const uint8_t WRONG[][4] = {
+      {TSB_TABLE_METRICS, 0, TSB_METRIC_INCREMENT, 2},   {TSB_TABLE_METRICS, 2, TSB_METRIC_OBSERVE, 1},
+      {TSB_TABLE_METRICS, 4, TSB_METRIC_SET, 1},         {TSB_TABLE_METRICS, 3, TSB_METRIC_INCREMENT, 5},
+      {TSB_TABLE_METRICS, 6, TSB_METRIC_SET, 1},         {TSB_TABLE_BATCHES, 2, TSB_METRIC_SET, 1},
+      {TSB_TABLE_METRIC_FAMILIES, 1, TSB_METRIC_SET, 1}, {TSB_TABLE_METRIC_FAMILIES, 3, TSB_METRIC_DELETE, 0}};
+  for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+    struct fuzz_seed seed = {0};
+    fuzz_add_u8(&seed, 16);
+    for (unsigned metric = 0; metric < 6; metric++) {
+      static const uint8_t CHANGE_OF_KIND[] = {TSB_METRIC_INCREMENT, TSB_METRIC_SET, TSB_METRIC_OBSERVE};
+      add_metric(&seed, TSB_TABLE_METRICS, metric, CHANGE_OF_KIND[metric / 2], 1);
+      add_metric(&seed, TSB_TABLE_METRICS, metric, TSB_METRIC_ASK, 0);
+    }
+    fuzz_add_u8(&seed, 5);
+    add_metric(&seed, TSB_TABLE_METRICS, 1, TSB_METRIC_DELETE, 0);
+    add_metric(&seed, TSB_TABLE_METRIC_FAMILIES, 2, TSB_METRIC_DELETE, 0);
+    fuzz_add_u8(&seed, 6);
+    add_metric(&seed, WRONG[i][0], WRONG[i][1], WRONG[i][2], WRONG[i][3]);
+    fuzz_add_u8(&seed, 5);
+    take(seed.bytes, seed.size);
+  }
 }
 
 static void add_record(struct fuzz_seed* seed, unsigned offset, const struct fuzz_seed* record) {
@@ -225,4 +315,5 @@ void fuzz_seeds(fuzz_take take) {
   for (unsigned i = 0; i < 3; i++) add_entry(&seed, i, 0, 0, good_bytes, 100);
   fuzz_add_u8(&seed, 5);
   take(seed.bytes, seed.size);
+  seeds_of_metrics(take);
 }

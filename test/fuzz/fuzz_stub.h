@@ -38,6 +38,7 @@ static inline void fuzz_open_stub(void) {
   CHECK(fuzz_stub != NULL);
   fuzz_stub->process.name = fuzz_stub_name;
   pthread_mutex_init(&fuzz_stub->memory.lock, NULL);
+  tsb_outbox_init(&fuzz_stub->to_stub);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
   tsb_stub_channel_init(&fuzz_stub->channel, &fuzz_stub->memory);
   CHECK_INT(tsb_stub_channel_open(&fuzz_stub->channel, sockets[0]), 0);
