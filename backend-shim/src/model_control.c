@@ -3,8 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "load_files.h"
+
+// The server may crash when a model that it has just loaded is unloaded: a load is answered before all of its threads
+// have come to rest.
+enum { REST_AFTER_LOAD_US = 5000 };
 
 // What the server is asked on a thread of its own. Nothing of the model is used there, which may be unloaded meanwhile.
 struct model_control {
@@ -25,6 +30,7 @@ struct model_control {
 static void model_control__free(struct model_control* control) {
   if (control->waits) tsb_model_waits_remove(&control->backend->waits, &control->wait);
   tsb_load_files_free(&control->files);
+  free(control->job.key);
   free(control->from);
   free(control->name);
   free(control->config);
@@ -152,8 +158,10 @@ static void model_control__run(struct tsb_job* job) {
   struct tsb_shim_call* call = control->call;
   struct tsb_text reply = {0};
   TRITONSERVER_Error* error = model_control__advise(control->act(control, &reply));
+  bool was_loaded = control->act == model_control__load && error == NULL;
   model_control__free(control);  // before the model goes on, which may free the files, or ask for more
   model_control__end(call, error, &reply);
+  if (was_loaded) usleep(REST_AFTER_LOAD_US);
 }
 
 // --- From the call to the thread -----------------------------------------------------------------------------------
@@ -165,6 +173,12 @@ static TRITONSERVER_Error* model_control__fill(struct model_control* control, co
   control->name = strdup(tsb_json_string(name, ""));
   if (control->from == NULL || control->name == NULL) return model_control__no_memory();
   return TRITONBACKEND_ModelServer(model->triton, &control->server);
+}
+
+// The server may crash when it loads and unloads a model at the same time, so one follows the other.
+static TRITONSERVER_Error* model_control__queue(struct model_control* control) {
+  control->job.key = strdup(control->name);
+  return control->job.key == NULL ? model_control__no_memory() : NULL;
 }
 
 // The server would wait for the end of this very initialize.
@@ -225,6 +239,7 @@ void tsb_shim_on_model_load(struct tsb_model* model, struct tsb_shim_call* call,
   if (error == NULL) {
     error = tsb_load_files_read(&load->files, call->stub, tsb_payload_member(payload, TSB_KEY_MODEL_LOAD_CALL_files));
   }
+  if (error == NULL) error = model_control__queue(load);
   if (error == NULL) load->act = model_control__load;
   model_control__start(load, call, error);
 }
@@ -241,6 +256,7 @@ void tsb_shim_on_model_unload(struct tsb_model* model, struct tsb_shim_call* cal
                           "option 'wait' out.",
                           unload->from);
   }
+  if (error == NULL) error = model_control__queue(unload);
   if (error == NULL) {
     unload->act = model_control__unload;
     unload->with_dependents = tsb_json_bool(tsb_payload_member(payload, TSB_KEY_MODEL_UNLOAD_CALL_dependents), false);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void tsb_workers_init(struct tsb_workers* workers) {
   *workers = (struct tsb_workers){0};
@@ -11,11 +12,22 @@ void tsb_workers_init(struct tsb_workers* workers) {
   pthread_cond_init(&workers->changed, NULL);
 }
 
+static bool workers__may_run(const struct tsb_workers* workers, const struct tsb_job* job) {
+  if (job->key == NULL) return true;
+  for (const struct tsb_worker* worker = workers->workers; worker != NULL; worker = worker->next) {
+    if (worker->key != NULL && strcmp(worker->key, job->key) == 0) return false;
+  }
+  return true;
+}
+
+// The first one that may run. Whoever ends a job looks for the next, so one that waited for its key is not forgotten.
 static struct tsb_job* workers__take(struct tsb_workers* workers) {
-  struct tsb_job* job = workers->first;
+  struct tsb_job** at = &workers->first;
+  while (*at != NULL && !workers__may_run(workers, *at)) at = &(*at)->next;
+  struct tsb_job* job = *at;
   if (job == NULL) return NULL;
-  workers->first = job->next;
-  if (workers->first == NULL) workers->last = &workers->first;
+  *at = job->next;
+  if (job->next == NULL) workers->last = at;
   return job;
 }
 
@@ -26,9 +38,13 @@ static void* workers__work(void* argument) {
   pthread_mutex_lock(&workers->lock);
   if (self->own == NULL) {
     for (struct tsb_job* job; (job = workers__take(workers)) != NULL;) {
+      self->key = job->key;
+      job->key = NULL;
       pthread_mutex_unlock(&workers->lock);
       job->run(job);
       pthread_mutex_lock(&workers->lock);
+      free(self->key);
+      self->key = NULL;
     }
     workers->shared_count--;
   }

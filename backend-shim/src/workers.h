@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads for what waits long: started when there is something to do, and ended when there is nothing. Their number is
-// bounded, and what is more than they can do at once waits for its turn; but for what is urgent.
+// bounded, and what is more than they can do at once waits for its turn, and so does what has the key of another
+// one; but for what is urgent.
 #ifndef TSB_WORKERS_H
 #define TSB_WORKERS_H
 
@@ -16,6 +17,7 @@ struct tsb_job {
   // Who waits for it may be who the others wait for: it has a thread of its own, so that it never waits for them.
   bool is_urgent;
   struct tsb_job* next;
+  char* key;  // allocated, or NULL: of those with the same key one runs at a time, in order, but for urgent ones
 };
 
 struct tsb_worker {
@@ -24,6 +26,7 @@ struct tsb_worker {
   struct tsb_job* own;  // the only job that it does; NULL: all that wait for their turn
   struct tsb_workers* all;
   struct tsb_worker* next;
+  char* key;  // of the job that runs
 };
 
 struct tsb_workers {

@@ -3,6 +3,8 @@
 #include "workers.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -37,10 +39,7 @@ static void wait_for(atomic_int* number, int value) {
 static void begin(struct tsb_workers* workers, bool gate) {
   open_gate = gate;
   done = 0;
-  for (int i = 0; i < JOBS; i++) {
-    jobs[i].job.run = run;
-    jobs[i].runs = 0;
-  }
+  for (int i = 0; i < JOBS; i++) jobs[i] = (struct test_job){.job = {.run = run}};
   tsb_workers_init(workers);
 }
 
@@ -57,6 +56,32 @@ static void test_many(void) {
   CHECK_INT(done, JOBS);
   CHECK_INT(running, 0);
   for (int i = 0; i < JOBS; i++) CHECK_INT(jobs[i].runs, 1);
+}
+
+static atomic_int next_of_key, running_of_key;
+
+static void run_with_key(struct tsb_job* job) {
+  CHECK_INT(running_of_key++, 0);
+  CHECK_INT((struct test_job*)job - jobs, next_of_key++);
+  run(job);
+  running_of_key--;
+}
+
+// Of those with one key one runs at a time, in their order, and they hold up nobody else.
+static void test_keys(void) {
+  struct tsb_workers workers;
+  begin(&workers, false);
+  for (int i = 0; i < JOBS; i++) {
+    bool is_free = i >= JOBS - 2;
+    jobs[i].job.run = is_free ? run : run_with_key;
+    jobs[i].job.key = i == JOBS - 1 ? NULL : strdup(is_free ? "other" : "same");
+    CHECK_INT(tsb_workers_run(&workers, &jobs[i].job), 0);
+  }
+  wait_for(&running, 3);
+  open_gate = true;
+  tsb_workers_destroy(&workers);
+  CHECK_INT(done, JOBS);
+  CHECK_INT(next_of_key, JOBS - 2);
 }
 
 // Threads end when there is nothing to do, and others come after them.
@@ -96,6 +121,7 @@ static void test_none(void) {
 
 int main(void) {
   test_many();
+  test_keys();
   test_one_after_the_other();
   test_urgent();
   test_none();
