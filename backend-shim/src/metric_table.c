@@ -94,6 +94,13 @@ static TRITONSERVER_Error* metric_table__check_family(const struct tsb_metric_ta
                          "and %zu.",
                          MAX_NAME_BYTES, MAX_TEXT_BYTES, name, strlen(name), strlen(description));
   }
+  // The server writes it as it is into /metrics, where a line that is none makes a scraper refuse all others.
+  if (strpbrk(description, "\r\n") != NULL) {
+    return tsb_error_new(TRITONSERVER_ERROR_INVALID_ARG,
+                         "The description of the metric family '%s' has a line break, with which /metrics could not be "
+                         "read. Write it in one line.",
+                         name);
+  }
   if (table->families.count == MAX_FAMILIES) {
     return tsb_error_new(TRITONSERVER_ERROR_UNAVAILABLE,
                          "The metric family '%s' cannot be made: this process has %d families already. Make each of "

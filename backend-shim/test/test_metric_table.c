@@ -219,6 +219,8 @@ static void test_refused_names(void) {
   expect_no_family(&table, TRITONSERVER_METRIC_KIND_COUNTER, "1st", TRITONSERVER_ERROR_INVALID_ARG, "Invalid metric");
   // What the server refused is not taken: of another kind it is refused for the same reason.
   expect_no_family(&table, TRITONSERVER_METRIC_KIND_GAUGE, "1st", TRITONSERVER_ERROR_INVALID_ARG, "Invalid metric");
+  expect_error(tsb_metric_table_add_family(&table, TRITONSERVER_METRIC_KIND_GAUGE, "lines", "a\nb", &owner),
+               TRITONSERVER_ERROR_INVALID_ARG, "The description of the metric family 'lines' has a line break");
   memset(long_text, 'x', sizeof long_text - 1);
   expect_no_family(&table, TRITONSERVER_METRIC_KIND_COUNTER, long_text, TRITONSERVER_ERROR_INVALID_ARG,
                    "a name of 256");
