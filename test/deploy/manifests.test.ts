@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// docker/ and deploy/ against what reads them: the Dockerfiles are linted, and the chart is rendered and compared with the schemas
+// of Kubernetes. The chart needs helm, on PATH or named by the variable HELM.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packageRoot } from "../../server/package_root.ts";
+import { deployPackages, ensurePython } from "../e2e/harness/python_environment.ts";
+
+const chart = path.join(packageRoot, "deploy", "helm", "triton-typescript");
+const helm = process.env["HELM"] || "helm";
+const hasHelm = spawnSync(helm, ["version"]).status === 0;
+if (!hasHelm) console.error("The chart is not rendered here: there is no helm on PATH, and HELM names none.");
+
+/** What Kubernetes itself has no schema for. */
+const FOREIGN = ["PodMonitor", "ServingRuntime", "InferenceService"];
+
+/** Values that switch on everything that the chart has. */
+const EVERYTHING = {
+  image: { pullSecrets: [{ name: "registry" }] },
+  models: {
+    fetch: { image: "amazon/aws-cli:2.17.0", command: ["aws", "s3", "sync", "s3://bucket/models", "/models"] },
+  },
+  args: ["--model-control-mode", "explicit"],
+  env: [{ name: "NAME", value: "value" }],
+  exitTimeoutSeconds: 100,
+  service: { annotations: { "example.com/kind": "internal" } },
+  autoscaling: { enabled: true, targetQueueUs: 50_000, targetCpuPercent: 70 },
+  podMonitor: { enabled: true, labels: { release: "prometheus" } },
+  disruptionBudget: { enabled: true },
+  podAnnotations: { "example.com/a": "b" },
+  podLabels: { tier: "models" },
+  nodeSelector: { "kubernetes.io/arch": "amd64" },
+  tolerations: [{ key: "models", operator: "Exists" }],
+  affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+  topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" }],
+};
+
+let python: string;
+let folder: string;
+
+beforeAll(async () => {
+  python = await ensurePython(deployPackages);
+  folder = mkdtempSync(path.join(os.tmpdir(), "manifests-"));
+}, 300_000);
+
+afterAll(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+function finish(program: string, ...args: string[]) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: packageRoot, encoding: "utf8" });
+  if (error !== undefined) throw error;
+  return { code: status, stdout, output: `${stdout}${stderr}` };
+}
+
+/** A script that a package of the environment brings; with --target pip puts it beside the packages. */
+function script(name: string): string {
+  const { stdout } = finish(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))");
+  return path.join(stdout.trim(), "bin", name);
+}
+
+interface Manifest {
+  apiVersion: string;
+  kind: string;
+  // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds
+  spec: any;
+}
+
+function parse(yaml: string): Manifest[] {
+  const file = path.join(folder, "parse.yaml");
+  writeFileSync(file, yaml);
+  const program = "import json, sys, yaml; print(json.dumps([d for d in yaml.safe_load_all(open(sys.argv[1])) if d]))";
+  const { code, stdout, output } = finish(python, "-c", program, file);
+  expect(code, output).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Compares manifests with the schemas of Kubernetes; a field that it does not know is an error. */
+function validate(manifests: readonly Manifest[]): { code: number | null; output: string } {
+  const file = path.join(folder, "validate.yaml");
+  writeFileSync(file, manifests.map((each) => JSON.stringify(each)).join("\n---\n"));
+  return finish(python, "-m", "kubernetes_validate", "--strict", file);
+}
+
+/** The manifests of the chart with these values. */
+function render(values: object): Manifest[] {
+  const file = path.join(folder, "values.json");
+  writeFileSync(file, JSON.stringify(values));
+  const { code, stdout, output } = finish(helm, "template", "demo", chart, "--values", file);
+  expect(code, output).toBe(0);
+  return parse(stdout);
+}
+
+const of = (manifests: readonly Manifest[], kind: string) => manifests.find((each) => each.kind === kind);
+
+describe("the Dockerfiles", () => {
+  test.each(["docker/Dockerfile", "docker/Dockerfile.cpu"])("hadolint finds nothing in %s", (name) => {
+    expect(finish(script("hadolint"), name)).toMatchObject({ code: 0, output: "" });
+  });
+
+  test("both are the same where they can be", () => {
+    const [nvidia = "", plain = ""] = ["Dockerfile", "Dockerfile.cpu"].map((name) =>
+      readFileSync(path.join(packageRoot, "docker", name), "utf8"),
+    );
+    for (const instruction of [
+      "USER 1000:1000",
+      "EXPOSE",
+      "STOPSIGNAL",
+      "HEALTHCHECK",
+      "ENTRYPOINT",
+      "WORKDIR /workspace",
+    ]) {
+      const line = nvidia.split("\n").find((each) => each.startsWith(instruction));
+      expect(line).toBeDefined();
+      expect(plain.split("\n")).toContain(line);
+    }
+  });
+});
+
+describe("the manifests for KServe", () => {
+  const manifests = () => {
+    const place = path.join(packageRoot, "deploy", "kserve");
+    return readdirSync(place).flatMap((name) => parse(readFileSync(path.join(place, name), "utf8")));
+  };
+
+  test("the service uses the runtime, and a format that it has", () => {
+    const runtime = of(manifests(), "ServingRuntime")!;
+    const service = of(manifests(), "InferenceService")!;
+    const { modelFormat, protocolVersion } = service.spec.predictor.model;
+    expect(runtime.spec.supportedModelFormats.map(({ name }: { name: string }) => name)).toContain(modelFormat.name);
+    expect(runtime.spec.protocolVersions).toContain(protocolVersion);
+  });
+
+  test("the container is one of Kubernetes, and is asked where it listens", () => {
+    const { containers } = of(manifests(), "ServingRuntime")!.spec;
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "runtime" }, spec: { containers } };
+    expect(validate([pod])).toMatchObject({ code: 0 });
+    const [{ args, readinessProbe, livenessProbe }] = containers;
+    const port = Number(args[args.indexOf("--http-port") + 1]);
+    expect(readinessProbe.httpGet.port).toBe(port);
+    expect(livenessProbe.httpGet.port).toBe(port);
+  });
+
+  test("a field that is misspelt would be found", () => {
+    const spec = { containers: [{ name: "a", image: "b", readinesProbe: {} }] };
+    const { code, output } = validate([{ apiVersion: "v1", kind: "Pod", spec }]);
+    expect(code).not.toBe(0);
+    expect(output).toContain("readinesProbe");
+  });
+});
+
+describe.skipIf(!hasHelm)("the chart", () => {
+  const volume = { persistentVolumeClaim: { claimName: "models", readOnly: true } };
+
+  test.each([
+    ["its own values", {}],
+    ["a volume", { models: { volume } }],
+    ["everything", EVERYTHING],
+  ])("helm's linter and the schemas take it with %s", (_what, values) => {
+    const manifests = render(values);
+    expect(validate(manifests.filter(({ kind }) => !FOREIGN.includes(kind)))).toMatchObject({ code: 0 });
+    expect(finish(helm, "lint", "--strict", chart, "--values", path.join(folder, "values.json"))).toMatchObject({
+      code: 0,
+    });
+  });
+
+  test("is a deployment and a service; the rest is asked for", () => {
+    expect(
+      render({})
+        .map(({ kind }) => kind)
+        .sort(),
+    ).toEqual(["Deployment", "Service"]);
+    const kinds = ["Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "PodMonitor", "Service"];
+    expect(
+      render(EVERYTHING)
+        .map(({ kind }) => kind)
+        .sort(),
+    ).toEqual(kinds);
+  });
+
+  test("a pod has the time that its server takes for requests", () => {
+    const { template } = of(render(EVERYTHING), "Deployment")!.spec;
+    const { args } = template.spec.containers[0];
+    expect(args[args.indexOf("--exit-timeout-secs") + 1]).toBe("100");
+    expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(100 + 5);
+  });
+
+  test("the number of pods is left to the autoscaler, which knows the deployment", () => {
+    const manifests = render(EVERYTHING);
+    expect(of(manifests, "Deployment")!.spec).not.toHaveProperty("replicas");
+    expect(of(render({ replicas: 3 }), "Deployment")!.spec.replicas).toBe(3);
+    const { scaleTargetRef, metrics } = of(manifests, "HorizontalPodAutoscaler")!.spec;
+    expect(scaleTargetRef.name).toBe("demo-triton-typescript");
+    expect(metrics[0].pods.target.averageValue).toBe("50000");
+    const adapter = readFileSync(path.join(packageRoot, "deploy", "prometheus-adapter.yaml"), "utf8");
+    expect(adapter).toContain(metrics[0].pods.metric.name);
+  });
+
+  test("models come from the volume, read-only, or are fetched before", () => {
+    const mounted = of(render({ models: { volume } }), "Deployment")!.spec.template.spec;
+    expect(mounted.volumes).toContainEqual({ name: "models", ...volume });
+    expect(mounted.containers[0].volumeMounts).toContainEqual({ name: "models", mountPath: "/models", readOnly: true });
+    const fetched = of(render(EVERYTHING), "Deployment")!.spec.template.spec;
+    expect(fetched.initContainers[0].volumeMounts).toContainEqual({ name: "models", mountPath: "/models" });
+    expect(of(render({}), "Deployment")!.spec.template.spec).not.toHaveProperty("initContainers");
+  });
+});
