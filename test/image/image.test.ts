@@ -9,6 +9,7 @@ import { packageRoot } from "../../server/package_root.ts";
 import { freePorts } from "../../server/ports.ts";
 import { FakeRobot, ModuleProcess, until } from "../../viam-module/testing/robot.ts";
 import { addModel } from "../e2e/harness/repository.ts";
+import { fetchOnce } from "../e2e/harness/server.ts";
 import { ensureBase } from "./debian_base.ts";
 import {
   build,
@@ -60,7 +61,8 @@ async function endpoints() {
   const [http = 0, grpc = 0, metrics = 0] = await freePorts(3);
   return {
     args: ["--http-port", `${http}`, "--grpc-port", `${grpc}`, "--metrics-port", `${metrics}`],
-    http: new HttpClient({ url: `http://127.0.0.1:${http}` }),
+    // A connection that is kept would hold up the stop for its whole time.
+    http: new HttpClient({ url: `http://127.0.0.1:${http}`, fetch: fetchOnce }),
     grpc: new GrpcClient({ url: `127.0.0.1:${grpc}` }),
   };
 }
@@ -192,7 +194,7 @@ describe.skipIf(reason !== undefined)("a container with the user's models", () =
       chmodSync(broken, 0o755);
       addModel(broken, {
         name: "broken",
-        fixture: "identity",
+        config: echo.config,
         files: { "1/model.ts": "throw new Error('on purpose');" },
       });
       const { args, grpc } = await endpoints();
