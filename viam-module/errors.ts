@@ -2,6 +2,7 @@
 // Errors on their way to whoever called the module: a sentence and one of gRPC's codes.
 import { status } from "@grpc/grpc-js";
 import { ClientError, TritonError, type TritonErrorCode } from "../client/index.ts";
+import { messageOf } from "../server/error.ts";
 
 /** The names of gRPC's status codes that this module answers with. */
 export type StatusName = Exclude<keyof typeof status, "OK">;
@@ -27,11 +28,6 @@ const statusOf: Readonly<Record<TritonErrorCode, StatusName>> = {
   ALREADY_EXISTS: "ALREADY_EXISTS",
   CANCELLED: "CANCELLED",
 };
-
-/** The message of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 /** Those of a client are for programmers, and say which of its methods to call; who has a robot wants Triton's own words. */
 function fromClient(error: ClientError): ModuleError {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program that a robot starts: main.js ADDRESS [--log-level=LEVEL] [--tcp-mode]
 import { parseArgs } from "node:util";
-import { messageOf } from "./errors.ts";
+import { messageOf } from "../server/error.ts";
 import { parseLevel } from "./log.ts";
 import { ViamModule } from "./module.ts";
 import { onOrphaned } from "./parent.ts";

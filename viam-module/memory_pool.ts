@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { type GrpcClient, type SharedMemoryRegion, Tensor } from "../client/index.ts";
 import { placeTensor } from "../client/memory_place.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf } from "../server/error.ts";
 import type { Log } from "./log.ts";
 
 /** Smaller tensors are as fast in the message. */

@@ -6,9 +6,9 @@ import { ServerReflection } from "../proto/gen/grpc/reflection/v1alpha/reflectio
 import { ModuleService } from "../proto/gen/viam/module/v1/module_pb.ts";
 import { MLModelService } from "../proto/gen/viam/service/mlmodel/v1/mlmodel_pb.ts";
 import { serviceDefinition } from "../proto/service_definition.ts";
+import { messageOf } from "../server/error.ts";
 import { freeSocket, grpcTarget } from "./address.ts";
 import type { LogLevel } from "./attributes.ts";
-import { messageOf } from "./errors.ts";
 import { Hosts } from "./hosts.ts";
 import { temporaryFolder } from "./labels.ts";
 import { Log, outputSink } from "./log.ts";

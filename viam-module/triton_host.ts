@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server that the module started: running for as long as resources use it, and started again when it ends by itself.
 import type { GrpcClient } from "../client/index.ts";
-import { ModuleError, messageOf } from "./errors.ts";
+import { messageOf } from "../server/error.ts";
+import { ModuleError } from "./errors.ts";
 import { LoadedModels, type ModelUse } from "./loaded_models.ts";
 import type { Log } from "./log.ts";
 import { MemoryPool } from "./memory_pool.ts";
