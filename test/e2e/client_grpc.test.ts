@@ -2,7 +2,8 @@
 // The gRPC client of the package against the real server.
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ClientError, GrpcClient, type InferenceResult, SharedMemory, Tensor } from "../../client/index.ts";
+import { GrpcClient, type InferenceResult, SharedMemory, Tensor } from "../../client/index.ts";
+import { collect, failure } from "./harness/client_calls.ts";
 import { STREAMER, seenBy, TALKER, what } from "./harness/client_models.ts";
 import { startServer, type TestServer, until } from "./harness/index.ts";
 
@@ -10,23 +11,6 @@ let server: TestServer;
 let client: GrpcClient;
 
 const numberOf = (result: InferenceResult) => result.output("OUT", "INT32").data[0];
-
-/** The error of something that must fail. */
-async function failure(promise: PromiseLike<unknown>): Promise<ClientError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).toBeInstanceOf(ClientError);
-    return error as ClientError;
-  }
-  throw new Error("it did not fail");
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
 
 beforeAll(async () => {
   server = await startServer({

@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP client of the package against the real server.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ClientError, type GenerateResult, HttpClient, Tensor } from "../../client/http/index.ts";
+import { type GenerateResult, HttpClient, Tensor } from "../../client/http/index.ts";
 import { SharedMemory } from "../../client/index.ts";
+import { collect, failure } from "./harness/client_calls.ts";
 import { STREAMER, seenBy, TALKER, what } from "./harness/client_models.ts";
-import { startServer, type TestServer, until } from "./harness/index.ts";
+import { fetchOnce, startServer, type TestServer, until } from "./harness/index.ts";
 
 let server: TestServer;
 let client: HttpClient;
-
-/** A connection that is kept makes the server wait for it when it stops. */
-const once = (url: string, init: RequestInit) =>
-  fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), connection: "close" } });
-
-async function failure(promise: PromiseLike<unknown>): Promise<ClientError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).toBeInstanceOf(ClientError);
-    return error as ClientError;
-  }
-  throw new Error("it did not fail");
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
 
 const outOf = (part: GenerateResult) => part["OUT"];
 
@@ -37,7 +18,7 @@ beforeAll(async () => {
     loadModels: ["*"],
     models: ["identity", TALKER, STREAMER],
   });
-  client = new HttpClient({ url: server.url, fetch: once });
+  client = new HttpClient({ url: server.url, fetch: fetchOnce });
 });
 afterAll(() => client?.close());
 
@@ -177,7 +158,7 @@ describe("errors", () => {
     expect((await failure(nobody.isModelReady("talker"))).reason).toBe("UNREACHABLE");
     const grpc = new HttpClient({ url: `http://${server.grpcUrl}` });
     expect((await failure(grpc.serverMetadata())).message).toContain("HTTP is on 8000");
-    const metrics = new HttpClient({ url: server.metricsUrl, fetch: once });
+    const metrics = new HttpClient({ url: server.metricsUrl, fetch: fetchOnce });
     expect((await failure(metrics.serverMetadata())).reason).toMatch(/PROTOCOL|ANSWER/);
   });
 
@@ -191,7 +172,7 @@ describe("errors", () => {
     expect(await call).toMatchObject({ reason: "CANCELLED", code: "CANCELLED" });
     expect((await call).message).toContain("no more time");
     expect((await failure(client.isLive({ signal: controller.signal }))).reason).toBe("CANCELLED");
-    const own = new HttpClient({ url: server.url, fetch: once });
+    const own = new HttpClient({ url: server.url, fetch: fetchOnce });
     const open = failure(own.infer("talker", [what("nap")]));
     own.close();
     expect((await open).message).toContain("the client was closed");
