@@ -4,7 +4,8 @@
  *
  * The official headers only compile as C++ as they stand and are in no package registry, so the
  * backend declares what it calls. test/triton_api_check.cc compares every name below with the
- * official headers wherever those are present, and fails the build on any difference.
+ * official headers wherever those are present, and fails the build on any difference. A name that
+ * headers older than a release lack says so, by TSB_TRITON_SINCE or by "since" in a comment.
  *
  * No needed library provides these symbols, the server process does. Release 23.07 is the oldest that the library loads
  * into: what appeared later is marked with its release, and is NULL in a server that has not got it. Ask before such a
@@ -47,7 +48,7 @@ typedef struct TRITONSERVER_ResponseAllocator TRITONSERVER_ResponseAllocator;
 typedef struct TRITONSERVER_Server TRITONSERVER_Server;
 typedef struct TRITONSERVER_Metric TRITONSERVER_Metric;
 typedef struct TRITONSERVER_MetricFamily TRITONSERVER_MetricFamily;
-typedef struct TRITONSERVER_MetricArgs TRITONSERVER_MetricArgs;
+typedef struct TRITONSERVER_MetricArgs TRITONSERVER_MetricArgs; /* since 24.08 */
 typedef struct TRITONBACKEND_Input TRITONBACKEND_Input;
 typedef struct TRITONBACKEND_Output TRITONBACKEND_Output;
 typedef struct TRITONBACKEND_State TRITONBACKEND_State;
@@ -57,6 +58,7 @@ typedef struct TRITONBACKEND_Response TRITONBACKEND_Response;
 typedef struct TRITONBACKEND_Backend TRITONBACKEND_Backend;
 typedef struct TRITONBACKEND_Model TRITONBACKEND_Model;
 typedef struct TRITONBACKEND_ModelInstance TRITONBACKEND_ModelInstance;
+/* since 24.03 */
 typedef struct TRITONBACKEND_ModelInstanceResponseStatistics TRITONBACKEND_ModelInstanceResponseStatistics;
 typedef struct TRITONBACKEND_BackendAttribute TRITONBACKEND_BackendAttribute;
 
@@ -88,8 +90,8 @@ typedef enum {
   TRITONSERVER_PARAMETER_STRING = 0,
   TRITONSERVER_PARAMETER_INT = 1,
   TRITONSERVER_PARAMETER_BOOL = 2,
-  TRITONSERVER_PARAMETER_DOUBLE = 3,
-  TRITONSERVER_PARAMETER_BYTES = 4,
+  TRITONSERVER_PARAMETER_DOUBLE = 3, /* since 24.02 */
+  TRITONSERVER_PARAMETER_BYTES = 4,  /* 3 before TRITONSERVER_PARAMETER_DOUBLE; no request has such a parameter */
 } TRITONSERVER_ParameterType;
 
 typedef enum {
@@ -114,7 +116,7 @@ typedef enum {
   TRITONSERVER_ERROR_UNAVAILABLE = 4,
   TRITONSERVER_ERROR_UNSUPPORTED = 5,
   TRITONSERVER_ERROR_ALREADY_EXISTS = 6,
-  TRITONSERVER_ERROR_CANCELLED = 7,
+  TRITONSERVER_ERROR_CANCELLED = 7, /* since 23.10 */
 } TRITONSERVER_Error_Code;
 
 typedef enum {
@@ -124,7 +126,7 @@ typedef enum {
 
 typedef enum {
   TRITONSERVER_REQUEST_RELEASE_ALL = 1,
-  TRITONSERVER_REQUEST_RELEASE_RESCHEDULE = 2,
+  TRITONSERVER_REQUEST_RELEASE_RESCHEDULE = 2, /* since 23.11 */
 } TRITONSERVER_RequestReleaseFlag;
 
 typedef enum {
@@ -144,7 +146,7 @@ typedef enum {
 typedef enum {
   TRITONSERVER_METRIC_KIND_COUNTER = 0,
   TRITONSERVER_METRIC_KIND_GAUGE = 1,
-  TRITONSERVER_METRIC_KIND_HISTOGRAM = 2,
+  TRITONSERVER_METRIC_KIND_HISTOGRAM = 2, /* since 24.08 */
 } TRITONSERVER_MetricKind;
 
 typedef enum {
@@ -233,7 +235,7 @@ TRITONSERVER_Error* TRITONSERVER_InferenceTraceContext(TRITONSERVER_InferenceTra
 TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceSetContext(TRITONSERVER_InferenceTrace* trace,
                                                           const char* trace_context);
-TSB_TRITON_SINCE(24.10)
+TSB_TRITON_SINCE(24.07)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceReportActivity(TRITONSERVER_InferenceTrace* trace, uint64_t timestamp,
                                                               const char* activity_name);
 TSB_TRITON_SINCE(23.08)
@@ -545,6 +547,7 @@ TSB_TRITON_EXPORT TRITONSERVER_Error* TRITONBACKEND_ModelInstanceFinalize(TRITON
 TSB_TRITON_EXPORT TRITONSERVER_Error* TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstance* instance,
                                                                          TRITONBACKEND_Request** requests,
                                                                          uint32_t request_count);
+/* since 25.12 */
 TSB_TRITON_EXPORT TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReady(TRITONBACKEND_ModelInstance* instance);
 
 #ifdef __cplusplus
