@@ -51,10 +51,16 @@ export default defineConfig({
         extends: true,
         test: {
           name: "image",
-          include: ["test/image/**/*.test.ts", "test/deploy/**/*.test.ts"],
+          include: ["test/image/**/*.test.ts"],
           fileParallelism: false,
+          globalSetup: ["test/image/images.ts"],
           testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
+      },
+      {
+        extends: true,
+        test: { name: "deploy", include: ["test/deploy/**/*.test.ts"], testTimeout: 60_000 },
       },
       {
         extends: true,

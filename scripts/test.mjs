@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // node scripts/test.mjs [STEP...]: makes the checkout ready, then runs every check and test, and ends with one line
-// "N passed, N failed". Without names of steps all of them run, whatever fails before.
+// "N passed, N failed". Without names of steps all of them run, whatever fails before, but for "image", which needs root and a
+// network; "all" stands for each of them.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
@@ -35,10 +36,10 @@ function freshReport(name) {
   return inRoot(results, name);
 }
 
-async function vitest(project) {
-  const report = freshReport(`${project}.json`);
+async function vitest(...projects) {
+  const report = freshReport(`${projects[0]}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const code = await tool("vitest", "run", "--project", project, ...reporters);
+  const code = await tool("vitest", "run", ...projects.flatMap((project) => ["--project", project]), ...reporters);
   return vitestCounts(code, existsSync(report) ? readFileSync(report, "utf8") : undefined);
 }
 
@@ -85,16 +86,20 @@ const steps = {
   "c-tsan": () => sanitized("build-tsan", "thread", "-O1"),
   fuzz: fuzzed,
   e2e: () => vitest("e2e"),
+  image: () => vitest("image", "deploy"),
 };
+/** Run only when they are asked for. */
+const ASKED_FOR = ["image"];
 
 function chosenSteps() {
-  const named = process.argv.slice(2);
+  const every = Object.keys(steps);
+  const named = process.argv.slice(2).flatMap((name) => (name === "all" ? every : [name]));
   const unknown = named.filter((name) => !Object.hasOwn(steps, name));
   if (unknown.length > 0) {
-    console.error(`There is no test step ${unknown.join(", ")}. Steps: ${Object.keys(steps).join(", ")}.`);
+    console.error(`There is no test step ${unknown.join(", ")}. Steps: ${every.join(", ")}, all.`);
     process.exit(2);
   }
-  return named.length > 0 ? named : Object.keys(steps);
+  return named.length > 0 ? named : every.filter((name) => !ASKED_FOR.includes(name));
 }
 
 const chosen = chosenSteps();

@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// docker/Dockerfile.cpu, built and used. Each container is as confined as one can be: read-only, without capabilities, as a user
-// that is not root, with the /dev/shm that containers get.
+// The image of docker/Dockerfile.cpu, used. Each container is as confined as one can be: read-only, without capabilities, as a
+// user that is not root, with the /dev/shm that containers get.
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { GrpcClient, HttpClient, Tensor } from "../../client/index.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { Tensor } from "../../client/index.ts";
 import { packageRoot } from "../../server/package_root.ts";
-import { freePorts } from "../../server/ports.ts";
 import { FakeRobot, ModuleProcess, until } from "../../viam-module/testing/robot.ts";
 import { addModel } from "../e2e/harness/repository.ts";
-import { fetchOnce } from "../e2e/harness/server.ts";
-import { ensureBase } from "./debian_base.ts";
-import {
-  build,
-  CONFINED,
-  Container,
-  podman,
-  podmanCommand,
-  podmanEnvironment,
-  reasonToSkip,
-  runOptions,
-  work,
-} from "./podman.ts";
-
-const IMAGE = "localhost/triton-typescript:cpu";
-const BUILD_STAGE = "localhost/triton-typescript:cpu-build";
-const FLOATS = Float32Array.from({ length: 16 }, (_, i) => i);
+import { IMAGE } from "./images.ts";
+import { CONFINED, Containers, podman, podmanCommand, podmanEnvironment, runOptions, work } from "./podman.ts";
+import { endpoints, expectSum, SUM_ARGUMENTS, SUM_PRINTED } from "./served.ts";
 
 const echo = {
   name: "echo",
@@ -44,111 +29,100 @@ export default class Echo {
   },
 };
 
-const reason = reasonToSkip();
-if (reason !== undefined) console.error(`No image is built here: ${reason}`);
-
+const skipped = inject("noImages") !== "";
+const containers = new Containers();
 let folder: string;
-let containers: Container[] = [];
 
-function start(name: string, options: readonly string[], args: readonly string[]): Container {
-  const container = new Container(name, IMAGE, options, args);
-  containers.push(container);
-  return container;
-}
+const start = (name: string, options: readonly string[], args: readonly string[]) =>
+  containers.start(name, IMAGE, options, args);
 
-/** Arguments for ports that nobody has, and clients for them. */
-async function endpoints() {
-  const [http = 0, grpc = 0, metrics = 0] = await freePorts(3);
-  return {
-    args: ["--http-port", `${http}`, "--grpc-port", `${grpc}`, "--metrics-port", `${metrics}`],
-    // A connection that is kept would hold up the stop for its whole time.
-    http: new HttpClient({ url: `http://127.0.0.1:${http}`, fetch: fetchOnce }),
-    grpc: new GrpcClient({ url: `127.0.0.1:${grpc}` }),
-  };
-}
-
-beforeAll(async () => {
-  if (reason !== undefined) return;
-  podmanEnvironment();
-  await ensureBase();
-  // The stage has a name so that what it was made of is kept for the next time when the leftovers go.
-  await build(BUILD_STAGE, "--file", "docker/Dockerfile.cpu", "--target", "build", ".");
-  await build(IMAGE, "--file", "docker/Dockerfile.cpu", "--build-arg", "REVISION=test", ".");
-  podman("image", "prune", "--force");
+beforeAll(() => {
+  if (skipped) return;
   folder = mkdtempSync(path.join(work, "models-"));
   chmodSync(folder, 0o777);
   for (const model of ["counter", echo]) addModel(folder, model);
-}, 600_000);
-
-afterEach(() => {
-  for (const container of containers) container.remove();
-  containers = [];
 });
+
+afterEach(() => containers.removeAll());
 
 afterAll(() => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
-async function addSub(client: GrpcClient | HttpClient): Promise<void> {
-  const inputs = ["INPUT0", "INPUT1"].map((name) => new Tensor(name, FLOATS, [1, 16]));
-  const answer = await client.infer("add_sub", inputs);
-  expect(answer.output("OUTPUT0", "FP32").data).toEqual(FLOATS.map((value) => 2 * value));
-}
-
-describe.skipIf(reason !== undefined)("the image", () => {
+describe.skipIf(skipped)("the image", () => {
   test("says what it is, who it runs as and how its health is checked", () => {
     const { Config } = JSON.parse(podman("image", "inspect", "--format", "json", IMAGE))[0];
+    const { version } = JSON.parse(readFileSync(path.join(packageRoot, "package.json"), "utf8"));
     expect(Config.User).toBe("1000:1000");
     expect(Config.Labels).toMatchObject({
       "org.opencontainers.image.title": "triton-typescript",
+      "org.opencontainers.image.licenses": "Apache-2.0",
+      "org.opencontainers.image.version": version,
       "org.opencontainers.image.revision": "test",
     });
     expect(Object.keys(Config.ExposedPorts)).toEqual(["8000/tcp", "8001/tcp", "8002/tcp"]);
     expect(podman("image", "inspect", "--format", "{{.HealthCheck.Test}}", IMAGE)).toContain("healthcheck");
   });
 
-  test("has no tools for building, and runs other programs, too", () => {
-    const found = podman(
-      "run",
-      "--rm",
-      ...CONFINED,
-      IMAGE,
-      "sh",
-      "-c",
-      "for name in gcc cmake npm python3 node; do command -v $name; done; exit 0",
-    );
-    expect(found.trim()).toBe("/usr/local/bin/node");
+  test("has no tools for building, runs other programs, too, and has what was compiled while it was built", () => {
+    const program = `for name in gcc cmake npm python3 node; do command -v $name; done
+ls $XDG_CACHE_HOME/triton-typescript/compile
+find $XDG_CACHE_HOME ! -user 0
+exit 0`;
+    const found = podman("run", "--rm", ...CONFINED, IMAGE, "sh", "-c", program)
+      .trim()
+      .split("\n");
+    // The second folder is of Node itself, for the user that most containers run as.
+    expect(found).toEqual(["/usr/local/bin/node", "ahead", expect.stringMatching(/^v\d.*-1000$/)]);
   });
 });
 
-describe.skipIf(reason !== undefined)("a container without arguments for models", () => {
+describe.skipIf(skipped)("a container without arguments for models", () => {
   test("serves the examples, is restarted, and stops cleanly", async () => {
     const { args, http, grpc } = await endpoints();
     const container = start("examples", [], args);
     await container.untilHealthy();
-    await addSub(http);
-    await addSub(grpc);
+    await expectSum(http);
+    await expectSum(grpc);
     // sharp and onnxruntime-node, whose own libraries the image must have.
     const picture = readFileSync(path.join(packageRoot, "test", "pictures", "stop_sign.jpg"));
     const read = await http.infer("ocr", [new Tensor("IMAGE", picture, [picture.length])]);
     expect(read.output("TEXT", "BYTES").strings()).toContain("STOP");
 
-    container.restart();
+    await container.restart();
     await container.untilHealthy();
-    await addSub(http);
-    await addSub(grpc);
+    await expectSum(http);
+    await expectSum(grpc);
     grpc.close();
-    expect(container.stop(), container.logs()).toBe(0);
+    expect(await container.stop(), container.logs()).toBe(0);
+  });
+
+  test("needs no network, takes the children of others, and ends at Ctrl-C", async () => {
+    const container = start("alone", ["--network", "none"], []);
+    await container.untilHealthy();
+    expect(container.exec("triton-ts", "infer", ...SUM_ARGUMENTS)).toContain(SUM_PRINTED);
+
+    // A child whose parent has ended goes to the first process. When that does not ask how it ended, it stays, as a zombie.
+    container.exec("sh", "-c", "sleep 1 & exit");
+    expect(container.processes().map(({ name }) => name)).toContain("sleep");
+    await container.until(() => !container.processes().some(({ name }) => name === "sleep"), "the child to be gone");
+
+    podman("kill", "--signal", "INT", container.name);
+    await until(() => container.hasEnded(), "the container to end", 60_000);
+    expect(container.exitCode(), container.logs()).toBe(0);
   });
 });
 
-describe.skipIf(reason !== undefined)("a container with the user's models", () => {
+describe.skipIf(skipped)("a container with the user's models", () => {
   test("serves them as a user without a name, home or place to write", async () => {
     const { args, http, grpc } = await endpoints();
-    const user = ["--user", "54321:54321", "--volume", `${folder}:/models:ro`];
+    const user = ["--user", "54321:54321", "--env", "HOME=/nonexistent", "--volume", `${folder}:/models:ro`];
     const container = start("models", user, args);
     await container.untilHealthy();
     expect(container.exec("id", "-u")).toBe("54321");
+    const places =
+      "for place in / /tmp /workspace /models $XDG_CACHE_HOME $HOME; do test -w $place && echo $place; done; exit 0";
+    expect(container.exec("sh", "-c", places)).toBe("");
     expect((await grpc.repositoryIndex()).map(({ name }) => name).sort()).toEqual(["counter", "echo"]);
 
     // More than the whole /dev/shm of a container.
@@ -159,32 +133,25 @@ describe.skipIf(reason !== undefined)("a container with the user's models", () =
     expect(data.length).toBe(large.length);
     expect(data.every((value) => value === 3)).toBe(true);
     grpc.close();
-    expect(container.stop(), container.logs()).toBe(0);
+    expect(await container.stop(), container.logs()).toBe(0);
   });
 
   test("ends when the server is killed, and starts again without zombies", async () => {
     const { args, grpc } = await endpoints();
     const container = start("killed", ["--volume", `${folder}:/models:ro`], args);
     await container.untilHealthy();
-    const processes = () =>
-      podman("top", container.name, "hpid", "pid", "state", "comm")
-        .trim()
-        .split("\n")
-        .slice(1)
-        .map((line) => line.trim().split(/\s+/));
-    const before = processes();
-    const server = before.find(([, , , name]) => name?.startsWith("tritonserver"));
+    const server = container.processes().find(({ name }) => name.startsWith("tritonserver"));
     expect(server).toBeDefined();
     // The server itself: what it leaves behind goes to the first process of the container.
-    process.kill(Number(server![0]), "SIGKILL");
-    await until(() => container.inspect("{{.State.Status}}") === "exited", "the container to end", 60_000);
-    expect(Number(container.inspect("{{.State.ExitCode}}"))).not.toBe(0);
+    process.kill(server!.host, "SIGKILL");
+    await until(() => container.hasEnded(), "the container to end", 60_000);
+    expect(container.exitCode()).not.toBe(0);
     expect(container.logs()).toContain("The Triton server ended by itself (SIGKILL)");
 
     podman("start", container.name);
     await container.untilHealthy();
     expect((await grpc.repositoryIndex()).every(({ state }) => state === "READY")).toBe(true);
-    expect(processes().filter(([, , state]) => state === "Z")).toEqual([]);
+    expect(container.processes().filter(({ state }) => state === "Z")).toEqual([]);
     grpc.close();
   });
 
@@ -199,18 +166,18 @@ describe.skipIf(reason !== undefined)("a container with the user's models", () =
       });
       const { args, grpc } = await endpoints();
       const container = start("broken", ["--volume", `${broken}:/models:ro`], args);
-      await until(() => container.logs().includes("on purpose"), "the model to fail", 120_000);
-      await until(() => grpc.isLive().catch(() => false), "the server to answer", 60_000);
+      await container.until(() => container.logs().includes("on purpose"), "the model to fail");
+      await container.until(() => grpc.isLive().catch(() => false), "the server to answer");
       expect(container.isHealthy()).toBe(false);
       grpc.close();
-      expect(container.stop(), container.logs()).toBe(0);
+      expect(await container.stop(), container.logs()).toBe(0);
     } finally {
       rmSync(broken, { recursive: true, force: true });
     }
   });
 });
 
-describe.skipIf(reason !== undefined)("a container with the address of a robot", () => {
+describe.skipIf(skipped)("a container with the address of a robot", () => {
   test("is the Viam module", async () => {
     const robot = new FakeRobot();
     await robot.listen();
