@@ -2,6 +2,7 @@
 #include "stub_process.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,24 +30,33 @@ static const char PRELOAD[] =
     "data:text/javascript,import{getEnvironmentData}from'node:worker_threads';"
     "const%20file=getEnvironmentData('triton-typescript:preload');if(file!==undefined)await%20import(file);";
 
+// Of glibc 2.34 and newer. Looked up, as a library that was built for older ones runs there, too.
+typedef int (*stub_process__add_close_from)(posix_spawn_file_actions_t* actions, int from);
+
+static stub_process__add_close_from stub_process__find_add_close_from(void) {
+#ifdef TSB_CLOSE_ONE_BY_ONE
+  return NULL;
+#else
+  return (stub_process__add_close_from)dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np");
+#endif
+}
+
 // Triton's own sockets, those of its clients among them, are not close-on-exec: a model must not keep them open.
 static int stub_process__close_others(posix_spawn_file_actions_t* actions) {
-#if __GLIBC_PREREQ(2, 34) && !defined(TSB_CLOSE_ONE_BY_ONE)
-  return -posix_spawn_file_actions_addclosefrom_np(actions, TSB_STUB_CHANNEL + 1);
-#else
+  stub_process__add_close_from add_close_from = stub_process__find_add_close_from();
+  if (add_close_from != NULL) return -add_close_from(actions, TSB_STUB_CHANNEL + 1);
   // Those that are there now; what another thread opens before the spawn, it has to mark itself.
   DIR* folder = opendir("/proc/self/fd");
   if (folder == NULL) return -errno;
   int status = 0;
   for (struct dirent* entry; status == 0 && (entry = readdir(folder)) != NULL;) {
     int fd = atoi(entry->d_name);
-    if (fd > TSB_STUB_CHANNEL && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
+    if (fd > (int)TSB_STUB_CHANNEL && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
       status = -posix_spawn_file_actions_addclose(actions, fd);
     }
   }
   closedir(folder);
   return status == -EBADF ? -EMFILE : status;  // one that is open and above the limit, which was lowered since
-#endif
 }
 
 static int stub_process__spawn(struct tsb_stub_process* process, const struct tsb_stub_plan* plan, int channel, int out,

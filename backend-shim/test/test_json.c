@@ -162,8 +162,8 @@ static void walk(const struct tsb_json* node, const char* source, size_t length,
 // Random changes of good texts. Each text stands in a block of its own size, so that a sanitizer sees a read behind it.
 static void test_random_texts_do_no_harm(void) {
   static const char* const SEEDS[] = {
-      "{\"name\":\"m\",\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,16]}],"
-      "\"max_batch_size\":8}",
+      ("{\"name\":\"m\",\"input\":[{\"name\":\"IN\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1,16]}],"
+       "\"max_batch_size\":8}"),
       "{\"error\":{\"code\":\"INVALID_ARG\",\"message\":\"a \\\"b\\\" \\u00e4 \\ud83d\\ude00\"}}",
       "[[[[[[1,2],[3]],{}],[[]]],\"x\",true,null,-1.5e-7]]",
       "[,,,,]",
