@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkCache, embeddedFolder, unsupported } from "./embedded_server.ts";
 import { fileListDigest } from "./file_list.ts";
 import { scratchFolder } from "./testing/scratch.ts";
+import { arm64Wheel } from "./versions.ts";
 
 const library = "nvidia_pytriton.libs/libssl.so";
 const binary = "pytriton/tritonserver/bin/tritonserver";
@@ -126,7 +127,8 @@ describe("checkCache", () => {
 
   it("lies below XDG_CACHE_HOME, but not below a relative one", () => {
     vi.stubEnv("XDG_CACHE_HOME", "/somewhere");
-    expect(embeddedFolder()).toBe("/somewhere/triton-typescript/servers/nvidia-pytriton-0.7.0");
+    expect(embeddedFolder()).toMatch(/^\/somewhere\/triton-typescript\/servers\/nvidia-pytriton-0\.7\.0/);
+    expect(embeddedFolder(arm64Wheel)).toMatch(/servers\/nvidia-pytriton-0\.7\.0-arm64$/);
     vi.stubEnv("XDG_CACHE_HOME", "relative");
     expect(embeddedFolder()).toMatch(/^\/.*\.cache\/triton-typescript/);
   });
@@ -139,13 +141,21 @@ describe("checkCache", () => {
 });
 
 describe("unsupported", () => {
-  it("lets the machines pass that the wheel is for", () => {
+  it("lets the machines pass that a wheel is for", () => {
     expect(unsupported({ platform: "linux", arch: "x64", glibc: "2.35" })).toBeUndefined();
     expect(unsupported({ platform: "linux", arch: "x64", glibc: "3.0" })).toBeUndefined();
-    expect(unsupported({ platform: "linux", arch: "arm64", glibc: "2.36" })?.message).toMatch(/x86-64 only/);
+    expect(unsupported({ platform: "linux", arch: "arm64", glibc: "2.36" })).toBeUndefined();
+    expect(unsupported({ platform: "linux", arch: "ppc64", glibc: "2.36" })?.message).toMatch(/x64 and arm64 only/);
+    expect(unsupported({ platform: "darwin", arch: "arm64", glibc: undefined })?.message).toMatch(/darwin on arm64/);
     expect(unsupported({ platform: "linux", arch: "x64", glibc: "2.31" })?.message).toMatch(
       /needs glibc 2\.35.*has 2\.31/,
     );
     expect(unsupported({ platform: "linux", arch: "x64", glibc: undefined })?.message).toMatch(/GNU C library/);
+  });
+
+  it("lets no machine pass that another wheel is for", () => {
+    const machine = { platform: "linux", arch: "x64", glibc: "2.36" };
+    expect(unsupported({ ...machine, arch: "arm64" }, arm64Wheel)).toBeUndefined();
+    expect(unsupported(machine, arm64Wheel)?.message).toMatch(/Linux on arm64 only, this is linux on x64/);
   });
 });

@@ -14,26 +14,29 @@ import { type ServerWheel, serverWheel, wheelExecutables, wheelParts } from "./v
 /** The folder of a pinned server in the cache; those that only tests start are apart. */
 export function embeddedFolder(wheel = serverWheel): string {
   const group = wheel === serverWheel ? "servers" : "test-servers";
-  return path.join(cacheFolder(), group, `${wheel.package}-${wheel.version}`);
+  // A home folder may be shared by machines of both kinds.
+  const suffix = wheel.arch === "x64" ? "" : `-${wheel.arch}`;
+  return path.join(cacheFolder(), group, `${wheel.package}-${wheel.version}${suffix}`);
 }
 
-/** Why the embedded server cannot run on this machine, or undefined. */
+/** Why the embedded server, or another one, cannot run on this machine, or undefined. */
 export function unsupported(
   machine: { platform: string; arch: string; glibc: string | undefined } = thisMachine(),
+  wheel?: ServerWheel,
 ): ServerError | undefined {
   const because = (sentence: string) => new ServerError("UNSUPPORTED", sentence);
-  if (machine.platform !== "linux" || machine.arch !== "x64") {
+  const arches = wheel === undefined ? ["x64", "arm64"] : [wheel.arch];
+  const { glibc } = wheel ?? serverWheel;
+  if (machine.platform !== "linux" || !arches.includes(machine.arch)) {
     return because(
-      `The embedded Triton server exists for Linux on x86-64 only, this is ${machine.platform} on ${machine.arch}.`,
+      `The embedded Triton server exists for Linux on ${arches.join(" and ")} only, this is ${machine.platform} on ${machine.arch}.`,
     );
   }
   if (machine.glibc === undefined) {
     return because("The embedded Triton server needs the GNU C library, which this system does not use.");
   }
-  if (compareVersions(machine.glibc, serverWheel.glibc) < 0) {
-    return because(
-      `The embedded Triton server needs glibc ${serverWheel.glibc} or newer, this system has ${machine.glibc}.`,
-    );
+  if (compareVersions(machine.glibc, glibc) < 0) {
+    return because(`The embedded Triton server needs glibc ${glibc} or newer, this system has ${machine.glibc}.`);
   }
   return undefined;
 }
@@ -138,8 +141,13 @@ function serverInWheel(folder: string): Installation {
 
 /** Gives the embedded server, after fetching or mending it where needed. What it does is told on `stream`. */
 export async function ensureEmbeddedServer(stream: NodeJS.WriteStream, wheel = serverWheel): Promise<Installation> {
-  const reason = unsupported();
+  const reason = unsupported(undefined, wheel);
   if (reason !== undefined) throw reason;
+  return ensureServer(stream, wheel);
+}
+
+/** The same, without asking whether the server can run on this machine. */
+export async function ensureServer(stream: NodeJS.WriteStream, wheel: ServerWheel): Promise<Installation> {
   const folder = embeddedFolder(wheel);
   const found = await checkCache(folder, wheel);
   if (found.state === "broken") {

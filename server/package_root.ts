@@ -30,17 +30,24 @@ function findRoot(): string {
   return folder;
 }
 
-/** The folder that holds dist/, build/lib/ and backends/: a checkout or an installed package. */
+/** The folder that holds dist/, backends/ and the native parts: a checkout or an installed package. */
 export const packageRoot = findRoot();
+
+/** A native part: what was built here, else what the package brings for this machine. */
+export function nativePart(name: string, root = packageRoot): string {
+  const built = path.join(root, "build", "lib", name);
+  const brought = path.join(root, "prebuilds", `linux-${process.arch}`, name);
+  return existsSync(built) || !existsSync(path.join(root, "prebuilds")) ? built : brought;
+}
 
 /** The version of this package. */
 export const packageVersion = readPackage(packageRoot)?.version ?? "0.0.0";
 
-/** The backend library, built or shipped. */
-export const backendLibrary = path.join(packageRoot, "build", "lib", "libtriton_typescript.so");
+/** The backend library. */
+export const backendLibrary = nativePart("libtriton_typescript.so");
 
 /** The native part of the Node side. */
-const stubAddon = path.join(packageRoot, "build", "lib", "triton_typescript_stub.node");
+const stubAddon = nativePart("triton_typescript_stub.node");
 
 /** The program that every model instance runs. */
 const stubMain = path.join(packageRoot, "dist", "stub", "src", "runtime", "main.js");

@@ -13,6 +13,9 @@ export interface ServerWheel {
   bytes: number;
   /** Of the list of its unpacked files, see file_list.ts. */
   filesSha256: string;
+  /** The machine that it is for, as Node names it. */
+  arch: string;
+  /** The same, as pip names it. */
   platform: string;
   pythonVersion: string;
   glibc: string;
@@ -21,20 +24,37 @@ export interface ServerWheel {
 function pytriton(
   version: string,
   pins: Pick<ServerWheel, "release" | "tritonVersion" | "sha256" | "bytes" | "filesSha256">,
+  arch = "x64",
 ): ServerWheel {
-  const fileName = `nvidia_pytriton-${version}-py3-none-manylinux_2_35_x86_64.whl`;
-  const machine = { platform: "manylinux_2_35_x86_64", pythonVersion: "3.11", glibc: "2.35" };
+  const platform = `manylinux_2_35_${arch === "arm64" ? "aarch64" : "x86_64"}`;
+  const fileName = `nvidia_pytriton-${version}-py3-none-${platform}.whl`;
+  const machine = { arch, platform, pythonVersion: "3.11", glibc: "2.35" };
   return { ...pins, package: "nvidia-pytriton", version, fileName, ...machine };
 }
 
-/** The wheel of the embedded server. */
-export const serverWheel = pytriton("0.7.0", {
+const x64Wheel = pytriton("0.7.0", {
   release: "24.10",
   tritonVersion: "2.51.0",
   sha256: "21f063ff93bb426d0c06b7a55e7eb9efcfe62c0dddd9a908e9877e18710128df",
   bytes: 55369373,
   filesSha256: "36212df42b756f67e0300e6f342002a087abb79ae22698063ed9a37d3ba5da7b",
 });
+
+/** The same server for arm64. */
+export const arm64Wheel = pytriton(
+  "0.7.0",
+  {
+    release: "24.10",
+    tritonVersion: "2.51.0",
+    sha256: "f99e07ee56fe065337453956afba17d2673e02ec6a632c3de26ce6e7b32a0898",
+    bytes: 53818874,
+    filesSha256: "1d875e55772e8f6d1345984d2361b179eea4bf806faa35f6ba192d2656719253",
+  },
+  "arm64",
+);
+
+/** The wheel of the embedded server for this machine; on one that has none, that of x64 stands for it. */
+export const serverWheel = process.arch === "arm64" ? arm64Wheel : x64Wheel;
 
 /** The releases that the library is tried on, oldest first. */
 export const testedReleases: readonly ServerWheel[] = [

@@ -5,8 +5,8 @@ import { ServerError } from "../../../server/error.ts";
 import { sentenceOf } from "./error.ts";
 
 it("names the options of the command where they are the way out", () => {
-  expect(sentenceOf(unsupported({ platform: "linux", arch: "arm64", glibc: "2.36" }))).toMatch(
-    /x86-64 only.* on arm64\. Install Triton and name it with --server PATH or TRITON_SERVER\.$/,
+  expect(sentenceOf(unsupported({ platform: "linux", arch: "ppc64", glibc: "2.36" }))).toMatch(
+    /arm64 only.* on ppc64\. Install Triton and name it with --server PATH or TRITON_SERVER\.$/,
   );
   expect(sentenceOf(new ServerError("PIP", "Install pip."))).toBe(
     "Install pip, or use an installed Triton with --server PATH.",
