@@ -23,8 +23,9 @@ let loaded: Native | undefined;
 function native(): Native {
   if (loaded !== undefined) return loaded;
   const require = createRequire(import.meta.url);
-  // From the sources, and from dist/.
-  for (const place of ["../build/lib", "../../build/lib"]) {
+  // What was built here, else what the package brings; from the sources, and from dist/.
+  const folders = ["build/lib", `prebuilds/linux-${process.arch}`];
+  for (const place of folders.flatMap((folder) => [`../${folder}`, `../../${folder}`])) {
     try {
       loaded = require(`${place}/triton_typescript_client.node`) as Native;
       return loaded;

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a checkout ready to serve. Each step is left out when its output is up to date: npm packages, native libraries
 // (CMake, into build/lib), TypeScript (into dist).
-import { existsSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { contentOf, filesUnder, stamp, stateOf } from "./digest.mjs";
 import { withLock } from "./lock.mjs";
 import { bundledNode, inRoot, outsideEnvironment, toolScript } from "./paths.mjs";
+import { findPrebuilds, PARTS } from "./prebuilds.mjs";
 import { onPath, runQuietly, SetupError, succeeds } from "./process.mjs";
 
-const nativeOutputs = [
-  "build/lib/libtriton_typescript.so",
-  "build/lib/triton_typescript_stub.node",
-  "build/lib/triton_typescript_client.node",
-];
+const nativeOutputs = PARTS.map((part) => `build/lib/${part}`);
 
 function say(text) {
   console.log(`setup: ${text}`);
@@ -71,11 +68,29 @@ async function installPackages() {
 /** What serves; the rest of the native build are the C tests. */
 const servingTargets = ["triton_typescript", "triton_typescript_stub", "triton_typescript_client"];
 
+/** Takes the native parts from prebuilds/ where those fit; says what it does. Gives whether it did. */
+function takePrebuilds() {
+  const { folder, because } = findPrebuilds();
+  if (because !== undefined) say(`the native parts in prebuilds/ do not serve here: ${because}`);
+  if (folder === undefined) return false;
+  say(`taking the prebuilt native parts of ${folder}`);
+  mkdirSync(inRoot("build", "lib"), { recursive: true });
+  for (const part of PARTS) {
+    rmSync(inRoot("build", "lib", part), { force: true }); // a process may have it loaded
+    copyFileSync(inRoot(folder, part), inRoot("build", "lib", part));
+  }
+  return true;
+}
+
 async function buildNative(force) {
-  const sources = filesUnder(["CMakeLists.txt", "cmake", "backend-shim", "stub/native", "client/native"]);
+  const sources = filesUnder(["CMakeLists.txt", "backend-shim", "stub/native", "client/native"]);
   const digest = stateOf(sources);
   const mark = stamp("build/.triton-typescript-native");
   if (!force && mark.matches(digest) && nativeOutputs.every((file) => existsSync(inRoot(file)))) return;
+  if (!force && takePrebuilds()) {
+    mark.write(digest);
+    return;
+  }
   if (!onPath("cmake")) {
     throw new SetupError("cmake was not found on PATH: it builds the native parts. Install CMake 3.20 or newer.");
   }

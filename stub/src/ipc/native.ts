@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 
 /** The methods of the native addon (stub/native/addon.c). Only the modules of this folder use it. */
@@ -71,8 +72,11 @@ export interface Native {
   reply(method: number, call: number, payload: string): void;
 }
 
-/** Loads the addon, which lies in build/lib of the package; seen from the compiled file in dist/stub/src/ipc. */
+/** Loads the addon: what was built here, else what the package brings; seen from the compiled file in dist/stub/src/ipc. */
 export function loadNative(): Native {
   const require = createRequire(import.meta.url);
-  return require("../../../../build/lib/triton_typescript_stub.node") as Native;
+  const built = "../../../../build/lib/triton_typescript_stub.node";
+  const brought = `../../../../prebuilds/linux-${process.arch}/triton_typescript_stub.node`;
+  const place = existsSync(new URL(built, import.meta.url)) ? built : brought;
+  return require(place) as Native;
 }
