@@ -65,6 +65,24 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "install",
+          include: ["test/install/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "arm64",
+          include: ["test/arm64/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "soak",
           include: ["test/soak/**/*.test.ts"],
           globalSetup: ["test/e2e/harness/global_setup.ts"],

@@ -458,7 +458,7 @@ static bool readable(const char* path) {
 int main(int count, char** arguments) {
   if (count != 2) CHECK_FAIL("usage: %s WINDOW", arguments[0]);
   if (!readable(RUNTIME "/dist/stub/src/runtime/main.js") ||
-      !readable(RUNTIME "/build/lib/triton_typescript_stub.node")) {
+      (!readable(RUNTIME "/build/lib/triton_typescript_stub.node") && !readable(RUNTIME "/prebuilds"))) {
     printf("Skipped: the runtime in " RUNTIME " is not built (npm run setup).\n");
     return CHECK_SKIPPED;
   }

