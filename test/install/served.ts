@@ -38,7 +38,15 @@ export async function serve({ installation, backends, repository, env, timeoutMs
     log += `${text}\n`;
   };
   const target = { place: "below", open: () => ({ line, end() {} }) };
-  const server = new ServerProcess({ installation, args, env, log: target, orphanSignal: "KILL" });
+  // The checkout's own, which a server of the command is told of.
+  const untold = { TRITON_TYPESCRIPT_RUNTIME: undefined, TRITON_TYPESCRIPT_NODE: undefined };
+  const server = new ServerProcess({
+    installation,
+    args,
+    env: { ...untold, ...env },
+    log: target,
+    orphanSignal: "KILL",
+  });
   const stop = async () => {
     server.signal("SIGTERM");
     await server.ended;
