@@ -254,7 +254,9 @@ static void test_copying(void) {
   // The client cuts its file short while it is lent: a copy would end in a SIGBUS.
   CHECK_INT(ftruncate(client.fd, 4 * BLOCK), 0);
   CHECK_INT(copy_from(&loans, 1, &part, copy), -ENODATA);
-  CHECK_INT(tsb_loans_save(&loans, 1, maps_fd, client.base + 2 * BLOCK, BLOCK), -ENODATA);
+  // Where the system does not tell which file lies there, nothing is lent, and so nothing needs to be saved.
+  int saved = fake_client_is_lendable() ? -ENODATA : 0;
+  CHECK_INT(tsb_loans_save(&loans, 1, maps_fd, client.base + 2 * BLOCK, BLOCK), saved);
   CHECK(loans.items[0].saved == NULL);
   part.bytes = BLOCK;
   CHECK_INT(copy_from(&loans, 1, &part, copy), 0);
