@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request to a model as it is given, and as it is sent: checked, in the same form for gRPC and HTTP.
 import { TritonError } from "../stub/src/api/errors.ts";
-import { checkParameters, describe, type Parameters } from "../stub/src/api/parameters.ts";
+import { checkParameters, type Parameters } from "../stub/src/api/parameters.ts";
 import { Tensor } from "../stub/src/api/tensor.ts";
+import { shown } from "../stub/src/api/value_words.ts";
 import type { CallOptions } from "./call_options.ts";
 import type { SharedMemoryRange } from "./memory_place.ts";
 
@@ -71,9 +72,7 @@ const RESERVED: ReadonlyMap<string, string> = new Map([
 ]);
 
 function wrong(name: string, value: unknown, wanted: string, kind = "option"): never {
-  const shown =
-    typeof value === "string" ? `'${value}'` : /^(number|bigint)$/.test(typeof value) ? String(value) : describe(value);
-  throw new TritonError(`the ${kind} '${name}' must be ${wanted}, but is ${shown}.`, "INVALID_ARG");
+  throw new TritonError(`the ${kind} '${name}' must be ${wanted}, but is ${shown(value)}.`, "INVALID_ARG");
 }
 
 function wholeNumber(option: string, value: unknown): number | bigint {
@@ -86,7 +85,7 @@ function wholeNumber(option: string, value: unknown): number | bigint {
 
 function modelNameOf(value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
-  return wrong("modelName", value === "" ? "empty" : value, "the name of a model", "argument");
+  return wrong("modelName", value, "the name of a model", "argument");
 }
 
 /** The version of a model as the protocols have it; "" for none. */

@@ -74,10 +74,14 @@ ensemble_scheduling { step [
   files: { "1/.keep": "" },
 };
 
+function send(server: TestServer, commands: readonly object[]) {
+  const inputs = [{ name: "COMMANDS", datatype: "BYTES", shape: [1], data: [JSON.stringify(commands)] }];
+  return inferJson(server, "controller", { inputs });
+}
+
 /** Commands of the fixture. */
 async function act(server: TestServer, ...commands: object[]): Promise<unknown[]> {
-  const inputs = [{ name: "COMMANDS", datatype: "BYTES", shape: [1], data: [JSON.stringify(commands)] }];
-  const { status, body } = await inferJson(server, "controller", { inputs });
+  const { status, body } = await send(server, commands);
   if (status !== 200) throw new Error(body.error);
   return JSON.parse(body.outputs[0].data[0]);
 }
@@ -149,6 +153,14 @@ describe("with explicit control", () => {
       true,
     ]);
     expect(await wordOf(server, "changing")).toBe("<old<0");
+  });
+
+  test.each([
+    ["a wrong argument", load(""), "The argument 'name' of models.load must be the name of a model"],
+    ["what the server refuses", load("broken"), "not today"],
+  ])("%s that the model does not catch is no mistake of the client", async (_what, command, text) => {
+    const { status, body } = await send(server, [{ ...command, throws: true }]);
+    expect({ status, error: body.error }).toEqual({ status: 500, error: expect.stringContaining(text) });
   });
 
   test("errors of the server are passed on", async () => {

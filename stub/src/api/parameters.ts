@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect } from "./errors.ts";
+import { shown, typeName } from "./value_words.ts";
 
 /** A request or response parameter. Integers beyond 2^53 are bigints. */
 export type ParameterValue = string | number | bigint | boolean;
 
 /** Named parameters of a request or response. */
 export type Parameters = Readonly<Record<string, ParameterValue>>;
-
-/** Names the kind of a value for a message. */
-export function describe(value: unknown): string {
-  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
-  return value.constructor?.name || "object";
-}
 
 /** Whose parameters are meant. */
 export type ParameterOwner = "Request" | "Response";
@@ -28,9 +23,8 @@ export function checkParameter(owner: ParameterOwner, key: string, value: Parame
     (typeof value === "number" && (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) ||
     (typeof value === "bigint" && BigInt.asIntN(64, value) === value);
   if (!sound) {
-    const shown = typeof value === "number" || typeof value === "bigint" ? String(value) : describe(value);
     throw defect(
-      `${owner} parameter '${key}' is ${shown}. ` +
+      `${owner} parameter '${key}' is ${typeof value === "string" ? "string" : shown(value)}. ` +
         "Give a string, a boolean, a finite number (whole ones up to 2^53) or a bigint that fits 64 bits.",
     );
   }
@@ -47,7 +41,7 @@ function isPlainObject(value: unknown): boolean {
 export function checkParameters(owner: ParameterOwner, parameters: Parameters): void {
   if (!isPlainObject(parameters)) {
     throw defect(
-      `The parameters of an Inference${owner} must be a plain object, { name: value }, but are ${describe(parameters)}.`,
+      `The parameters of an Inference${owner} must be a plain object, { name: value }, but are ${typeName(parameters)}.`,
     );
   }
   for (const [key, value] of Object.entries(parameters)) checkParameter(owner, key, value);

@@ -4,7 +4,7 @@ import { defect, TritonError } from "./errors.ts";
 import { type ExecOptions, execCall } from "./exec_call.ts";
 import { type InferenceRequestOptions, MadeRequest } from "./made_request.ts";
 import { noteOrigin } from "./origin.ts";
-import { describe, type Parameters } from "./parameters.ts";
+import type { Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
 import type { InferenceResponse } from "./response.ts";
 import type { ResponseSender } from "./response_sender.ts";
@@ -12,6 +12,7 @@ import { type ResponseStream, type StreamOptions, streamCall } from "./response_
 import { lazyTensor, type Tensor } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
 import type { Trace } from "./trace.ts";
+import { typeName } from "./value_words.ts";
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
@@ -30,7 +31,7 @@ function checkedOptions<K extends string>(
 ): Record<K, boolean> {
   const options: Record<K, boolean> = { ...defaults };
   if (typeof given !== "object" || given === null) {
-    throw defect(`${method} takes an object of options, but got ${describe(given)}.`);
+    throw defect(`${method} takes an object of options, but got ${typeName(given)}.`);
   }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(defaults, name)) {
@@ -263,7 +264,7 @@ export class InferenceRequest {
    * default mode null must stand in the place of its response. Only for models with
    * `sequence_batching { iterative_sequence: true }`.
    *
-   * @throws TritonError INVALID_ARG for any other model; INTERNAL when the request is answered already
+   * @throws TritonError INTERNAL for any other model, and when the request is answered already
    */
   reschedule(): void {
     this.#source.reschedule();

@@ -2,8 +2,9 @@
 import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { noteOrigin } from "./origin.ts";
-import { checkParameters, describe, type Parameters } from "./parameters.ts";
+import { checkParameters, type Parameters } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
+import { typeName } from "./value_words.ts";
 
 /** What else a response may carry. */
 export interface InferenceResponseOptions {
@@ -19,12 +20,12 @@ const NO_OPTIONS: InferenceResponseOptions = Object.freeze({});
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
-    throw defect(`The outputs of an InferenceResponse must be an array of Tensor, but are ${describe(outputs)}.`);
+    throw defect(`The outputs of an InferenceResponse must be an array of Tensor, but are ${typeName(outputs)}.`);
   }
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as unknown;
     if (!(output instanceof Tensor)) {
-      throw defect(`Output ${i} of an InferenceResponse must be a Tensor, but is ${describe(output)}.`);
+      throw defect(`Output ${i} of an InferenceResponse must be a Tensor, but is ${typeName(output)}.`);
     }
     for (let j = 0; j < i; j++) {
       if (outputs[j]!.name === output.name) {
@@ -62,7 +63,7 @@ export class InferenceResponse {
     checkOutputs(outputs);
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
-      throw defect(`The error of an InferenceResponse must be a TritonError, but is ${describe(error)}.`);
+      throw defect(`The error of an InferenceResponse must be a TritonError, but is ${typeName(error)}.`);
     }
     if (parameters !== undefined) checkParameters("Response", parameters);
     this.outputs = outputs;

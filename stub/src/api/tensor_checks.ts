@@ -2,6 +2,7 @@
 import { countBytesElements } from "./bytes.ts";
 import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData, UNTOLD_DATA_TYPES } from "./datatype.ts";
 import { defect, type TritonError } from "./errors.ts";
+import { typeName } from "./value_words.ts";
 
 const UNTOLD: ReadonlySet<DataType> = new Set(UNTOLD_DATA_TYPES);
 
@@ -15,12 +16,10 @@ const ARRAY_BY_DATATYPE = Object.fromEntries(DATA_TYPES.map((info) => [info.name
   Record<DataType, string>
 >;
 
-/** Names the kind of a value for a message: `Float32Array`, `string[]`, `undefined`. */
+/** What kind of data something is: `Float32Array`, `an array of string`, `undefined`. */
 function kindOf(data: unknown): string {
-  if (Array.isArray(data)) return data.length === 0 ? "an empty array" : `an array of ${kindOf(data[0])}`;
-  if (data === null || data === undefined) return String(data);
-  if (typeof data !== "object") return typeof data;
-  return Object.prototype.toString.call(data).slice("[object ".length, -1);
+  if (!Array.isArray(data)) return typeName(data);
+  return data.length === 0 ? "an empty array" : `an array of ${kindOf(data[0])}`;
 }
 
 /** @throws TritonError INTERNAL when the name of a tensor is not a string or empty */

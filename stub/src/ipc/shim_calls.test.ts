@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, it } from "vitest";
+import { isDefect, type TritonError } from "../api/errors.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { ShimCalls } from "./shim_calls.ts";
 
@@ -81,6 +82,16 @@ it("blocks for a call that is waited for, whose id no other one has", () => {
   );
 });
 
+it("takes the server's INVALID_ARG for a mistake of the model, and nothing else", async () => {
+  const { ask, reply } = make();
+  const codes = ["INVALID_ARG", "UNAVAILABLE"];
+  const errors = codes.map(() => ask("m").catch((error: unknown) => error));
+  for (const [i, code] of codes.entries()) reply(i + 1, JSON.stringify({ error: { code, message: "no" } }));
+  const found = await Promise.all(errors);
+  expect(found.map((error) => (error as TritonError).code)).toEqual(codes);
+  expect(found.map(isDefect)).toEqual([true, false]);
+});
+
 it("refuses what is too large, and goes on", async () => {
   const { calls, ask, sent } = make();
   const name = "x".repeat(L.MAX_CALL_PAYLOAD_BYTES);
@@ -88,7 +99,7 @@ it("refuses what is too large, and goes on", async () => {
   expect(() => calls.callNow("modelReady", { name, version: "" })).toThrow("bytes as JSON");
   // Bytes, not characters.
   const accents = "é".repeat(L.MAX_CALL_PAYLOAD_BYTES / 2);
-  await expect(ask(accents)).rejects.toMatchObject({ code: "INVALID_ARG" });
+  await expect(ask(accents)).rejects.toMatchObject({ code: "INTERNAL" });
   void ask("small");
   expect(sent).toHaveLength(1);
 });

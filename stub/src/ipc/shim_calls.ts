@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "../api/errors.ts";
+import { blamedOnModel, defect, TRITON_ERROR_CODES, TritonError, type TritonErrorCode } from "../api/errors.ts";
 import * as L from "../protocol/layout.gen.ts";
 import type { Native } from "./native.ts";
 
@@ -49,7 +49,7 @@ export class ShimCalls {
     this.#onUse = onUse;
   }
 
-  /** @throws TritonError the server's, or INVALID_ARG when the payload is too large */
+  /** @throws TritonError the server's, or INTERNAL when the payload is too large */
   async call<M extends ShimMethod>(method: M, payload: CallPayload<M>): Promise<ReplyPayload<M>> {
     const text = write(payload);
     return (await new Promise<object>((resolve, reject) => {
@@ -107,9 +107,8 @@ function write(payload: object): string {
   const text = JSON.stringify(payload);
   const bytes = Buffer.byteLength(text);
   if (bytes <= L.MAX_CALL_PAYLOAD_BYTES) return text;
-  throw new TritonError(
+  throw defect(
     `What is asked of the server must take at most ${L.MAX_CALL_PAYLOAD_BYTES} bytes as JSON, but takes ${bytes}.`,
-    "INVALID_ARG",
   );
 }
 
@@ -117,5 +116,7 @@ function read(payload: string): object {
   const reply = JSON.parse(payload) as { error?: { code: TritonErrorCode; message: string } };
   if (reply.error === undefined) return reply;
   const { code, message } = reply.error;
-  throw new TritonError(message, TRITON_ERROR_CODES.includes(code) ? code : "INTERNAL");
+  const error = new TritonError(message, TRITON_ERROR_CODES.includes(code) ? code : "INTERNAL");
+  // It was the model that asked, so a client that is told INVALID_ARG would look for the mistake in its own request.
+  throw code === "INVALID_ARG" ? blamedOnModel(error) : error;
 }

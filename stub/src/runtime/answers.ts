@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import type { DataType } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
+import { typeName } from "../api/value_words.ts";
 import type { RequestRecord } from "../ipc/request_record.ts";
 import type { Answer } from "../ipc/response_record.ts";
 import { type FailureOptions, Failures, finding } from "./failures.ts";
 import { log } from "./logging.ts";
-import { typeName } from "./thrown.ts";
 
 interface OutputRule {
   readonly index: number;

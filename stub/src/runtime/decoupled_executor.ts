@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { defect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
+import { typeName } from "../api/value_words.ts";
 import { type Execution, type Executor, type ExecutorSettings, failuresOf } from "./execution.ts";
 import { Responder } from "./responder.ts";
 import { whenDone } from "./thenable.ts";
-import { typeName } from "./thrown.ts";
 
 /** Executes batches by `execute` in decoupled mode: all responses go by senders, and the model is free when it has returned. */
 export class DecoupledExecutor implements Executor {

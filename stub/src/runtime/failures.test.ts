@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
-import { defect, TritonError } from "../api/errors.ts";
+import { blamedOnModel, defect, TritonError } from "../api/errors.ts";
 import { Tensor } from "../api/tensor.ts";
 import { Failures, finding } from "./failures.ts";
 
@@ -41,6 +41,13 @@ describe("who is to blame", () => {
   test("so has a mistake in the use of the API, which is told as it is", () => {
     expect(new Failures("m_0").report(defect("the shape"))).toEqual({ code: "INTERNAL", message: "the shape" });
     expect(logged()[0]).toBe("#ETritonError: the shape");
+  });
+
+  test("and so has what the server refused to the model, whose code is for the model alone", () => {
+    const error = blamedOnModel(new TritonError("Invalid metric name", "INVALID_ARG"));
+    expect(new Failures("m_0").report(error)).toEqual({ code: "INTERNAL", message: "Invalid metric name" });
+    expect(error.code).toBe("INVALID_ARG");
+    expect(logged()[0]).toBe("#ETritonError: Invalid metric name");
   });
 });
 

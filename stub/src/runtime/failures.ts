@@ -42,11 +42,16 @@ export class Failures {
     this.#exposesErrors = exposesErrors;
   }
 
-  /** A TritonError is told as it is, anything else as INTERNAL with one sentence. Never throws. */
+  /**
+   * A TritonError is told as it is, but for the model's own mistakes, which are INTERNAL; anything else as INTERNAL with one
+   * sentence. Never throws.
+   */
   report(error: unknown): AnswerError {
     const own = ownWords(error);
     if (own === undefined && !this.#exposesErrors) return this.#hide(error);
-    if (own === undefined || isDefect(error)) this.#log(error);
+    const isMistake = isDefect(error);
+    if (own === undefined || isMistake) this.#log(error);
+    if (own !== undefined && isMistake) return { ...own, code: "INTERNAL" };
     return (
       own ?? {
         code: "INTERNAL",

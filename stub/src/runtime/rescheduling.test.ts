@@ -164,6 +164,6 @@ test("other models are told that they are not configured for it", async () => {
   }, {});
   expect(seen.rescheduled).toEqual([]);
   expect(seen.responses[0]).toEqual([
-    expect.stringMatching(/^INVALID_ARG request\.reschedule\(\) is for models with .* iterative_sequence: true .*!$/),
+    expect.stringMatching(/^INTERNAL request\.reschedule\(\) is for models with .* iterative_sequence: true .*!$/),
   ]);
 });

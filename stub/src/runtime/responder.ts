@@ -143,10 +143,9 @@ export class Responder implements Exchange, ResponseSenderSource {
 
   reschedule(): void {
     if (!this.#settings.iterative) {
-      throw new TritonError(
+      throw defect(
         "request.reschedule() is for models with sequence_batching { iterative_sequence: true } in their config.pbtxt; " +
           "this model is not configured so.",
-        "INVALID_ARG",
       );
     }
     if (!this.#life.isOpen) throw defect("A request was rescheduled after it was answered.");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { defect, TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
 import type { StreamingModel } from "../api/triton_model.ts";
+import { typeName } from "../api/value_words.ts";
 import type { RequestLife } from "../ipc/request_life.ts";
 import { closedError, type Responder, type ResponderSettings } from "./responder.ts";
 import { isThenable } from "./thenable.ts";
-import { cancelledError, isAbort, typeName } from "./thrown.ts";
+import { cancelledError, isAbort } from "./thrown.ts";
 import type { Turns } from "./turns.ts";
 
 /** What is said about errors of streams, and to whom. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from "vitest";
 import { TritonError } from "../api/errors.ts";
-import { describeError, oneLine, ownWords, printable, typeName } from "./thrown.ts";
+import { describeError, oneLine, ownWords, printable } from "./thrown.ts";
 
 const trap = () => {
   throw new Error("trap");
@@ -50,21 +50,6 @@ describe("describeError", () => {
     expect(describeError(hostile)).toContain("cannot be shown as text");
     expect(describeError(new Error("x", { cause: 5 }))).toContain("Caused by: A value that is no Error was thrown: 5");
   });
-});
-
-test("typeName", () => {
-  expect([null, undefined, 1, "s", [], {}, new Map(), nothing, hostile].map(typeName)).toEqual([
-    "null",
-    "undefined",
-    "number",
-    "string",
-    "Array",
-    "Object",
-    "Map",
-    "object",
-    "object",
-  ]);
-  expect(typeName({ constructor: { name: "" } })).toBe("object");
 });
 
 test("printable", () => {

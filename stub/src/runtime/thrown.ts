@@ -63,13 +63,6 @@ export function describeError(error: unknown): string {
   return parts.join("\nCaused by: ");
 }
 
-/** What kind of value something is, for an error. */
-export function typeName(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value !== "object") return typeof value;
-  return attempt(() => (value.constructor as { name?: unknown } | undefined)?.name || "object") ?? "object";
-}
-
 /** Code and message of a sound TritonError, which go to the client as they are; undefined for anything else. */
 export function ownWords(error: unknown): Pick<TritonError, "code" | "message"> | undefined {
   try {
