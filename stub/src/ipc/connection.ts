@@ -144,6 +144,7 @@ export class Connection {
       calls: this.#control.calls,
       add: (flags, owner, value) => outbox.add(L.ENTRY_METRIC, flags, owner, NOWHERE, value),
       send: () => outbox.flush(),
+      untilRead: (limitMs) => void outbox.untilRead(limitMs),
       onBroken: (error) => handlers.onBroken(error),
       onUse: (isInUse) => {
         this.#hasQuestions = isInUse;

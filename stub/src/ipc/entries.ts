@@ -6,6 +6,10 @@ import type { Place } from "./record.ts";
 /** Region, offset and bytes of a block to be freed. */
 const BLOCK_NUMBERS = 3;
 
+/** What nobody wakes: to let the server have the processor while it reads. */
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+const PAUSE_MS = 0.05;
+
 /** Whom an entry is about: a slot in one of the server's tables, as of a generation of that slot, and an item in it. */
 export interface Owner {
   readonly table: number;
@@ -152,6 +156,17 @@ export class Outbox {
     this.#blocks[at] = block.region;
     this.#blocks[at + 1] = block.offset;
     this.#blocks[at + 2] = block.bytes;
+  }
+
+  /** Sends what was added, and blocks until the server has read it. False when it does not in time. */
+  untilRead(limitMs: number): boolean {
+    this.flush();
+    const end = performance.now() + limitMs;
+    while (this.consumed() < this.#written) {
+      if (performance.now() > end) return false;
+      Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
+    }
+    return true;
   }
 
   flush(): void {

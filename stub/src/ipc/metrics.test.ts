@@ -32,6 +32,9 @@ beforeEach(() => {
     },
     add: (flags, owner, value) => added.push([NAMES[flags]!, owner.index, value]),
     send: () => sends++,
+    untilRead: () => {
+      made.push("read");
+    },
     onBroken: (error) => {
       throw error;
     },
@@ -83,6 +86,23 @@ test("observations keep their order, and many go at once", async () => {
   expect(added).toHaveLength(256);
   await turn();
   expect(added.map(([, , value]) => value)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+});
+
+test("a metric is made when the server has read what was deleted before", () => {
+  metrics.open();
+  const family = metrics.makeFamily("gauge", "f", "");
+  family.makeMetric({}, []).delete();
+  family.makeMetric({}, []);
+  family.makeMetric({ a: "b" }, []);
+  const order = made.map((one) => (Array.isArray(one) ? one[0] : one));
+  expect(order).toEqual(["metricFamily", "metric", "read", "metric", "metric"]);
+});
+
+test("while nothing is read nobody waits for it", () => {
+  const family = metrics.makeFamily("gauge", "f", "");
+  family.makeMetric({}, []).delete();
+  family.makeMetric({}, []);
+  expect(made).not.toContain("read");
 });
 
 test("what adds up to more than a number can be stays one", async () => {
@@ -200,6 +220,7 @@ test("what cannot be sent breaks the connection", async () => {
       throw new Error("no server");
     },
     send: () => {},
+    untilRead: () => {},
     onBroken: (error) => broken.push((error as Error).message),
     onUse: () => {},
   });

@@ -19,11 +19,16 @@ export interface MetricSettings {
   add(flags: number, owner: Owner, value: number): void;
   /** Sends what was added. */
   send(): void;
+  /** Sends what was added, and blocks until the server has read it, or for so long. */
+  untilRead(limitMs: number): void;
   /** Nothing can be sent any more. */
   onBroken(error: unknown): void;
   /** The first question waits for its answer, or the last one is answered. */
   onUse(isInUse: boolean): void;
 }
+
+/** A server that reads nothing for so long has other troubles than a metric that keeps its value. */
+const MAX_WAIT_MS = 2000;
 
 /** Observations of one metric that wait for the end of a turn; more go at once. */
 const MAX_OBSERVATIONS = 256;
@@ -47,6 +52,8 @@ export class Metrics implements MetricServer {
   readonly #waiting: Question[] = [];
   #isOpen = false;
   #isFlushDue = false;
+  /** The server has yet to read that something was deleted, as far as is known. */
+  #hasDeleted = false;
   readonly #onMicrotask = (): void => process.nextTick(this.#onTurnEnd);
   readonly #onTurnEnd = (): void => {
     this.#isFlushDue = false;
@@ -70,8 +77,16 @@ export class Metrics implements MetricServer {
 
   makeMetric(family: Owner, labels: Readonly<Record<string, string>>, buckets: readonly number[]): Metric {
     const { index, generation } = family;
+    this.#awaitDeleted();
     const reply = this.#settings.calls.callNow("metric", { index, generation, labels, buckets });
     return new Metric(this, ownerOf(L.TABLE_METRICS, reply));
+  }
+
+  /** A call overtakes entries, and the server gives who makes a metric anew the old one with its value, while it is there. */
+  #awaitDeleted(): void {
+    if (!this.#hasDeleted || !this.#isOpen) return;
+    this.#hasDeleted = false;
+    this.#guarded(() => this.#settings.untilRead(MAX_WAIT_MS));
   }
 
   add(flags: number, owner: Owner, value: number): void {
@@ -126,6 +141,7 @@ export class Metrics implements MetricServer {
     }
     this.#noteUse();
     this.add(L.METRIC_DELETE, owner, 0);
+    this.#hasDeleted = true;
     this.#flushSoon();
   }
 
