@@ -16,7 +16,8 @@ import {
 import { serviceDefinition } from "../proto/service_definition.ts";
 import { packageRoot } from "../server/package_root.ts";
 import { freePorts } from "../server/ports.ts";
-import { FakeRobot, ModuleProcess, type ModuleProcessOptions, until } from "./testing/robot.ts";
+import { until } from "../server/testing/until.ts";
+import { FakeRobot, ModuleProcess, type ModuleProcessOptions } from "./testing/robot.ts";
 
 // Each test starts programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

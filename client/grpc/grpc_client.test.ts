@@ -11,7 +11,7 @@ import {
 } from "../../proto/gen/inference/grpc_service_pb.ts";
 import { type GrpcHandlers, serviceDefinition } from "../../proto/service_definition.ts";
 import { Tensor } from "../../stub/src/api/tensor.ts";
-import type { ClientError } from "../client_error.ts";
+import { failure } from "../testing/calls.ts";
 import { GrpcClient, type GrpcClientOptions } from "./grpc_client.ts";
 
 const service = serviceDefinition(GRPCInferenceService);
@@ -43,13 +43,6 @@ async function clientOf(handlers: Partial<Handlers>, options: Partial<GrpcClient
 const answering = (response: ResponseInit): Pick<Handlers, "modelInfer"> => ({
   modelInfer: (_call, callback) => callback(null, response),
 });
-
-async function failure(promise: Promise<unknown>): Promise<ClientError> {
-  return (await promise.then(
-    () => expect.fail("it did not fail"),
-    (error: unknown) => error,
-  )) as ClientError;
-}
 
 const output = (datatype: string, shape: bigint[], more: object = {}) => ({ name: "o", datatype, shape, ...more });
 

@@ -16,6 +16,7 @@ import type { CheckedInfer, RequestedOutput } from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { rangeOf, type SharedMemoryRange } from "../memory_place.ts";
 import { listedOutput, type OutputHead, placedOutput, rawBytes, rawOutput } from "../output_tensor.ts";
+import { boolParameter, stringParameter } from "./parameter_message.ts";
 
 type ParameterInit = MessageInitShape<typeof InferParameterSchema>;
 type ParameterMap = Record<string, ParameterInit>;
@@ -24,9 +25,9 @@ type ParameterMap = Record<string, ParameterInit>;
 function parameterInit(value: ParameterValue): ParameterInit {
   switch (typeof value) {
     case "boolean":
-      return { parameterChoice: { case: "boolParam", value } };
+      return boolParameter(value);
     case "string":
-      return { parameterChoice: { case: "stringParam", value } };
+      return stringParameter(value);
     case "number":
       return Number.isInteger(value)
         ? { parameterChoice: { case: "int64Param", value: BigInt(value) } }

@@ -9,6 +9,7 @@ import type {
 } from "../../proto/gen/inference/grpc_service_pb.ts";
 import { TritonError } from "../../stub/src/api/errors.ts";
 import type { LoadModelOptions, LogSettings, TraceSettings } from "../server_info.ts";
+import { boolParameter, stringParameter } from "./parameter_message.ts";
 
 type RepositoryParameters = Record<string, MessageInitShape<typeof ModelRepositoryParameterSchema>>;
 
@@ -20,7 +21,7 @@ export function loadParameters(
   const parameters: RepositoryParameters = {};
   if (config !== undefined) {
     const value = typeof config === "string" ? config : JSON.stringify(config);
-    parameters["config"] = { parameterChoice: { case: "stringParam", value } };
+    parameters["config"] = stringParameter(value);
   }
   for (const [path, content] of Object.entries(files)) {
     const value = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -32,7 +33,7 @@ export function loadParameters(
 /** How a model is unloaded. */
 export function unloadParameters(unloadDependents: boolean | undefined): RepositoryParameters {
   if (unloadDependents === undefined) return {};
-  return { unload_dependents: { parameterChoice: { case: "boolParam", value: unloadDependents } } };
+  return { unload_dependents: boolParameter(unloadDependents) };
 }
 
 type LogSettingInit = NonNullable<MessageInitShape<typeof LogSettingsRequestSchema>["settings"]>[string];
@@ -40,9 +41,9 @@ type LogSettingInit = NonNullable<MessageInitShape<typeof LogSettingsRequestSche
 function logSetting(name: string, value: unknown): LogSettingInit {
   switch (typeof value) {
     case "boolean":
-      return { parameterChoice: { case: "boolParam", value } };
+      return boolParameter(value);
     case "string":
-      return { parameterChoice: { case: "stringParam", value } };
+      return stringParameter(value);
     case "number":
       return { parameterChoice: { case: "uint32Param", value } };
     default:

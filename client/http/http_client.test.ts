@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a real server never does: a fake fetch answers here.
+
 import { describe, expect, it } from "vitest";
 import { Tensor } from "../../stub/src/api/tensor.ts";
-import type { ClientError } from "../client_error.ts";
+import { failure } from "../testing/calls.ts";
 import { base64 } from "./base64.ts";
 import { baseOf } from "./endpoint.ts";
 import { HttpClient } from "./http_client.ts";
@@ -21,13 +22,6 @@ function clientOf(
     return Promise.resolve(new Response(body, init));
   };
   return new HttpClient({ url: "http://fake:8000", fetch, ...options });
-}
-
-async function failure(promise: Promise<unknown>): Promise<ClientError> {
-  return (await promise.then(
-    () => expect.fail("it did not fail"),
-    (error: unknown) => error,
-  )) as ClientError;
 }
 
 const output = (more: object) => ({ model_name: "m", outputs: [{ name: "o", datatype: "FP32", shape: [2], ...more }] });

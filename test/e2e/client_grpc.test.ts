@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GrpcClient, type InferenceResult, SharedMemory, Tensor } from "../../client/index.ts";
-import { collect, failure } from "./harness/client_calls.ts";
+import { collect, failure } from "../../client/testing/calls.ts";
 import { STREAMER, seenBy, TALKER, what } from "./harness/client_models.ts";
 import { startServer, type TestServer, until } from "./harness/index.ts";
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GenerateResult, HttpClient, Tensor } from "../../client/http/index.ts";
 import { SharedMemory } from "../../client/index.ts";
-import { collect, failure } from "./harness/client_calls.ts";
+import { collect, failure } from "../../client/testing/calls.ts";
 import { STREAMER, seenBy, TALKER, what } from "./harness/client_models.ts";
 import { fetchOnce, startServer, type TestServer, until } from "./harness/index.ts";
 

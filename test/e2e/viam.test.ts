@@ -6,7 +6,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageRoot } from "../../server/package_root.ts";
 import { childrenOf, descendants } from "../../server/processes.ts";
-import { FakeRobot, ModuleProcess, until } from "../../viam-module/testing/robot.ts";
+import { until } from "../../server/testing/until.ts";
+import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { isAlive, makeRepository, startServer } from "./harness/index.ts";
 import { pictureModel } from "./harness/viam_models.ts";
 

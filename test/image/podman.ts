@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { packageRoot } from "../../server/package_root.ts";
-import { until } from "../../viam-module/testing/robot.ts";
+import { until } from "../../server/testing/until.ts";
 
 export const work = path.join(packageRoot, "build", "image");
 const settings = path.join(work, "containers.conf");

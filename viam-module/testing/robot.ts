@@ -4,7 +4,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { DescMethodUnary, JsonObject, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Client, type ClientUnaryCall, credentials, Server, ServerCredentials, type ServiceError } from "@grpc/grpc-js";
 import type { LogEntry } from "../../proto/gen/viam/common/v1/common_pb.ts";
@@ -13,6 +12,7 @@ import { RobotService } from "../../proto/gen/viam/robot/v1/robot_pb.ts";
 import { MLModelService } from "../../proto/gen/viam/service/mlmodel/v1/mlmodel_pb.ts";
 import { type GrpcMethod, serviceDefinition } from "../../proto/service_definition.ts";
 import { packageRoot } from "../../server/package_root.ts";
+import { until } from "../../server/testing/until.ts";
 
 const moduleMethods = serviceDefinition(ModuleService);
 const modelMethods = serviceDefinition(MLModelService);
@@ -97,19 +97,6 @@ export class ModuleClient {
 
 export function resource(name: string, attributes: JsonObject) {
   return { name, api: "rdk:service:mlmodel", model: "viam:mlmodelservice:triton", attributes };
-}
-
-/** Waits for a condition. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = 60_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms for ${what}.`);
-    await sleep(20);
-  }
 }
 
 /** A robot that takes the log of modules, at a socket in a folder of its own. */

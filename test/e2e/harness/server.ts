@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real tritonserver for a test, as "triton-ts serve" does, and ends it for certain.
 import { readFileSync, rmSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
@@ -11,6 +10,7 @@ import { freePorts } from "../../../server/ports.ts";
 import { childrenOf } from "../../../server/processes.ts";
 import type { LogTarget } from "../../../server/server_log.ts";
 import { ServerProcess } from "../../../server/server_process.ts";
+import { until as waitUntil } from "../../../server/testing/until.ts";
 import { type ModelSpec, makeRepository } from "./repository.ts";
 
 export interface ServerOptions {
@@ -195,14 +195,12 @@ export async function until(
   timeoutMs = 30_000,
   server?: TestServer,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    const gone = server !== undefined && !server.isRunning;
-    if (gone || Date.now() > deadline) {
-      const why = gone ? "the server ended" : `${timeoutMs} ms went by`;
-      throw new Error(`Waited for ${what}, but ${why}.${server ? `\n${server.log().slice(-6000)}` : ""}`);
-    }
-    await sleep(20);
+  const whyNever = () => (server !== undefined && !server.isRunning ? "the server ended" : undefined);
+  try {
+    await waitUntil(condition, what, timeoutMs, whyNever);
+  } catch (error) {
+    if (server !== undefined && error instanceof Error) error.message += `\n${server.log().slice(-6000)}`;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How what the package's clients were asked for ended.
 import { expect } from "vitest";
-import { ClientError } from "../../../client/index.ts";
+import { ClientError } from "../index.ts";
 
 /** The error of something that must fail. */
 export async function failure(promise: PromiseLike<unknown>): Promise<ClientError> {
