@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   ClientError,
+  control,
   fetchOnce,
   type InferOptions,
   inferJson,
@@ -81,6 +84,26 @@ export default class {
         await sender.close();
       }
     }
+  }
+}`;
+
+/** Keeps the sender of a stream, which it closes when it is unloaded already, beyond its end. */
+const KEEPER = `${HEAD}
+import { existsSync } from "node:fs";
+export default class {
+  execute([request]) {
+    this.sender = request.responseSender();
+    void this.sender.send(number(1));
+    const [file] = whatOf(request);
+    console.info("the sender is kept");
+    const timer = setInterval(() => {
+      if (!existsSync(file)) return;
+      clearInterval(timer);
+      void this.sender.send(number(2), { final: true });
+    }, 10);
+  }
+  async finalize() {
+    await this.sender.send(number(3)).catch(({ message }) => console.info(\`in finalize: \${message}\`));
   }
 }`;
 
@@ -180,8 +203,8 @@ const shown = (items: readonly StreamItem[]): unknown[] =>
 const stream = async (model: string, what: string) => shown(await client.stream(model, [say(what)]));
 
 /** The events of /generate_stream. */
-async function events(model: string, what: string): Promise<unknown[]> {
-  const reply = await fetchOnce(`${server.url}/v2/models/${model}/generate_stream`, {
+async function events(model: string, what: string, from = server): Promise<unknown[]> {
+  const reply = await fetchOnce(`${from.url}/v2/models/${model}/generate_stream`, {
     method: "POST",
     body: JSON.stringify({ WHAT: what }),
   });
@@ -192,8 +215,8 @@ async function events(model: string, what: string): Promise<unknown[]> {
   });
 }
 
-const infer = (model: string, what: string) =>
-  inferJson(server, model, { inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [what] }] });
+const infer = (model: string, what: string, from = server) =>
+  inferJson(from, model, { inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [what] }] });
 
 describe("a stream", () => {
   test.each([
@@ -266,6 +289,22 @@ describe("a sender", () => {
     );
     await server.waitForLog(/at .*\/sender\/1\/model\.ts:\d+:\d+/);
     expect(await stream("sender", "count 1")).toEqual([0, "end"]);
+  });
+
+  test("that is open when the model is unloaded holds it; kept until its end, it does nothing", async () => {
+    const keeper = { name: "keeper", config: config(DECOUPLED), files: { "1/model.ts": KEEPER } };
+    const other = await startServer({ models: [keeper], modelControlMode: "explicit", loadModels: ["keeper"] });
+    const file = path.join(other.repository, "go-on");
+    const answer = events("keeper", file, other);
+    await other.waitForLog("the sender is kept");
+    expect((await control(other, "unload", "keeper")).status).toBe(200);
+    expect((await infer("keeper", "", other)).status).toBe(404);
+    expect(other.log()).not.toContain("in finalize");
+    writeFileSync(file, "");
+    expect(await answer).toEqual([1, 2]);
+    await other.waitForLog("in finalize: Unable to send response. Response sender has been closed.");
+    await other.waitForLog("successfully unloaded 'keeper'");
+    await other.stop();
   });
 
   test("a loop that leaves the event loop no turn sees the cancel", async () => {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CALLS = 64, RECORD_BYTES = 4096, MODEL_AT = 2048 };
+enum { CALLS = 64, OTHERS_GENERATIONS = 4, RECORD_BYTES = 4096, MODEL_AT = 2048 };
 
 static struct {
   bool is_open;
@@ -158,6 +158,9 @@ static void start_call(const struct tsb_entry* batch, uint32_t item, const struc
     owner.table = TSB_TABLE_ANSWERS;
     write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
   }
+  if (is("cancel_index")) owner.index = TSB_MAX_CALLS;
+  if (is("cancel_item")) owner.item = 1;
+  if (is("cancel_index") || is("cancel_item")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
   if (is("cancel_place")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, place, 0);
   if (is("cancels") || is("cancel_twice")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
   if (is("cancel_twice")) write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
@@ -175,9 +178,20 @@ static void call_without_a_rest(const struct tsb_entry* batch, const struct tsb_
   }
 }
 
+// Of all calls that any stub of a test may have open.
+static void cancel_calls_of_others(void) {
+  struct tsb_owner owner = {.table = TSB_TABLE_CALLS};
+  for (owner.index = 0; owner.index < CALLS; owner.index++) {
+    for (owner.generation = 0; owner.generation < OTHERS_GENERATIONS; owner.generation++) {
+      write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
+    }
+  }
+}
+
 void call_for_batch(const struct tsb_entry* batch) {
   uint32_t count;
   const struct tsb_request* request = requests_of(batch, &count);
+  if (is("cancels_those_of_others")) cancel_calls_of_others();
   if (is("floods")) call_without_a_rest(batch, request);
   for (uint32_t i = 0; i < count; i++) {
     start_call(batch, i, request);

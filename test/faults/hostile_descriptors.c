@@ -7,7 +7,7 @@
 
 #include "hostile_stub.h"
 
-enum { CHANNEL = 3, LINGER_SECONDS = 1000, COPIES = 4 };
+enum { LINGER_SECONDS = 1000, COPIES = 4 };
 
 // A connection with bytes that its other end never takes: whoever closes it last waits for them.
 static int make_lingering(void) {

@@ -11,7 +11,7 @@
 #include "client_regions.h"
 #include "hostile_stub.h"
 
-enum { CHANNEL = 3, QUESTIONS = 300 };
+enum { QUESTIONS = 300 };
 
 static struct tsb_owner counters, gauges, counter, gauge;
 

@@ -7,7 +7,7 @@
 
 #include "hostile_stub.h"
 
-enum { CHANNEL = 3, FILE_REGION = 70, FILE_BYTES = 8192 };
+enum { FILE_REGION = 70, FILE_BYTES = 8192 };
 
 static const char IS_READY[] = "{\"name\":\"ready\",\"version\":\"-1\"}";
 

@@ -104,6 +104,8 @@ static void test_evils(void) {
                                       "call_input_index",
                                       "cancel_table",
                                       "cancel_place",
+                                      "cancel_index",
+                                      "cancel_item",
                                       "free_unknown",
                                       "free_index",
                                       "free_table",
@@ -118,6 +120,13 @@ static void test_evils(void) {
   world_expect_recovery("call_twice", CONFIG, BROKEN);
 }
 
+static void wait_until_sent(long count) {
+  for (int waited = 0; fake_sent_calls() < count; waited++) {
+    CHECK(waited < WORLD_WAIT_MS);
+    usleep(1000);
+  }
+}
+
 // A stub that dies with calls open: they are cancelled, and what they read stays until they are over, also when the
 // model is unloaded meanwhile.
 static void test_death_with_calls_open(const char* model) {
@@ -125,14 +134,39 @@ static void test_death_with_calls_open(const char* model) {
   long before = fake_sent_calls();
   world_start("honest", MANY);
   for (int i = 0; i < WORLD_REQUESTS; i++) world_send(i, 1);
-  for (int waited = 0; fake_sent_calls() < before + WORLD_REQUESTS; waited++) {
-    CHECK(waited < WORLD_WAIT_MS);
-    usleep(1000);
-  }
+  wait_until_sent(before + WORLD_REQUESTS);
   pthread_mutex_lock(&world_instance()->lock);
   kill(world_instance()->stub->process.pid, SIGKILL);
   pthread_mutex_unlock(&world_instance()->lock);
   for (int i = 0; i < WORLD_REQUESTS; i++) world_expect_end(i);
+  world_end();
+}
+
+// Calls are known by their numbers within one stub: what another one cancels, by the same numbers, goes on.
+static void test_cancels_of_another_stub(void) {
+  struct fake_host other;
+  struct fake_host_plan plan = {.options = "", .config = CONFIG, .repository = "/nowhere"};
+  const char* step;
+  setenv("FAKE_STUB_CALLS", "silent", 1);
+  long sent = fake_sent_calls(), cancelled = fake_cancelled_calls();
+  world_start("honest,cancels_those_of_others", MANY);
+  for (int i = 0; i < WORLD_REQUESTS / 2; i++) world_send(i, 1);
+  wait_until_sent(sent + WORLD_REQUESTS / 2);
+  setenv("FAKE_STUB_CALLS", "echo", 1);
+  CHECK(fake_host_load(&other, fake_library_linked(), &plan, &step) == NULL);
+  TRITONBACKEND_Request* last = &world_requests[WORLD_REQUESTS - 1];
+  fake_host_execute(&other, &last, 1);
+  world_expect_end(WORLD_REQUESTS - 1);
+  CHECK_INT(last->success_count, 1);
+  world_expect_echo(WORLD_REQUESTS - 1);
+  CHECK_INT(fake_cancelled_calls(), cancelled);
+  CHECK_INT(world_instance()->stub->calls.count, WORLD_REQUESTS / 2);
+  fake_host_unload(&other);
+  pthread_mutex_lock(&world_instance()->lock);
+  kill(world_instance()->stub->process.pid, SIGKILL);
+  pthread_mutex_unlock(&world_instance()->lock);
+  for (int i = 0; i < WORLD_REQUESTS / 2; i++) world_expect_end(i);
+  CHECK_INT(fake_cancelled_calls(), cancelled + WORLD_REQUESTS / 2);
   world_end();
 }
 
@@ -216,6 +250,7 @@ int main(void) {
   test_evils();
   if (!FAKE_TRITON_IS_OLD) test_death_with_calls_open("silent");
   test_death_with_calls_open("echo_late");
+  if (!FAKE_TRITON_IS_OLD) test_cancels_of_another_stub();
   test_answers_that_are_kept();
   test_floods();
   test_wait_at_the_end();
