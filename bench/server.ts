@@ -30,6 +30,7 @@ export class Server {
   readonly bench: Workbench;
   readonly client: HttpClient;
   readonly grpcAddress: string;
+  readonly metricsUrl: string;
   readonly pid: number;
   /** Milliseconds from the start of the process until it said that it was ready. */
   readonly readyMs: number;
@@ -38,6 +39,7 @@ export class Server {
     this.bench = bench;
     this.client = process.client!;
     this.grpcAddress = hostAndPort(process.endpoints.find(({ name }) => name === "grpc")!);
+    this.metricsUrl = `http://${hostAndPort(process.endpoints.find(({ name }) => name === "metrics")!)}/metrics`;
     this.pid = process.pid!;
     this.readyMs = readyMs;
   }

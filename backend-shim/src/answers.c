@@ -143,6 +143,14 @@ static void answers__reschedule(struct tsb_instance* instance, TRITONBACKEND_Req
   answers__release(instance, request, false, times);
 }
 
+// Of a stream: from here on it is with the server, whose front end brings it to the client.
+static void answers__note_response(const struct tsb_instance* instance, const struct tsb_batch_slot* slot,
+                                   struct tsb_batch_request* request) {
+  if (request->responded) return;
+  request->responded = true;
+  tsb_builtin_metrics_observe(&instance->builtin, TSB_BUILTIN_FIRST_RESPONSE, tsb_now_ns() - slot->compute_start_ns);
+}
+
 // Does with a request what an entry says. 0, or -EPROTO: the record is impossible, and nothing was sent.
 static int answers__do(struct tsb_instance* instance, struct tsb_stub* stub, struct tsb_batch_slot* slot,
                        const struct tsb_entry* entry, const struct answers_times* times) {
@@ -163,6 +171,7 @@ static int answers__do(struct tsb_instance* instance, struct tsb_stub* stub, str
     bool success;
     status = tsb_response_send(instance->model, &source, request->triton, &entry->place, &success);
     if (!success) request->failed = true;
+    if (instance->model->is_decoupled) answers__note_response(instance, slot, request);
   }
   if (!is_final) return status;
   if (status < 0) {

@@ -21,6 +21,7 @@ struct tsb_batch_request {
   TRITONBACKEND_Request* triton;
   enum tsb_request_state state;
   bool failed;                 // a response with an error was sent; of the thread that reads answers
+  bool responded;              // a response with data or an error was sent; of the thread that reads answers
   bool cancelled;              // the stub was told that nobody waits for it; under the instance's lock
   struct tsb_request* record;  // in the shim's memory, for the one word that is written later
   struct tsb_block data;       // its inputs, where they have a block of their own

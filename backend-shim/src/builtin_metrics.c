@@ -20,6 +20,10 @@ static const struct {
                                 "How long a batch was at the model's process, until the server had its answers", NULL},
     [TSB_BUILTIN_EVENT_LOOP_LAG] = {PREFIX "event_loop_lag_seconds", TRITONSERVER_METRIC_KIND_HISTOGRAM,
                                     "How long a batch waited for the event loop of a model that was free for it", NULL},
+    [TSB_BUILTIN_FIRST_RESPONSE] = {PREFIX "first_response_seconds", TRITONSERVER_METRIC_KIND_HISTOGRAM,
+                                    "How long a request of a decoupled model was at the model's process until the "
+                                    "server had its first response",
+                                    NULL},
     [TSB_BUILTIN_RESTARTS] = {PREFIX "restarts_total", TRITONSERVER_METRIC_KIND_COUNTER,
                               "How often the process of the instance was started again", NULL},
     [TSB_BUILTIN_OPEN_REQUESTS] = {PREFIX "open_requests", TRITONSERVER_METRIC_KIND_GAUGE,

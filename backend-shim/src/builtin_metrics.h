@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What /metrics says of every instance, whatever its model makes: docs/metrics.md has the list. It costs three
-// observations for each batch (0.1 us each, measured on a busy machine), made when its answers are sent; the rest is
-// looked at once a second.
+// observations for each batch (0.1 us each, measured on a busy machine), made when its answers are sent, and one for
+// each stream; the rest is looked at once a second.
 #ifndef TSB_BUILTIN_METRICS_H
 #define TSB_BUILTIN_METRICS_H
 
@@ -14,6 +14,7 @@ enum tsb_builtin {
   TSB_BUILTIN_EXECUTE,
   TSB_BUILTIN_ROUND_TRIP,
   TSB_BUILTIN_EVENT_LOOP_LAG,
+  TSB_BUILTIN_FIRST_RESPONSE,
   // A counter.
   TSB_BUILTIN_RESTARTS,
   // Gauges.

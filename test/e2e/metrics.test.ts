@@ -10,6 +10,24 @@ output [ { name: "TEXT", data_type: TYPE_STRING, dims: [ -1 ] } ]`;
 
 const metered = (name: string, more = ""): ModelSpec => ({ name, fixture: "metered", config: `${CONFIG}\n${more}` });
 
+const streamer: ModelSpec = {
+  name: "streamer",
+  config: `backend: "typescript"
+input [ { name: "COUNT", data_type: TYPE_INT32, dims: [ 1 ] } ]
+output [ { name: "OUTPUT", data_type: TYPE_INT32, dims: [ 1 ] } ]
+model_transaction_policy { decoupled: true }`,
+  files: {
+    "1/model.ts": `
+import { InferenceResponse, Tensor } from "triton-typescript";
+export default class {
+  *stream(request) {
+    const [count] = request.input("COUNT", "INT32").data;
+    for (let i = 0; i < count; i++) yield new InferenceResponse([new Tensor("OUTPUT", Int32Array.of(i), [1])]);
+  }
+}`,
+  },
+};
+
 const OWN_AND_BUILT_IN = [
   "metered_requests",
   "metered_level",
@@ -30,9 +48,10 @@ beforeAll(async () => {
       metered("twins", "instance_group [ { count: 2, kind: KIND_CPU } ]"),
       metered("passing"),
       metered("killed"),
+      streamer,
     ],
     modelControlMode: "explicit",
-    loadModels: ["metered", "twins", "killed", "holder", "callee"],
+    loadModels: ["metered", "twins", "killed", "holder", "callee", "streamer"],
   });
 });
 
@@ -195,6 +214,19 @@ describe("built-in metrics", () => {
       expect(text).toContain(`# TYPE ${name} histogram\n`);
       expect(text).toContain(`${name}_bucket{${labels},le="+Inf"}`);
     }
+  });
+
+  test("measure the first response of a stream, and no ordinary one", async () => {
+    const count = (model: string) => sample("triton_typescript_first_response_seconds_count", `model="${model}"`);
+    const reply = await fetchOnce(`${server.url}/v2/models/streamer/generate_stream`, {
+      method: "POST",
+      body: JSON.stringify({ COUNT: 5 }),
+    });
+    expect((await reply.text()).match(/data: /g)).toHaveLength(5);
+    await until(async () => (await count("streamer")) === 1, "the stream to be counted", 30_000, server);
+    expect(await sample("triton_typescript_first_response_seconds_sum", 'model="streamer"')).toBeGreaterThan(0);
+    await ask("metered", "count");
+    expect(await count("metered")).toBe(0);
   });
 
   test("show what is open, and memory", async () => {

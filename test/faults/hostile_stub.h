@@ -4,6 +4,7 @@
 #define HOSTILE_STUB_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "connection.h"
 
