@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A camera's picture through the Viam module, beside the same inference through Triton's own gRPC: both ask one server, in
-// turns. Half a minute with five rounds.
+// turns. Half a minute with five rounds. Both are asked by the same client in the same way, with a message that was encoded
+// before: what a robot's own program does with its picture is none of the module's cost.
 
 import { randomFillSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { GrpcClient, Tensor } from "../client/index.ts";
-import { stubNode } from "../server/package_root.ts";
+import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import { GRPCInferenceService } from "../proto/gen/inference/grpc_service_pb.ts";
+import { MLModelService } from "../proto/gen/viam/service/mlmodel/v1/mlmodel_pb.ts";
+import { type GrpcMethod, serviceDefinition } from "../proto/service_definition.ts";
+import { packageRoot } from "../server/package_root.ts";
 import { ModuleProcess } from "../viam-module/testing/robot.ts";
 import { ask, tensor } from "./answers.ts";
 import { type Cell, inRounds, perRound, series } from "./grid.ts";
@@ -63,6 +68,53 @@ interface Way {
   garbage?(): number;
 }
 
+/** Has V8 say when it collects garbage, in a process that a script starts. */
+const TRACE_GC = "--import=data:text/javascript,process.getBuiltinModule('v8').setFlagsFromString('--trace-gc')";
+
+/** Asks one thing again and again, with one message; gives what `read` finds in the answer. */
+function asking<M extends DescMethodUnary, T>(
+  client: Client,
+  { path: method, requestSerialize, responseDeserialize }: GrpcMethod<M>,
+  message: MessageInitShape<M["input"]>,
+  read: (answer: MessageShape<M["output"]>) => T,
+): () => Promise<T> {
+  const bytes = requestSerialize(message);
+  return () =>
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        method,
+        () => bytes,
+        responseDeserialize,
+        bytes,
+        (error, answer) => {
+          if (error === null && answer !== undefined) resolve(read(answer));
+          else reject(error ?? new Error("There was no answer."));
+        },
+      );
+    });
+}
+
+/** Both ways to the model, with the first byte of its answer. */
+function waysTo(direct: Client, module: ModuleProcess, pixels: Uint8Array): Way[] {
+  const input = { name: "image", datatype: "UINT8", shape: SHAPE.map(BigInt) };
+  const request = { modelName: MODEL.name, inputs: [input], rawInputContents: [pixels] };
+  const { modelInfer } = serviceDefinition(GRPCInferenceService);
+  const image = { shape: [1, ...SHAPE].map(BigInt), tensor: { case: "uint8Tensor" as const, value: { data: pixels } } };
+  const call = { name: "picture", inputTensors: { tensors: { image } } };
+  const { infer } = serviceDefinition(MLModelService);
+  return [
+    { title: DIRECT, ask: asking(direct, modelInfer, request, ({ rawOutputContents }) => rawOutputContents[0]?.[0]) },
+    {
+      title: MODULE,
+      ask: asking(module.client.grpc, infer, call, ({ outputTensors }) => {
+        const { tensor } = outputTensors?.tensors["first"] ?? {};
+        return tensor?.case === "uint8Tensor" ? tensor.value.data[0] : undefined;
+      }),
+      garbage: () => garbageIn(module.output()),
+    },
+  ];
+}
+
 async function sample({ ask, garbage }: Way, first: number, calls: number): Promise<ViamSample> {
   const before = garbage?.();
   const times = await timed(ask, first, calls);
@@ -74,30 +126,15 @@ async function sample({ ask, garbage }: Way, first: number, calls: number): Prom
 async function measureWays(context: PartContext, server: Server, pixels: Uint8Array): Promise<ViamFigures> {
   const cell: ViamFigures = { label: `${WIDTH}x${HEIGHT}`, samples: {} };
   const folder = mkdtempSync(path.join(os.tmpdir(), "viam-bench-"));
-  // As it is installed: compiled, on the Node that models have.
-  const main = path.join(import.meta.dirname, "..", "dist", "viam-module", "main.js");
-  const command = [stubNode(), "--trace-gc", main];
-  const module = new ModuleProcess(path.join(folder, "m.sock"), { command, env: { VIAM_NO_MODULE_PARENT: "true" } });
-  const direct = new GrpcClient({ url: server.grpcAddress });
+  // As it is installed: compiled, on the Node that models have, by the script that a robot starts.
+  const command = [path.join(packageRoot, "bin", "viam-mlmodelservice-triton.sh")];
+  const env = { VIAM_NO_MODULE_PARENT: "true", NODE_OPTIONS: TRACE_GC };
+  const module = new ModuleProcess(path.join(folder, "m.sock"), { command, env });
+  const direct = new Client(server.grpcAddress, credentials.createInsecure());
   try {
     await module.untilReady();
     await module.client.add("picture", { model_name: MODEL.name, server_url: server.grpcAddress });
-    const input = new Tensor("image", pixels, SHAPE);
-    const image = {
-      shape: [1, ...SHAPE].map(BigInt),
-      tensor: { case: "uint8Tensor" as const, value: { data: pixels } },
-    };
-    const ways: Way[] = [
-      { title: DIRECT, ask: async () => (await direct.infer(MODEL.name, [input])).output("first", "UINT8").data[0] },
-      {
-        title: MODULE,
-        ask: async () => {
-          const { first } = await module.client.infer("picture", { image });
-          return (first?.tensor.value?.data as Uint8Array | undefined)?.[0];
-        },
-        garbage: () => garbageIn(module.output()),
-      },
-    ];
+    const ways = waysTo(direct, module, pixels);
     for (const { ask } of ways) await timed(ask, pixels[0]!, WARM_CALLS);
     const calls = context.quick ? CALLS / 10 : CALLS;
     await inRounds(context, {

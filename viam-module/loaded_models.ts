@@ -27,7 +27,7 @@ export interface ModelUse {
 const sorted = (versions: Iterable<number>): number[] => [...new Set(versions)].sort((a, b) => a - b);
 
 /** The error for a model that is in no repository: of that Triton only says that it "failed to poll". */
-async function unknownModel(client: GrpcClient, name: string): Promise<ModuleError | undefined> {
+export async function unknownModel(client: GrpcClient, name: string): Promise<ModuleError | undefined> {
   const index = await client.repositoryIndex().catch(() => undefined);
   const names = index?.map((model) => model.name);
   if (names === undefined || names.includes(name)) return undefined;

@@ -22,11 +22,31 @@ function deadlineOf(deadline: Date | number): number | undefined {
   return Number.isFinite(time) ? time : undefined;
 }
 
+/** Node has smaller Buffers in memory that others share. */
+const leastOwnBytes = 128 * 1024;
+/** What gRPC puts before a message: whether it is compressed, and its length. */
+const frameHeadBytes = 5;
+
+/**
+ * Frees the memory of a large message that nobody reads any more, tensors that are views on it included. The garbage collector
+ * would do so, but each few megabytes of such memory make it look through the whole heap, in the middle of calls.
+ */
+export function giveUpMessage({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  const isAlone = byteOffset <= frameHeadBytes && byteOffset + byteLength === buffer.byteLength;
+  if (!isAlone || byteLength < leastOwnBytes || !(buffer instanceof ArrayBuffer)) return;
+  // Node 20 cannot, and leaves it to the collector.
+  (buffer as { transfer?: ArrayBuffer["transfer"] }).transfer?.(0);
+}
+
 export function mlmodelHandlers(resources: Resources): UntypedServiceImplementation {
   const infer = unary<Buffer, Buffer>(async (call, signal) => {
     const request = decodeInferRequest(call.request);
     const limits = { signal, deadline: deadlineOf(call.getDeadline()) };
-    return encodeInferResponse(await resources.get(request.name).infer(request, limits));
+    try {
+      return encodeInferResponse(await resources.get(request.name).infer(request, limits));
+    } finally {
+      giveUpMessage(call.request);
+    }
   });
   const handlers: Omit<GrpcHandlers<typeof MLModelService>, "infer"> = {
     metadata: unary(({ request }) => ({ metadata: resources.get(request.name).metadata })),

@@ -3,6 +3,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:http2";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { create, createFileRegistry, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
@@ -96,6 +98,18 @@ describe("a module that runs", () => {
   afterAll(async () => {
     await module.stop();
     rmSync(path.dirname(module.address), { recursive: true });
+  });
+
+  test("a large message need not wait for leave at every 64 KiB", async () => {
+    const session = connect("http://module", { createConnection: () => net.connect(module.address) });
+    try {
+      const headers = { ":method": "POST", ":path": "/viam.module.v1.ModuleService/Ready", te: "trailers" };
+      session.request({ ...headers, "content-type": "application/grpc" });
+      await until(() => (session.remoteSettings.initialWindowSize ?? 0) > 2 ** 22, "a larger window for each call");
+      await until(() => (session.state.remoteWindowSize ?? 0) > 2 ** 22, "a larger window for the connection");
+    } finally {
+      session.destroy();
+    }
   });
 
   test("ValidateConfig names what is wrong with the nearest right name", async () => {

@@ -15,6 +15,7 @@ import { Log, outputSink } from "./log.ts";
 import { mlmodelDefinition, mlmodelHandlers } from "./mlmodel_service.ts";
 import { moduleHandlers } from "./module_service.ts";
 import { Parent } from "./parent.ts";
+import { widenReceiveWindows } from "./receive_window.ts";
 import { reflectionOf } from "./reflection.ts";
 import { Resources } from "./resources.ts";
 
@@ -39,6 +40,7 @@ export class ViamModule {
   readonly #hosts: Hosts;
   readonly #resources: Resources;
   readonly log: Log;
+  readonly #narrow = widenReceiveWindows();
   #parent: Parent | undefined;
   #unwatch: () => void = () => undefined;
   #stopped: Promise<void> | undefined;
@@ -55,6 +57,8 @@ export class ViamModule {
     this.#server = new Server({
       "grpc.max_receive_message_length": mostMessageBytes,
       "grpc.max_send_message_length": mostMessageBytes,
+      // Nobody can ask for what it would note of each call.
+      "grpc.enable_channelz": 0,
     });
     const onReady = (address: string) => this.#meet(address);
     this.#server.addService(serviceDefinition(ModuleService), moduleHandlers(this.#resources, { onReady }));
@@ -99,6 +103,7 @@ export class ViamModule {
     const timer = setTimeout(() => this.#server.forceShutdown(), drainMs);
     await drained;
     clearTimeout(timer);
+    this.#narrow();
     // The servers end with all that they have loaded: nothing is unloaded one by one.
     await this.#hosts.stop();
     await this.#resources.removeAll();

@@ -19,12 +19,22 @@ export function unary<I, O>(
 ): handleUnaryCall<I, O> {
   return (call, answer) => {
     const gone = new AbortController();
-    call.on("cancelled", () => gone.abort(new ModuleError("CANCELLED", "Nobody waits for the answer any more.")));
+    let answered = false;
+    // grpc-js emits it at the end of every call, also of one that was answered.
+    call.on("cancelled", () => {
+      if (!answered) gone.abort(new ModuleError("CANCELLED", "Nobody waits for the answer any more."));
+    });
     Promise.resolve()
       .then(() => work(call, gone.signal))
       .then(
-        (reply) => answer(null, reply),
-        (error: unknown) => answer(serviceError(error)),
+        (reply) => {
+          answered = true;
+          answer(null, reply);
+        },
+        (error: unknown) => {
+          answered = true;
+          answer(serviceError(error));
+        },
       );
   };
 }

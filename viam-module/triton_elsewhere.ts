@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import { GrpcClient } from "../client/index.ts";
 import { ModuleError, moduleError } from "./errors.ts";
-import type { ModelUse } from "./loaded_models.ts";
+import { type ModelUse, unknownModel } from "./loaded_models.ts";
 import type { Log } from "./log.ts";
 import { MemoryPool } from "./memory_pool.ts";
 import type { RunningServer, ServerSource } from "./triton_host.ts";
@@ -60,10 +60,7 @@ export class TritonElsewhere implements ServerSource {
     const which = version === undefined ? {} : { modelVersion: version };
     let reason: string | undefined;
     while (!(await this.#client.isModelReady(model, which))) {
-      reason ??= await this.#client.loadModel(model).then(
-        () => "it was loaded, but is not ready",
-        (error: unknown) => moduleError(error).message,
-      );
+      reason ??= await this.#load(model);
       if (Date.now() > deadline) {
         const what = `${JSON.stringify(model)}${version === undefined ? "" : ` version ${version}`}`;
         throw new ModuleError("UNAVAILABLE", `The model ${what} is not ready at ${this.#address}: ${reason}.`);
@@ -72,6 +69,18 @@ export class TritonElsewhere implements ServerSource {
     }
     this.#log.debug(`The model ${model} is ready at ${this.#address}.`);
     return { release: async () => undefined };
+  }
+
+  /** Asks for the model, and gives why it may not be ready then. @throws ModuleError NOT_FOUND when nobody has it */
+  async #load(model: string): Promise<string> {
+    try {
+      await this.#client.loadModel(model);
+      return "it was loaded, but is not ready";
+    } catch (error) {
+      const unknown = await unknownModel(this.#client, model);
+      if (unknown !== undefined) throw unknown;
+      return moduleError(error).message;
+    }
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,10 @@ const OPTIONS: ChannelOptions = {
   // The default is 4 MiB.
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
+  // What may be under way of answers. HTTP/2 begins with 64 KiB, and a large tensor would wait for leave again and again.
+  "grpc-node.flow_control_window": 8 * 1024 * 1024,
+  // Nobody can ask for what it would note of each call.
+  "grpc.enable_channelz": 0,
   // A server that is just being started is found soon.
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 5000,

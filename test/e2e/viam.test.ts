@@ -41,6 +41,8 @@ export default class Versioned {
 }
 `;
 
+const broken = "throw new Error('broken on purpose');";
+
 const text = `
 import { InferenceResponse, Tensor } from "triton-typescript";
 export default class Text {
@@ -66,7 +68,7 @@ const repository = makeRepository([
       output [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] }, { name: "LENGTH", data_type: TYPE_INT32, dims: [ 1 ] } ]`,
     files: { "1/model.ts": text },
   },
-  { name: "broken", config: oneFloat, files: { "1/model.ts": "throw new Error('broken on purpose');" } },
+  { name: "broken", config: oneFloat, files: { "1/model.ts": broken } },
   {
     name: "versioned",
     config: oneFloat,
@@ -424,7 +426,11 @@ describe("a server", () => {
   });
 
   test("elsewhere is used as it is, and its models stay", async () => {
-    const other = await startServer({ models: ["callee"] });
+    const other = await startServer({
+      models: ["callee", { name: "broken", config: oneFloat, files: { "1/model.ts": broken } }],
+      modelControlMode: "explicit",
+      loadModels: ["callee"],
+    });
     await module.client.add("far", { model_name: "callee", server_url: other.grpcUrl });
     const big = Array.from({ length: 100_000 }, (_, i) => i);
     const { OUT } = await module.client.infer("far", { IN: floats(...big) });
@@ -436,10 +442,30 @@ describe("a server", () => {
       "memory to go",
     );
     expect(await other.isModelReady("callee")).toBe(true);
-    await expect(
-      module.client.add("far", { model_name: "missing", server_url: other.grpcUrl, start_timeout_seconds: 1 }),
-    ).rejects.toMatchObject({ code: 14, details: expect.stringContaining('"missing" is not ready') });
+    const add = (model: string) =>
+      module.client.add("far", { model_name: model, server_url: other.grpcUrl, start_timeout_seconds: 1 });
+    await expect(add("caller")).rejects.toMatchObject({
+      code: 5,
+      details: 'The repository has no model "caller". Did you mean "callee"?',
+    });
+    await expect(add("broken")).rejects.toMatchObject({
+      code: 14,
+      details: expect.stringMatching(/"broken" is not ready.*broken on purpose/s),
+    });
     await other.stop();
+  });
+
+  test("is gone within 2 s when its module is killed, because the kernel ends it", async () => {
+    const [ownRobot, own] = await startModule();
+    await own.client.add("m", of("callee"));
+    const [server] = serversOf(own.pid);
+    const below = descendants(own.pid);
+    // A process that is stopped notices nothing, and so cannot end by itself.
+    process.kill(server!, "SIGSTOP");
+    await own.stop("SIGKILL");
+    await until(() => !isAlive(server!), `the end of the server ${server}`, 2000);
+    await until(() => below.every((pid) => !isAlive(pid)), `the end of ${below}`);
+    ownRobot.close();
   });
 
   test("does not outlive its module, however that ends", async () => {
