@@ -52,7 +52,12 @@ export class GrpcChannel {
   constructor(endpoint: Endpoint, options: ChannelOptions) {
     this.host = endpoint.host;
     const proxy: ChannelOptions = endpoint.isLocal ? { "grpc.enable_http_proxy": 0 } : {};
-    this.#client = new Client(endpoint.target, endpoint.credentials, { ...OPTIONS, ...proxy, ...options });
+    this.#client = new Client(endpoint.target, endpoint.credentials, {
+      ...OPTIONS,
+      ...proxy,
+      ...endpoint.options,
+      ...options,
+    });
   }
 
   /** Asks one thing. Rejects with a `ClientError`. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a server's gRPC endpoint is.
-import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
 import { TritonError } from "../../stub/src/api/errors.ts";
 
 /** How a connection is encrypted, and who is trusted. */
@@ -21,6 +23,8 @@ export interface Endpoint {
   readonly credentials: ChannelCredentials;
   /** Of this machine: no proxy stands in between. */
   readonly isLocal: boolean;
+  /** What grpc-js must be told besides. */
+  readonly options?: ChannelOptions;
 }
 
 const DEFAULT_PORT = 8001;
@@ -29,8 +33,21 @@ const TLS_SCHEMES = ["grpcs:", "https:"];
 
 const bytesOf = (pem: Uint8Array | string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
 
-function secure({ rootCertificates, privateKey, certificateChain }: TlsOptions): ChannelCredentials {
-  return credentials.createSsl(bytesOf(rootCertificates), bytesOf(privateKey), bytesOf(certificateChain));
+/** `host`: whom the certificate must be for where that is not the name that is asked for. */
+function secure({ rootCertificates, privateKey, certificateChain }: TlsOptions, host?: string): ChannelCredentials {
+  const verify =
+    host === undefined
+      ? {}
+      : { checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate) };
+  return credentials.createSsl(bytesOf(rootCertificates), bytesOf(privateKey), bytesOf(certificateChain), verify);
+}
+
+/**
+ * Credentials for an address of numbers. grpc-js would ask for a server of that name, which TLS does not allow and newer Nodes
+ * refuse: some name is asked for, and the certificate must be for the address.
+ */
+function secureAddress(tls: TlsOptions, address: string): Pick<Endpoint, "credentials" | "options"> {
+  return { credentials: secure(tls, address), options: { "grpc.ssl_target_name_override": "localhost" } };
 }
 
 function withPort(authority: string): string {
@@ -64,5 +81,7 @@ export function endpointOf(url: unknown, tls: TlsOptions | undefined): Endpoint 
     throw wrongUrl(url);
   const host = withPort(authority);
   const isLocal = /^(localhost|127\.[\d.]+|\[::1\]):/.test(host);
-  return { host, target: host, credentials: channelCredentials, isLocal };
+  const address = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  const byNumbers = isTls && isIP(address) !== 0 ? secureAddress(tls ?? {}, address) : {};
+  return { host, target: host, credentials: channelCredentials, isLocal, ...byNumbers };
 }

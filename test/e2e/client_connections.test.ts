@@ -28,9 +28,9 @@ afterAll(() => {
 
 /** Asks for an answer and for a stream. */
 async function expectAnswers(client: GrpcClient): Promise<void> {
-  const answer = await client.infer("identity", [input]);
+  const answer = await client.infer("identity", [input], { requestedOutputs: ["OUTPUT_FP32"] });
   expect(answer.output("OUTPUT_FP32", "FP32").data).toEqual(input.data);
-  const parts = await collect(client.stream("identity", [input]));
+  const parts = await collect(client.stream("identity", [input], { requestedOutputs: ["OUTPUT_FP32"] }));
   expect(parts.map((part) => part.output("OUTPUT_FP32", "FP32").data)).toEqual([input.data]);
 }
 
@@ -57,24 +57,30 @@ describe.skipIf(!hasOpenssl)("TLS (skipped where there is no openssl to make cer
   beforeAll(async () => {
     makeCertificate("authority", ["-subj", "/CN=authority"]);
     makeCertificate("stranger", ["-subj", "/CN=stranger"]);
-    const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    makeCertificate("server", names, "authority");
+    const namesOf = (names: string) => ["-subj", "/CN=localhost", "-addext", `subjectAltName=${names}`];
+    makeCertificate("server", namesOf("DNS:localhost,IP:127.0.0.1"), "authority");
+    makeCertificate("named", namesOf("DNS:localhost"), "authority");
     makeCertificate("client", ["-subj", "/CN=client"], "authority");
-    const args = [
-      ["--grpc-use-ssl", "true"],
-      ["--grpc-server-cert", file("server.pem")],
-      ["--grpc-server-key", file("server.key")],
-      ["--grpc-root-cert", file("authority.pem")],
-    ].map((pair) => pair.join("="));
+    const argsOf = (name: string) => [
+      "--grpc-use-ssl=true",
+      `--grpc-server-cert=${file(`${name}.pem`)}`,
+      `--grpc-server-key=${file(`${name}.key`)}`,
+      `--grpc-root-cert=${file("authority.pem")}`,
+    ];
     [server, mutual] = await Promise.all([
-      startServer({ models: ["identity"], args }),
-      startServer({ models: ["identity"], args: [...args, "--grpc-use-ssl-mutual=true"] }),
+      startServer({ models: ["identity"], args: argsOf("server") }),
+      startServer({ models: ["identity"], args: [...argsOf("named"), "--grpc-use-ssl-mutual=true"] }),
     ]);
   });
   afterAll(() => Promise.all([server, mutual].map((started) => started?.stop())));
 
   test("a server whose certificate is of a trusted authority answers", async () => {
     await expectAnswers(clientOf(server, { url: urlOf(server), tls: { rootCertificates: pem("authority.pem") } }));
+  });
+
+  test("a certificate may be for an address of numbers", async () => {
+    const tls = { rootCertificates: pem("authority.pem") };
+    await expectAnswers(clientOf(server, { url: `grpcs://${server.grpcUrl}`, tls }));
   });
 
   test("the option alone encrypts, without a scheme in the address", async () => {
@@ -87,7 +93,7 @@ describe.skipIf(!hasOpenssl)("TLS (skipped where there is no openssl to make cer
     for (const [url, tls] of [
       [urlOf(server), undefined],
       [urlOf(server), { rootCertificates: pem("stranger.pem") }],
-      [`grpcs://${server.grpcUrl}`, trusted],
+      [`grpcs://${mutual.grpcUrl}`, trusted],
     ] as const) {
       const error = await failure(clientOf(server, { url, tls }).infer("identity", [input]));
       expect(error).toMatchObject({ code: "UNAVAILABLE", reason: "UNREACHABLE" });
