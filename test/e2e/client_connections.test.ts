@@ -7,7 +7,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GrpcClient, type GrpcClientOptions, Tensor } from "../../client/index.ts";
-import { collect, failure } from "./harness/client_calls.ts";
+import { collect, failure } from "../../client/testing/calls.ts";
+
 import { startServer, type TestServer } from "./harness/index.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "connections-"));
