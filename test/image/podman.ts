@@ -18,6 +18,8 @@ runtime = "runc"
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 log_driver = "k8s-file"
+[network]
+network_config_dir = "${path.join(work, "networks")}"
 `;
 
 export const BASE = "docker.io/library/debian:bookworm-slim";
