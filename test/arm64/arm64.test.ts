@@ -2,7 +2,7 @@
 // The folder of the backend from the arm64 tarball, with its own arm64 Node and a real arm64 Triton, in the emulator that
 // scripts/test-arm64.mjs has found. qemu shows neither the memory order nor the speed of such a machine.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -78,11 +78,15 @@ describe("a real arm64 Triton", () => {
 
   beforeAll(async () => {
     const installation = await ensureServer(process.stderr, arm64Wheel);
+    cpSync(path.join(ROOT, "model_repository", "add_sub"), path.join(scratch, "repository", "add_sub"), {
+      recursive: true,
+    });
     const binary = emulated("tritonserver", installation.binary);
     served = await serve({
       installation: { ...installation, binary },
       backends,
-      repository: path.join(ROOT, "model_repository"),
+      repository: path.join(scratch, "repository"),
+      backendConfig: ["typescript,stub-timeout-seconds=300"],
       // What it starts is an arm64 program, too.
       env: { TRITON_TYPESCRIPT_NODE: emulated("node", node) },
       timeoutMs: 540_000,

@@ -9,7 +9,9 @@ static struct fake_host host;
 
 int main(void) {
   const char* step;
-  struct fake_host_plan plan = {.options = "\"shm-default-byte-size\":\"1048576\",\"shm-max-byte-size\":\"8388608\"",
+  struct fake_host_plan plan = {.options =
+                                    "\"shm-default-byte-size\":\"1048576\",\"shm-max-byte-size\":\"8388608\","
+                                    "\"stub-timeout-seconds\":\"300\"",  // Node may be emulated
                                 .config = "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[],\"output\":[]}",
                                 .repository = ASKING_MODEL};
   setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);

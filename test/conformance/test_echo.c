@@ -42,7 +42,8 @@ static void load(void) {
   tsb_text_printf(&config, "],\"parameters\":{\"MAX_IN_FLIGHT_BATCHES\":{\"string_value\":\"%d\"}}}", window);
   struct fake_host_plan plan = {.options =
                                     "\"shm-default-byte-size\":\"1048576\",\"shm-growth-byte-size\":\"1\","
-                                    "\"shm-max-byte-size\":\"268435456\"",
+                                    "\"shm-max-byte-size\":\"268435456\","
+                                    "\"stub-timeout-seconds\":\"300\"",  // Node may be emulated
                                 .config = tsb_text_get(&config),
                                 .repository = ECHO_MODEL};
   TRITONSERVER_Error* error = fake_host_load(&host, fake_library_linked(), &plan, &step);

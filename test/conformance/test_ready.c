@@ -19,7 +19,9 @@ static void expect(const char* says) {
 int main(void) {
   static const char NO[] = "The model's isReady says that instance 'fake_model_0' is not ready.";
   const char* step;
-  struct fake_host_plan plan = {.options = "\"shm-default-byte-size\":\"1048576\"",
+  struct fake_host_plan plan = {.options =
+                                    "\"shm-default-byte-size\":\"1048576\","
+                                    "\"stub-timeout-seconds\":\"300\"",  // Node may be emulated
                                 .config = "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[],\"output\":[]}",
                                 .repository = READY_MODEL};
   setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);

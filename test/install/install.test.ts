@@ -2,6 +2,7 @@
 // What `npm run pack:release` made, on a machine without a compiler: its programs find nothing on PATH but what a test puts there.
 import { execFile, spawnSync } from "node:child_process";
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -175,5 +176,40 @@ describe("the package, installed by npm without scripts and without a compiler",
       env,
     });
     expect(JSON.parse(stdout)).toEqual(ADD_SUB[0]);
+  });
+});
+
+describe("a checkout with prebuilt parts, without a compiler", () => {
+  const checkout = path.join(scratch, "checkout");
+  let env: NodeJS.ProcessEnv;
+  const setup = () =>
+    spawnSync(process.execPath, [path.join(checkout, "scripts/setup.mjs")], { env, encoding: "utf8" });
+
+  beforeAll(async () => {
+    mkdirSync(checkout);
+    const copy = 'cd "$0" && git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$1" && cp -R prebuilds "$1"';
+    await run("sh", ["-c", copy, ROOT, checkout]);
+    symlinkSync(path.join(ROOT, "node_modules"), path.join(checkout, "node_modules"));
+    // An installed Triton, so that nobody asks for Python.
+    env = { ...environment(pathWith("node-only", { node: process.execPath })), TRITON_SERVER: "/nowhere" };
+  });
+
+  test("takes them, and says so", () => {
+    expect(builders(env)).toEqual([]);
+    const { status, stdout, stderr } = setup();
+    expect(stdout).toContain(`setup: taking the prebuilt native parts of prebuilds/${platform}\n`);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    const name = "triton_typescript_stub.node";
+    const taken = readFileSync(path.join(checkout, "build", "lib", name));
+    expect(taken.equals(readFileSync(path.join(checkout, "prebuilds", platform, name)))).toBe(true);
+  });
+
+  test("leaves those that were made of other sources", () => {
+    appendFileSync(path.join(checkout, "client/native/shared_memory.c"), "// another source\n");
+    const { status, stdout, stderr } = setup();
+    expect(stdout).toContain("the native parts in prebuilds/ do not serve here: they were made of other sources");
+    expect(stderr).toContain("cmake was not found on PATH");
+    expect(status).toBe(1);
   });
 });

@@ -19,13 +19,16 @@ export interface ServeOptions {
   backends: string;
   repository: string;
   env: NodeJS.ProcessEnv;
+  /** Options of --backend-config. */
+  backendConfig?: readonly string[];
   timeoutMs: number;
 }
 
 /** Starts a server and waits until it has tried to load every model. */
-export async function serve({ installation, backends, repository, env, timeoutMs }: ServeOptions): Promise<Served> {
+export async function serve(what: ServeOptions): Promise<Served> {
+  const { installation, backends, repository, env, backendConfig = [], timeoutMs } = what;
   const [httpPort, grpcPort, metricsPort] = (await freePorts(3)).map(String);
-  const options = { httpPort, grpcPort, metricsPort };
+  const options = { httpPort, grpcPort, metricsPort, backendConfig };
   const args = tritonArguments({
     repositories: [repository],
     options,
