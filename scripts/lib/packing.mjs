@@ -75,7 +75,7 @@ export async function withWorkFolder(work) {
   }
 }
 
-/** Writes an archive of a folder's content; the same content gives the same bytes on every machine. */
+/** Writes an archive of a folder, without times, owners and an order that are only this machine's. */
 export async function writeTarball(archive, folder, name) {
   const same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=2000-01-01T00:00:00Z"];
   const mode = ["--mode=u+w,go-w,a+rX"];
