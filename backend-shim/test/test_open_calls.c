@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls that one stub has open: their names, how long they take, and what they read of the requests at hand.
+#include "open_calls.h"
+
+#include <errno.h>
+
+#include "check.h"
+
+static struct tsb_open_calls calls;
+
+static struct tsb_owner name(uint32_t index) {
+  return (struct tsb_owner){.table = TSB_TABLE_CALLS, .index = index, .generation = 1};
+}
+
+static struct tsb_open_call* begin(uint32_t index) {
+  const struct tsb_owner owner = name(index);
+  struct tsb_open_call* call;
+  CHECK_INT(tsb_open_calls_begin(&calls, &owner, &call), 0);
+  return call;
+}
+
+static void end(struct tsb_open_call* call) {
+  pthread_mutex_lock(&calls.lock);
+  tsb_open_calls_end(&calls, call);
+  pthread_mutex_unlock(&calls.lock);
+  tsb_open_call_free(call);
+}
+
+static void test_names(void) {
+  tsb_open_calls_init(&calls);
+  struct tsb_open_call *first = begin(0), *far = begin(1000), *again;
+  const struct tsb_owner taken = name(1000), none = name(TSB_MAX_CALLS);
+  CHECK_INT(tsb_open_calls_begin(&calls, &taken, &again), -EPROTO);
+  CHECK_INT(tsb_open_calls_begin(&calls, &none, &again), -EPROTO);
+  CHECK_INT(calls.count, 2);
+  end(far);
+  end(first);
+  again = begin(1000);
+  end(again);
+  CHECK_INT(calls.count, 0);
+  tsb_open_calls_destroy(&calls);
+}
+
+static void test_how_long_a_call_is_expected_to_take(void) {
+  tsb_open_calls_init(&calls);
+  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);
+  struct tsb_open_call* call = begin(0);
+  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);  // nothing is known yet
+  end(call);
+  CHECK(calls.call_ns > 0);
+  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);
+  call = begin(0);
+  CHECK_INT(tsb_open_calls_expected_ns(&calls), calls.call_ns);
+  end(call);
+  tsb_open_calls_destroy(&calls);
+}
+
+static void test_what_calls_borrow(void) {
+  uint32_t borrowed = 0;
+  tsb_open_calls_init(&calls);
+  CHECK_INT(tsb_open_calls_are_borrowing(&calls, &borrowed), false);
+  struct tsb_open_call *first = begin(0), *second = begin(1), *third = begin(2);
+  for (int i = 0; i < 2; i++) tsb_open_calls_borrow(&calls, first, &borrowed);  // two inputs
+  tsb_open_calls_borrow(&calls, second, &borrowed);
+  CHECK_INT(borrowed, 2);
+  end(third);
+  end(first);
+  CHECK_INT(tsb_open_calls_are_borrowing(&calls, &borrowed), true);
+  tsb_open_calls_close(&calls);
+  end(second);
+  CHECK_INT(borrowed, 1);  // the stub is dead, and the request with it
+  tsb_open_calls_destroy(&calls);
+}
+
+int main(void) {
+  test_names();
+  test_how_long_a_call_is_expected_to_take();
+  test_what_calls_borrow();
+  return 0;
+}
