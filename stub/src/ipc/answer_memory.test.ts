@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Tensor } from "../api/tensor.ts";
 import { AnswerMemory } from "./answer_memory.ts";
 import { dtypeOfName } from "./dtype.ts";
@@ -7,16 +7,18 @@ import { MemoryNative } from "./memory_native.ts";
 import { SharedMemory } from "./shared_memory.ts";
 
 const MIB = 1 << 20;
-const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+const turn = () => vi.runAllTimersAsync();
 let native: MemoryNative;
 const free = vi.fn();
 const collect = vi.fn();
 let answers: AnswerMemory;
 beforeEach(() => {
   vi.resetAllMocks();
+  vi.useFakeTimers();
   native = new MemoryNative();
   answers = new AnswerMemory(new SharedMemory(native), 32 * MIB, free, collect);
 });
+afterEach(() => vi.useRealTimers());
 
 /** Takes an answer with outputs of so many bytes. */
 function take(generation: number, ...sizes: number[]): Tensor[] {
@@ -56,22 +58,59 @@ test("one that is kept is free when that is over, too", () => {
   expect(answers.keep(new ArrayBuffer(1))).toBeUndefined();
 });
 
+const collections = (youngOnly: boolean) => collect.mock.calls.filter(([young]) => young === youngOnly).length;
+
 test("garbage is collected when much of the limit is viewed", async () => {
   const outputs = [take(1, 5 * MIB), take(2, 4 * MIB)]; // more than a quarter
-  expect(collect).toHaveBeenCalledTimes(1);
+  expect(collections(false)).toBe(1);
   outputs.push(take(3, 9 * MIB));
-  expect(collect).toHaveBeenCalledTimes(1); // is being done
+  expect(collections(false)).toBe(1); // is being done
   await turn();
   // What is left does not count any more.
   outputs.push(take(4, 7 * MIB));
-  expect(collect).toHaveBeenCalledTimes(1);
+  expect(collections(false)).toBe(1);
   outputs.push(take(5, 2 * MIB));
-  expect(collect).toHaveBeenCalledTimes(2);
+  expect(collections(false)).toBe(2);
   await turn();
   // What of it is gone does.
   for (const each of outputs.splice(0)) answers.dispose(each);
   outputs.push(take(6, 7 * MIB));
-  expect(collect).toHaveBeenCalledTimes(2);
+  expect(collections(false)).toBe(2);
   outputs.push(take(7, 2 * MIB));
-  expect(collect).toHaveBeenCalledTimes(3);
+  expect(collections(false)).toBe(3);
+});
+
+test("what is young is collected long before, when nothing else is to be done", async () => {
+  let garbage = [take(1, MIB), take(2, MIB)];
+  collect.mockImplementation(() => {
+    for (const each of garbage.splice(0)) answers.dispose(each);
+  });
+  garbage.push(take(3, MIB)); // more than a sixteenth
+  expect(collections(true)).toBe(0);
+  await turn();
+  expect(collect.mock.calls).toEqual([[true]]);
+  garbage = [take(4, MIB), take(5, MIB)];
+  await turn();
+  expect(collections(true)).toBe(1);
+  garbage.push(take(6, MIB));
+  await turn();
+  expect(collections(true)).toBe(2);
+});
+
+test("what is young is collected less often where that is of little use, until it is of use again", async () => {
+  const kept = [take(1, 3 * MIB)];
+  await turn();
+  expect(collections(true)).toBe(1);
+  kept.push(take(2, 3 * MIB)); // twice as much is needed now
+  await turn();
+  expect(collections(true)).toBe(1);
+  collect.mockImplementationOnce(() => {
+    for (const each of kept.splice(0)) answers.dispose(each);
+  });
+  kept.push(take(3, 2 * MIB));
+  await turn();
+  expect(collections(true)).toBe(2);
+  kept.push(take(4, 3 * MIB));
+  await turn();
+  expect(collections(true)).toBe(3);
 });

@@ -31,7 +31,7 @@ export interface ConnectionHandlers {
   /** A batch could not be read, or nothing can be sent any more: nobody can answer its requests. */
   onBroken(error: unknown): void;
   /** Answers of other models that nobody needs may take much of the memory, until garbage is collected. */
-  onGarbage?(): void;
+  onGarbage?(youngOnly: boolean): void;
   /** The server is to say anew which lines its log takes. */
   onLogLevelsWanted?(): void;
   /** The request that the model's code runs for, if it is known. */
@@ -127,7 +127,7 @@ export class Connection {
     const free = (owner: Owner) => this.#stream.pass(L.ENTRY_FREE, owner);
     return new Calls({
       memory,
-      answers: new AnswerMemory(memory, limit, free, () => handlers.onGarbage?.()),
+      answers: new AnswerMemory(memory, limit, free, (youngOnly) => handlers.onGarbage?.(youngOnly)),
       post: (kind, owner, place) => this.#stream.pass(kind, owner, place),
       freeLater: (block) => this.#stream.freeLater(block),
       onUse: (isInUse) => {

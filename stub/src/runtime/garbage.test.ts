@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { collectGarbage } from "./garbage.ts";
+import { collectGarbage, collectYoung } from "./garbage.ts";
 
 /** Whether the object has been collected. */
 async function isGone(object: WeakRef<object>): Promise<boolean> {
@@ -29,4 +29,11 @@ test("a little is left alone", async () => {
   await nextTurn();
   collectGarbage(true);
   expect(await isGone(little)).toBe(true);
+});
+
+test("what is young is collected by itself", async () => {
+  const young = make(1000);
+  await nextTurn();
+  collectYoung();
+  expect(await isGone(young)).toBe(true);
 });

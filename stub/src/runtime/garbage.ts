@@ -5,7 +5,9 @@
 /** Less is not worth stopping the model for. */
 const WORTHWHILE_BYTES = 8 << 20;
 
-let collect: (() => void) | undefined;
+type Collect = (options?: { type: "minor" }) => void;
+
+let collect: Collect | undefined;
 /** What was left after the last time. */
 let left = 0;
 
@@ -20,14 +22,23 @@ function held(): number {
  */
 export function collectGarbage(littleToo = false): void {
   if (!littleToo && held() - left < WORTHWHILE_BYTES) return;
-  if (collect === undefined) {
-    // Loaded when they are needed, and at once: the memory that was collected is given back right afterwards.
-    const v8 = process.getBuiltinModule("node:v8");
-    const vm = process.getBuiltinModule("node:vm");
-    v8.setFlagsFromString("--expose-gc");
-    collect = vm.runInNewContext("gc") as () => void;
-    v8.setFlagsFromString("--no-expose-gc");
-  }
+  collect ??= makeCollect();
   collect();
   left = held();
+}
+
+/** Collects the objects that were made a short while ago. Takes a tenth of a millisecond, and more for a model that keeps many of them. */
+export function collectYoung(): void {
+  collect ??= makeCollect();
+  collect({ type: "minor" });
+}
+
+function makeCollect(): Collect {
+  // Loaded when they are needed, and at once: the memory that was collected is given back right afterwards.
+  const v8 = process.getBuiltinModule("node:v8");
+  const vm = process.getBuiltinModule("node:vm");
+  v8.setFlagsFromString("--expose-gc");
+  const made = vm.runInNewContext("gc") as Collect;
+  v8.setFlagsFromString("--no-expose-gc");
+  return made;
 }

@@ -9,7 +9,7 @@ import type { PayloadKey, Step } from "../ipc/control.ts";
 import { currentRequest } from "./current_request.ts";
 import { ExecuteLoop } from "./execute_loop.ts";
 import { ExecuteQueue } from "./execute_queue.ts";
-import { collectGarbage } from "./garbage.ts";
+import { collectGarbage, collectYoung } from "./garbage.ts";
 import { askForLevels, followLevels, log, routeConsole } from "./logging.ts";
 import { backendFlag, type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 import { Readiness } from "./readiness.ts";
@@ -51,7 +51,7 @@ class Stub {
       // A request that is open may be one whose sender the model has lost, which only a collection shows.
       onIdle: () => collectGarbage(this.#connection.openBatches > 0),
       onBroken: giveUp,
-      onGarbage: () => collectGarbage(true),
+      onGarbage: (youngOnly) => (youngOnly ? collectYoung() : collectGarbage(true)),
       onLogLevelsWanted: askForLevels,
       currentRequest,
     });
