@@ -8,7 +8,7 @@ import type { ServerHttp2Stream } from "node:http2";
 /** A picture of 1920x1080 in uint8, and what belongs to it. Larger messages wait now and then. */
 const windowBytes = 8 * 1024 * 1024;
 
-/** Of Node 22.17, 24.2 and newer; older ones never publish it, and calls with large tensors take longer there. */
+/** Of newer Nodes, such as the 26 that the install brings; 20 never publishes it, and calls with large tensors take longer there. */
 const channel = "http2.server.stream.created";
 
 /** Widens the connections to all HTTP/2 servers of this process from now on. Returns what ends that. */
