@@ -12,12 +12,16 @@ const HEADERS = ["tritonbackend.h", "tritonserver.h"];
 const USAGE =
   "Usage: npm run test:headers -- FOLDER_OF_HEADERS, or a clone of triton-inference-server/core and releases of it";
 
+/** A program that is not there. */
+class Missing extends Error {}
+
 function finish(program, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: "utf8",
     maxBuffer: 1 << 26,
     ...options,
   });
+  if (error?.code === "ENOENT") throw new Missing(`${program} was not found on PATH: install it.`);
   if (error !== undefined) throw error;
   return { ok: status === 0, stdout, output: `${stdout}${stderr}` };
 }
@@ -70,11 +74,19 @@ function main([place, ...wanted]) {
     console.error(place === undefined ? USAGE : `There is no ${place}. ${USAGE}.`);
     return 2;
   }
+  const isHeaders = existsSync(path.join(place, "triton", "core", HEADERS[0]));
+  if (isHeaders && wanted.length > 0) {
+    console.error(
+      `${place} is a folder of headers, of one release: ${wanted.join(", ")} can be chosen of a clone only.`,
+    );
+    return 2;
+  }
+  // A fresh checkout has no such folder yet.
+  mkdirSync(inRoot("build"), { recursive: true });
   const work = mkdtempSync(path.join(inRoot("build"), "headers-"));
   try {
     const build = path.join(work, "build");
-    if (existsSync(path.join(place, "triton", "core", HEADERS[0])))
-      return compare(path.resolve(place), "", build) ? 0 : 1;
+    if (isHeaders) return compare(path.resolve(place), "", build) ? 0 : 1;
     const releases = releasesOf(place);
     if (releases === undefined || releases.size === 0) {
       console.error(`${place} has no triton/core/${HEADERS[0]}, and no branches of releases. ${USAGE}.`);
@@ -93,6 +105,10 @@ function main([place, ...wanted]) {
     const passed = results.filter(Boolean).length;
     console.log(`${passed} passed, ${results.length - passed} failed`);
     return passed === results.length ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.error(error.message);
+    return 1;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -4,11 +4,7 @@
 # (the one that holds triton/core/tritonbackend.h). Included from the CMakeLists.txt of the shim.
 # The headers may be of any release from 23.07 on: what ours say a later one brought may be missing.
 
-set(TRITON_INCLUDE_DIR "" CACHE PATH "Folder with triton/core/tritonbackend.h; empty: no comparison")
 set(TRITON_RELEASE "" CACHE STRING "Release of these headers, such as 24.10: what it lacks is then known exactly")
-if(NOT TRITON_INCLUDE_DIR AND EXISTS /opt/tritonserver/include/triton/core/tritonbackend.h)
-  set(TRITON_INCLUDE_DIR /opt/tritonserver/include)
-endif()
 
 if(NOT TRITON_INCLUDE_DIR)
   message(STATUS "triton_api.h is not compared with the official headers: set TRITON_INCLUDE_DIR")

@@ -26,7 +26,7 @@ function checkParts(platform) {
 
 async function buildParts(platform) {
   const folder = buildFolder(platform);
-  const options = ["-DTSB_BUILD_TESTS=OFF", "-DCMAKE_MODULE_LINKER_FLAGS=-s"];
+  const options = ["-DTSB_BUILD_TESTS=OFF", "-DTRITON_INCLUDE_DIR=", "-DCMAKE_MODULE_LINKER_FLAGS=-s"];
   await crossBuild({ platform, folder, options, targets });
   mkdirSync(inRoot("prebuilds", platform), { recursive: true });
   for (const part of PARTS) copyFileSync(inRoot(folder, "lib", part), inRoot("prebuilds", platform, part));

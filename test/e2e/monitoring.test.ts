@@ -2,6 +2,7 @@
 // What docker/ and deploy/ ask of /metrics, against the real server; and where there is a Prometheus, on PATH or in the folder
 // that the variable PROMETHEUS names, through it: its configuration, a scrape, and each query of the dashboard.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -106,8 +107,13 @@ describe.skipIf(!hasPrometheus)("a Prometheus", () => {
     );
   });
 
-  afterAll(() => {
-    child?.kill("SIGKILL");
+  afterAll(async () => {
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      // Until then it may still write into its folder.
+      await ended;
+    }
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
