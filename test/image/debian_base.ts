@@ -2,7 +2,7 @@
 // A base image made of Debian's packages, under the name that the Dockerfile's FROM has: it can be built without a registry.
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { BASE, podmanCommand, succeed, tryPodman, work } from "./podman.ts";
+import { BASE, podmanCommand, succeed, succeedInTime, tryPodman, work } from "./podman.ts";
 
 /** What the image on the registry does not have either. */
 const LEFT_OUT = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/lib/apt/lists"];
@@ -23,10 +23,10 @@ async function makeArchive(): Promise<void> {
   const packed = `${folder}.tar`;
   try {
     const suite = ["--variant=minbase", "--include=ca-certificates", "bookworm", folder];
-    await succeed(["debootstrap", "--foreign", ...suite]);
+    await succeedInTime(["debootstrap", "--foreign", ...suite]);
     // dpkg would wait for the disk after each file. The image on the registry has this file, too, for the builds on top of it.
     writeFileSync(path.join(folder, "etc/dpkg/dpkg.cfg.d/docker-apt-speedup"), "force-unsafe-io\n");
-    await succeed(["chroot", folder, "/debootstrap/debootstrap", "--second-stage"]);
+    await succeedInTime(["chroot", folder, "/debootstrap/debootstrap", "--second-stage"]);
     for (const name of LEFT_OUT) empty(path.join(folder, name));
     for (const name of readdirSync(path.join(folder, "var/cache/apt"))) {
       if (name.endsWith(".bin")) rmSync(path.join(folder, "var/cache/apt", name));

@@ -2,16 +2,18 @@
 // docker/examples on top of the image, and docker/Dockerfile on top of a stand-in for NVIDIA's image.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, describe, expect, inject, test } from "vitest";
 import { Tensor } from "../../client/index.ts";
 import { packageRoot } from "../../server/package_root.ts";
 import { buildExistingTriton, EXISTING_TRITON } from "./existing_triton.ts";
 import { IMAGE, TOOLS } from "./images.ts";
-import { build, Containers, podman, tryPodman } from "./podman.ts";
+import { BUILD_LIMIT_MS, buildOrSkip, Containers, orSkip, podman, tryPodman } from "./podman.ts";
 import { endpoints, expectSum } from "./served.ts";
 
 const skipped = inject("noImages") !== "";
 const examples = "docker/examples";
+/** Builds are part of these tests. */
+const LONG = { timeout: 2 * BUILD_LIMIT_MS + 300_000 };
 const containers = new Containers();
 
 afterEach(() => containers.removeAll());
@@ -19,8 +21,16 @@ afterEach(() => containers.removeAll());
 describe.skipIf(skipped)("a project of its own on top of the image", () => {
   const PROJECT = "localhost/my-models:latest";
 
-  test("serves its models with the packages that they import", async () => {
-    await build(PROJECT, "--build-arg", `IMAGE=${IMAGE}`, "--build-arg", `TOOLS=${TOOLS}`, `${examples}/project`);
+  test("serves its models with the packages that they import", LONG, async (context) => {
+    await buildOrSkip(
+      context,
+      PROJECT,
+      "--build-arg",
+      `IMAGE=${IMAGE}`,
+      "--build-arg",
+      `TOOLS=${TOOLS}`,
+      `${examples}/project`,
+    );
     const { args, http, grpc } = await endpoints();
     const container = containers.start("project", PROJECT, ["--user", "54321:54321"], args);
     await container.untilHealthy();
@@ -38,11 +48,10 @@ describe.skipIf(skipped)("an image with a Triton that is there already", () => {
   const OURS = "localhost/triton-typescript:on-existing";
   const headers = process.env["TRITON_INCLUDE_DIR"];
 
-  beforeAll(() => buildExistingTriton());
-
-  test("serves models in TypeScript once it has the backend", async () => {
+  test("serves models in TypeScript once it has the backend", LONG, async (context) => {
+    await orSkip(context, buildExistingTriton);
     const options = ["--build-arg", `IMAGE=${EXISTING_TRITON}`, "--build-arg", `TRITON_TYPESCRIPT=${IMAGE}`];
-    await build(WITH_BACKEND, ...options, `${examples}/backend`);
+    await buildOrSkip(context, WITH_BACKEND, ...options, `${examples}/backend`);
     const { args, http, grpc } = await endpoints();
     const models = path.join(packageRoot, "model_repository", "add_sub");
     const mounted = ["--user", "1000:1000", "--volume", `${models}:/models/add_sub:ro`];
@@ -55,16 +64,21 @@ describe.skipIf(skipped)("an image with a Triton that is there already", () => {
     expect(await container.stop(), container.logs()).toBe(0);
   });
 
-  test.skipIf(!headers)("is what docker/Dockerfile starts from, with the official headers in it", async () => {
-    await build(OURS, "--file", "docker/Dockerfile", "--build-arg", `TRITON=${EXISTING_TRITON}`, ".");
-    const { args, http, grpc } = await endpoints();
-    const container = containers.start("nvidia", OURS, [], args);
-    await container.untilHealthy();
-    await expectSum(http);
-    await expectSum(grpc);
-    grpc.close();
-    expect(await container.stop(), container.logs()).toBe(0);
-  });
+  test.skipIf(!headers)(
+    "is what docker/Dockerfile starts from, with the official headers in it",
+    LONG,
+    async (context) => {
+      await orSkip(context, buildExistingTriton);
+      await buildOrSkip(context, OURS, "--file", "docker/Dockerfile", "--build-arg", `TRITON=${EXISTING_TRITON}`, ".");
+      const { args, http, grpc } = await endpoints();
+      const container = containers.start("nvidia", OURS, [], args);
+      await container.untilHealthy();
+      await expectSum(http);
+      await expectSum(grpc);
+      grpc.close();
+      expect(await container.stop(), container.logs()).toBe(0);
+    },
+  );
 });
 
 /** What the test needs of docker/examples/network/compose.yaml, read line by line: no reader of YAML comes with Node. */

