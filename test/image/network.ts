@@ -18,8 +18,8 @@ function whyNot(program: string, args: readonly string[]): string | undefined {
   });
   if (status === 0) return undefined;
   if (error !== undefined) return `${program}: ${error.message}`;
-  const last = `${stdout}\n${stderr}`.trim().split("\n").at(-1);
-  return `${program} ended with ${status ?? signal}: ${last}`;
+  const output = `${stdout}\n${stderr}`.trim();
+  return `${program} ended with ${status ?? signal}: ${lackIn(output) ?? output.split("\n").at(-1)}`;
 }
 
 /** Why npm gets no packages; undefined when it does. */
