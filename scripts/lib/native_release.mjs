@@ -1,16 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // The native parts of a release, in prebuilds/.
+import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { stamp } from "./digest.mjs";
+import { contentOf, stamp } from "./digest.mjs";
 import { inRoot, root } from "./paths.mjs";
-import { PARTS, sourcesDigest } from "./prebuilds.mjs";
+import { MANIFEST, PARTS, sourcesDigest, TARGETS } from "./prebuilds.mjs";
 import { SetupError } from "./process.mjs";
 import { releaseProblems } from "./release_checks.mjs";
 import { crossBuild, OLDEST_GLIBC, PLATFORMS } from "./zig.mjs";
 
-const targets = ["triton_typescript", "triton_typescript_stub", "triton_typescript_client"];
+const platforms = Object.keys(PLATFORMS);
+
+/** What says how the parts are made: a change of it makes other parts of the same sources. */
+export const RECIPE = ["scripts/release-tools.txt", "scripts/lib/zig.mjs", "scripts/lib/native_release.mjs"];
+
+/** A digest over the sources of the parts, and over how they are made. */
+export function partsDigest(sources = sourcesDigest(), content = contentOf) {
+  const hash = createHash("sha256").update(`${sources}\n`);
+  for (const file of RECIPE) hash.update(`${file}\0${content(file)}\n`);
+  return hash.digest("hex");
+}
+
+/** Whether prebuilds/ has all that belongs into it. */
+export function prebuildsAreWhole(at = inRoot) {
+  const parts = platforms.flatMap((platform) => PARTS.map((part) => at("prebuilds", platform, part)));
+  return [at(MANIFEST), ...parts].every((file) => existsSync(file));
+}
 
 /** Where the parts of a platform are built. */
 export const buildFolder = (platform) => path.join("build", "release", platform);
@@ -27,25 +44,24 @@ function checkParts(platform) {
 async function buildParts(platform) {
   const folder = buildFolder(platform);
   const options = ["-DTSB_BUILD_TESTS=OFF", "-DTRITON_INCLUDE_DIR=", "-DCMAKE_MODULE_LINKER_FLAGS=-s"];
-  await crossBuild({ platform, folder, options, targets });
+  await crossBuild({ platform, folder, options, targets: TARGETS });
   mkdirSync(inRoot("prebuilds", platform), { recursive: true });
   for (const part of PARTS) copyFileSync(inRoot(folder, "lib", part), inRoot("prebuilds", platform, part));
 }
 
-/** Builds the native parts of all platforms, unless they are there and made of the same sources, and checks them. */
+/** Builds the native parts of all platforms, unless they are there and made of the same sources in the same way, and checks them. */
 export async function buildPrebuilds() {
-  const digest = sourcesDigest();
+  const sources = sourcesDigest();
+  const digest = partsDigest(sources);
   const mark = stamp("build/release/.triton-typescript-prebuilds");
-  const platforms = Object.keys(PLATFORMS);
-  const whole = platforms.every((platform) => PARTS.every((part) => existsSync(inRoot("prebuilds", platform, part))));
-  if (!whole || !mark.matches(digest)) {
+  if (!prebuildsAreWhole() || !mark.matches(digest)) {
     rmSync(inRoot("prebuilds"), { recursive: true, force: true });
     for (const platform of platforms) {
       console.log(`release: building the native parts for ${platform} ...`);
       await buildParts(platform);
     }
-    const manifest = { glibc: OLDEST_GLIBC, sources: digest };
-    writeFileSync(inRoot("prebuilds", "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+    const manifest = { glibc: OLDEST_GLIBC, sources };
+    writeFileSync(inRoot(MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
     mark.write(digest);
   }
   for (const platform of platforms) checkParts(platform);

@@ -9,12 +9,17 @@ import { newerVersion } from "./versions.mjs";
 
 export const PARTS = ["libtriton_typescript.so", "triton_typescript_stub.node", "triton_typescript_client.node"];
 
-const sources = ["CMakeLists.txt", "backend-shim", "stub/native", "client/native"];
-const manifest = "prebuilds/manifest.json";
+/** What makes them in the native build; the rest of it are the C tests. */
+export const TARGETS = ["triton_typescript", "triton_typescript_stub", "triton_typescript_client"];
+
+/** Where the sources of the native build are. */
+export const SOURCES = ["CMakeLists.txt", "backend-shim", "stub/native", "client/native"];
+
+export const MANIFEST = "prebuilds/manifest.json";
 
 /** The sources of the native parts; their tests are none of them. */
 export function nativeSources() {
-  return filesUnder(sources, (name) => !name.split("/").includes("test"));
+  return filesUnder(SOURCES, (name) => !name.split("/").includes("test"));
 }
 
 /** A digest over the contents of the sources, the same on every machine. */
@@ -35,8 +40,8 @@ export function thisMachine() {
  * sources here.
  */
 export function findPrebuilds(machine = thisMachine(), digest = sourcesDigest, at = inRoot) {
-  if (!existsSync(at(manifest))) return {};
-  const made = JSON.parse(readFileSync(at(manifest), "utf8"));
+  if (!existsSync(at(MANIFEST))) return {};
+  const made = JSON.parse(readFileSync(at(MANIFEST), "utf8"));
   const folder = `prebuilds/${machine.platform}`;
   const lacking = PARTS.find((part) => !existsSync(at(folder, part)));
   if (lacking !== undefined) return { because: `there is no ${folder}/${lacking}` };

@@ -6,7 +6,7 @@ import path from "node:path";
 import { contentOf, filesUnder, stamp, stateOf } from "./digest.mjs";
 import { withLock } from "./lock.mjs";
 import { bundledNode, inRoot, outsideEnvironment, toolScript } from "./paths.mjs";
-import { findPrebuilds, PARTS } from "./prebuilds.mjs";
+import { findPrebuilds, PARTS, SOURCES, TARGETS } from "./prebuilds.mjs";
 import { onPath, runQuietly, SetupError, succeeds } from "./process.mjs";
 
 const nativeOutputs = PARTS.map((part) => `build/lib/${part}`);
@@ -65,9 +65,6 @@ async function installPackages() {
   mark.write(wanted);
 }
 
-/** What serves; the rest of the native build are the C tests. */
-const servingTargets = ["triton_typescript", "triton_typescript_stub", "triton_typescript_client"];
-
 /** Takes the native parts from prebuilds/ where those fit; says what it does. Gives whether it did. */
 function takePrebuilds() {
   const { folder, because } = findPrebuilds();
@@ -83,8 +80,7 @@ function takePrebuilds() {
 }
 
 async function buildNative(force) {
-  const sources = filesUnder(["CMakeLists.txt", "backend-shim", "stub/native", "client/native"]);
-  const digest = stateOf(sources);
+  const digest = stateOf(filesUnder(SOURCES));
   const mark = stamp("build/.triton-typescript-native");
   if (!force && mark.matches(digest) && nativeOutputs.every((file) => existsSync(inRoot(file)))) return;
   if (!force && takePrebuilds()) {
@@ -109,7 +105,7 @@ async function buildNative(force) {
   say("building the native parts ...");
   const configure = ["-S", ".", "-B", "build", "-DCMAKE_BUILD_TYPE=Release"];
   await runQuietly("cmake", configure, "Configuring the native build");
-  await runQuietly("cmake", ["--build", "build", "-j2", "--target", ...servingTargets], "The native build");
+  await runQuietly("cmake", ["--build", "build", "-j2", "--target", ...TARGETS], "The native build");
   for (const file of nativeOutputs) {
     if (!existsSync(inRoot(file))) throw new SetupError(`The native build ended without making ${file}.`);
   }
