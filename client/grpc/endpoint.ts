@@ -33,21 +33,23 @@ const TLS_SCHEMES = ["grpcs:", "https:"];
 
 const bytesOf = (pem: Uint8Array | string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
 
-/** `host`: whom the certificate must be for where that is not the name that is asked for. */
-function secure({ rootCertificates, privateKey, certificateChain }: TlsOptions, host?: string): ChannelCredentials {
-  const verify =
-    host === undefined
-      ? {}
-      : { checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate) };
+/** A name that is asked for in the place of an address of numbers; nobody has it. */
+const STAND_IN = "address.invalid";
+
+/** `address`: whom the certificate must be for where the stand-in is asked for. */
+function secure({ rootCertificates, privateKey, certificateChain }: TlsOptions, address?: string): ChannelCredentials {
+  const check = (name: string, certificate: PeerCertificate) =>
+    checkServerIdentity(name === STAND_IN ? address! : name, certificate);
+  const verify = address === undefined ? {} : { checkServerIdentity: check };
   return credentials.createSsl(bytesOf(rootCertificates), bytesOf(privateKey), bytesOf(certificateChain), verify);
 }
 
 /**
  * Credentials for an address of numbers. grpc-js would ask for a server of that name, which TLS does not allow and newer Nodes
- * refuse: some name is asked for, and the certificate must be for the address.
+ * refuse: some name is asked for, and the certificate must be for the address. A name that the user overrides it with stays.
  */
 function secureAddress(tls: TlsOptions, address: string): Pick<Endpoint, "credentials" | "options"> {
-  return { credentials: secure(tls, address), options: { "grpc.ssl_target_name_override": "localhost" } };
+  return { credentials: secure(tls, address), options: { "grpc.ssl_target_name_override": STAND_IN } };
 }
 
 function withPort(authority: string): string {
