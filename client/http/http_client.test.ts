@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a real server never does: a fake fetch answers here.
-
 import { describe, expect, it } from "vitest";
 import { Tensor } from "../../stub/src/api/tensor.ts";
 import { failure } from "../testing/calls.ts";

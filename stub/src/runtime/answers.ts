@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import type { DataType } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";

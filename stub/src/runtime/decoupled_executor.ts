@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { defect } from "../api/errors.ts";
 import type { TritonModel } from "../api/triton_model.ts";
 import { typeName } from "../api/value_words.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { defect, TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
