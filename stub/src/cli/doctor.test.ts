@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { scratchFolder } from "../../../server/testing/scratch.ts";
-import { checkKernel, toolFindings } from "./doctor.ts";
+import { checkKernel, toolFindings, unusableNode } from "./doctor.ts";
 import { reportLines } from "./doctor_command.ts";
 import { runCli } from "./testing/run_cli.ts";
 
@@ -36,6 +37,35 @@ describe("triton-ts doctor", () => {
     ["7.0.1", "ok", "PROCMAP_QUERY"],
   ])("knows what Linux %s has", (release, verdict, part) => {
     expect(checkKernel(release)).toMatchObject({ verdict, found: expect.stringContaining(part) });
+  });
+
+  it("names the library that a Node lacks, and its package", () => {
+    const scratch = scratchFolder();
+    /** A program that needs a library of this name, of nine characters as "libc.so.6" has. */
+    const programThatNeeds = (library: string) => {
+      const binary = path.join(scratch.folder, library);
+      const text = readFileSync("/bin/true", "latin1").replaceAll("libc.so.6", library);
+      writeFileSync(binary, text, "latin1");
+      chmodSync(binary, 0o755);
+      return binary;
+    };
+    try {
+      const binary = programThatNeeds("libq.so.6");
+      expect(unusableNode("node", binary)).toEqual({
+        what: "node",
+        verdict: "missing",
+        found: `${binary} does not run: libq.so.6 is not installed`,
+        fix: "Install libq.so.6, or set TRITON_TYPESCRIPT_NODE to another Node.",
+      });
+      // A fake of a machine without libatomic.
+      const fake = path.join(scratch.folder, "fake");
+      const line = "node: error while loading shared libraries: libatomic.so.1: cannot open shared object file";
+      writeFileSync(fake, `#!/bin/sh\necho "${line}" >&2\nexit 127\n`, { mode: 0o755 });
+      expect(unusableNode("node", fake).fix).toMatch(/^Install libatomic\.so\.1, of the package libatomic1 on Debian/);
+      expect(unusableNode("node", "/absent/node").found).toBe("/absent/node does not run");
+    } finally {
+      scratch.remove();
+    }
   });
 
   it("names what this machine has, and fails when something needed is missing", async () => {

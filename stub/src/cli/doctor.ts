@@ -45,18 +45,32 @@ function checkNode(): Finding {
   return newEnough ? ok("node", found) : missing("node", found, "Install Node 20 or newer.");
 }
 
+/** The packages of Debian and Ubuntu with what our Node needs besides glibc. */
+const PACKAGES: Record<string, string> = {
+  "libatomic.so.1": "libatomic1",
+  "libstdc++.so.6": "libstdc++6",
+  "libgcc_s.so.1": "libgcc-s1",
+};
+
+/** A Node that does not run: which library the dynamic linker did not find, where it says so. */
+export function unusableNode(what: string, binary: string): Finding {
+  const { stderr } = spawnSync(binary, ["--version"], { encoding: "utf8", timeout: 20_000 });
+  const library = /error while loading shared libraries: ([^\s:]+): cannot open/.exec(stderr ?? "")?.[1];
+  if (library === undefined) {
+    const fix = 'Run "npm ci" again, or set TRITON_TYPESCRIPT_NODE to another Node.';
+    return missing(what, `${binary} does not run`, fix);
+  }
+  const place = PACKAGES[library] ? `, of the package ${PACKAGES[library]} on Debian and Ubuntu` : "";
+  const fix = `Install ${library}${place}, or set TRITON_TYPESCRIPT_NODE to another Node.`;
+  return missing(what, `${binary} does not run: ${library} is not installed`, fix);
+}
+
 function checkStubNode(): Finding {
   const what = "node for models";
   try {
     const binary = stubNode();
     const version = firstLine(binary, "--version");
-    if (version === undefined) {
-      return missing(
-        what,
-        `${binary} does not run`,
-        'Run "npm ci" again, or set TRITON_TYPESCRIPT_NODE to another Node.',
-      );
-    }
+    if (version === undefined) return unusableNode(what, binary);
     const found = `${version.replace(/^v/, "")} (${binary})`;
     return bundledNode()
       ? ok(what, found)
