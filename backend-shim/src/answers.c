@@ -182,20 +182,13 @@ static int answers__do(struct tsb_instance* instance, struct tsb_stub* stub, str
   return status;
 }
 
-// A correct stub keeps a request open for as long as another model reads what the client has lent to it.
-static bool answers__is_borrowed(struct tsb_stub* stub, const struct tsb_batch_slot* slot, uint32_t item) {
-  return slot->loans.count > 0 && tsb_open_calls_are_borrowing(&stub->calls, &slot->requests[item].borrowed);
-}
-
 int tsb_answers_on_response(struct tsb_instance* instance, struct tsb_stub* stub, const struct tsb_entry* entry) {
   struct answers_times times = {.compute_end_ns = tsb_now_ns()};
   if (!answers__is_sound(instance->model, entry)) return -EPROTO;
   bool ends = entry->flags != 0;
   pthread_mutex_lock(&instance->lock);
-  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &entry->owner, false);
-  if (slot != NULL && ends && answers__is_borrowed(stub, slot, entry->owner.item)) slot = NULL;
+  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &entry->owner, ends);
   if (slot != NULL && ends) {
-    tsb_batch_take(&instance->batches, slot, entry->owner.item);
     answers__set_times(instance, slot, entry, &times);
     pthread_cond_broadcast(&instance->changed);
   }
@@ -231,8 +224,6 @@ int tsb_answers_on_settled(struct tsb_instance* instance, struct tsb_stub* stub,
 }
 
 void tsb_answers_fail_all(struct tsb_instance* instance, struct tsb_stub* stub, const char* reason) {
-  // Calls may read on for long. No request waits for that, so its client has its memory back before they are over.
-  tsb_stub_memory_blank_loans(&stub->memory);
   for (uint32_t i = 0; i < instance->batches.used_count; i++) {
     struct tsb_batch_slot* slot = &instance->batches.slots[i];
     if (!slot->in_use) continue;

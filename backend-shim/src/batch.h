@@ -26,7 +26,6 @@ struct tsb_batch_request {
   struct tsb_request* record;  // in the shim's memory, for the one word that is written later
   struct tsb_block data;       // its inputs, where they have a block of their own
   uint64_t data_bytes;         // 0: they lie in the batch's block
-  uint32_t borrowed;           // calls of other models that read what is lent to it, see open_calls.h
 };
 
 struct tsb_batch_slot {

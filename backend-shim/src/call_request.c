@@ -89,41 +89,17 @@ static void* call_request__copy_room(const struct call_request* making, uint64_t
   return room;
 }
 
-// What lies in memory of a client is lent to the request that is being executed. Only the caller, who reads entries,
-// ends requests and with them their loans.
-static const struct tsb_loan* call_request__find_loan(const struct call_request* making, const struct tsb_place* place,
-                                                      struct tsb_batch_slot** slot) {
+// What lies in memory of a client is lent to a request that is being executed, and copied.
+static int call_request__copy_loan(const struct call_request* making, const struct tsb_place* place, void* room) {
   struct tsb_instance* instance = making->instance;
   pthread_mutex_lock(&instance->lock);
-  *slot = tsb_batch_answer(&instance->batches, &making->head->parent, false);
+  struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &making->head->parent, false);
   pthread_mutex_unlock(&instance->lock);
-  return *slot == NULL ? NULL : tsb_client_memory_find(&(*slot)->loans, making->head->parent.item, place);
-}
-
-// Where data lies: *shared, or in a loan if that is not NULL, which must be copied then. 0, or -EPROTO.
-static int call_request__locate(const struct call_request* making, const struct tsb_tensor* tensor,
-                                const struct tsb_loan** loan, const void** shared) {
-  struct tsb_open_call* call = making->call;
-  struct tsb_batch_slot* slot;
-  *loan = NULL;
-  if (!tsb_client_memory_has(&tensor->place)) {
-    *shared = tsb_stub_resolve(call->stub, &tensor->place);
-    return *shared == NULL ? -EPROTO : 0;
-  }
-  *shared = NULL;
-  *loan = call_request__find_loan(making, &tensor->place, &slot);
-  if (*loan == NULL) return -EPROTO;
-  // A stream may be answered over its own input while the call is open: a client may have its outputs there.
-  if (tensor->datatype == TRITONSERVER_TYPE_BYTES || making->instance->model->is_decoupled) return 0;
-  int status = tsb_stub_memory_view_loan(&call->stub->memory, *loan, &tensor->place, shared);
-  if (status == 0 && *shared != NULL) {
-    tsb_open_calls_borrow(&call->stub->calls, call, &slot->requests[making->head->parent.item].borrowed);
-    *loan = NULL;
-  }
-  return status;
-}
-
-static int call_request__cut_short(const struct call_request* making) {
+  // Only the caller, who reads entries, ends requests and with them their loans.
+  const struct tsb_loan* loan =
+      slot == NULL ? NULL : tsb_client_memory_find(&slot->loans, making->head->parent.item, place);
+  if (loan == NULL) return -EPROTO;
+  if (tsb_client_memory_copy(loan, place, room) == 0) return 0;
   *making->error = tsb_error_new(
       TRITONSERVER_ERROR_INVALID_ARG,
       "An input of a call lies in a shared memory region that was cut short while the request was served. Keep the "
@@ -135,25 +111,23 @@ static int call_request__cut_short(const struct call_request* making) {
 static int call_request__find_data(const struct call_request* making, const struct tsb_tensor* tensor,
                                    const int64_t* dims, const void** data) {
   const struct tsb_place* place = &tensor->place;
-  const struct tsb_loan* loan;
-  const void* shared;
-  bool is_bytes = tensor->datatype == TRITONSERVER_TYPE_BYTES;
+  bool is_lent = tsb_client_memory_has(place), is_bytes = tensor->datatype == TRITONSERVER_TYPE_BYTES;
   *data = NULL;
   if (place->bytes == 0) return 0;
-  int status = call_request__locate(making, tensor, &loan, &shared);
-  if (status == -ENODATA) return call_request__cut_short(making);
-  if (status < 0) return status;
-  if (loan == NULL && !is_bytes) {
+  const void* shared = is_lent ? NULL : tsb_stub_resolve(making->call->stub, place);
+  if (!is_lent && shared == NULL) return -EPROTO;
+  if (!is_lent && !is_bytes) {
     *data = shared;
     return 0;
   }
   void* room = call_request__copy_room(making, place->bytes);
   if (room == NULL) return 0;
   *data = room;
-  if (loan == NULL) {
+  if (is_lent) {
+    int status = call_request__copy_loan(making, place, room);
+    if (status < 0 || *making->error != NULL) return status;
+  } else {
     tsb_copy_out(room, shared, place->bytes);
-  } else if (tsb_client_memory_copy(loan, place, room) < 0) {
-    return call_request__cut_short(making);
   }
   struct tsb_bytes_walk walk;
   if (!is_bytes) return 0;

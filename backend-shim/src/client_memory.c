@@ -77,13 +77,6 @@ int tsb_client_memory_copy(const struct tsb_loan* loan, const struct tsb_place* 
   return tsb_loan_copy(loan, place, target);
 }
 
-int tsb_client_memory_view(struct tsb_client_memory* memory, const struct tsb_loan* loan, const struct tsb_place* place,
-                           const void** data) {
-  return tsb_lender_view(&memory->lender, loan, place, data);
-}
-
-void tsb_client_memory_blank(struct tsb_client_memory* memory) { tsb_lender_blank(&memory->lender); }
-
 int tsb_client_memory_save(const struct tsb_client_memory* memory, struct tsb_loans* loans, uint32_t request,
                            const void* buffer, uint64_t bytes) {
   return tsb_loans_save(loans, request, memory->lender.maps_fd, buffer, bytes);

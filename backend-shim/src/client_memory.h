@@ -34,13 +34,6 @@ const struct tsb_loan* tsb_client_memory_find(const struct tsb_loans* loans, uin
                                               const struct tsb_place* place);
 // Copies a place out of its loan. 0, or -ENODATA: the client cut its file short.
 int tsb_client_memory_copy(const struct tsb_loan* loan, const struct tsb_place* place, void* target);
-// Where another model may read it without a copy, until its request is over or the stub is dead; *data is NULL where it
-// must be copied. 0, or -ENODATA as above.
-int tsb_client_memory_view(struct tsb_client_memory* memory, const struct tsb_loan* loan, const struct tsb_place* place,
-                           const void** data);
-// The stub is dead and its requests are about to end: other models that read on find zeros, and never the client's
-// memory.
-void tsb_client_memory_blank(struct tsb_client_memory* memory);
 // An output is about to be written to `buffer`, which may be where an input of the same request is: what the answer may
 // still name is saved first. No lock: the loans are the reader's. 0, -ENOMEM, or -ENODATA: the client cut its file
 // short.

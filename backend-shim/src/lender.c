@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "barrier.h"
-#include "log.h"
 #include "mapping.h"
 
 enum { ELEMENT_BYTES = 8 };
@@ -33,13 +31,10 @@ static struct tsb_client_file* lender__find(struct tsb_lender* lender, const str
   return NULL;
 }
 
-static void lender__close(const struct tsb_client_file* file) {
-  if (file->view != NULL) munmap(file->view, file->bytes);
-  if (file->fd >= 0) close(file->fd);
-}
-
 void tsb_lender_free(struct tsb_lender* lender) {
-  for (uint32_t i = 0; i < lender->count; i++) lender__close(&lender->files[i]);
+  for (uint32_t i = 0; i < lender->count; i++) {
+    if (lender->files[i].fd >= 0) close(lender->files[i].fd);
+  }
   lender->count = 0;
 }
 
@@ -48,8 +43,8 @@ static int lender__forget(struct tsb_lender* lender, struct tsb_client_file* fil
   if (file->region != 0) {
     struct tsb_outgoing notice = {.method = TSB_METHOD_FORGET_REGION, .region = file->region};
     status = tsb_sender_send_by(lender->sender, &notice, deadline_ns);
+    close(file->fd);
   }
-  lender__close(file);
   *file = lender->files[--lender->count];
   return status;
 }
@@ -152,45 +147,6 @@ int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns) {
   return lender->count > 0;
 }
 
-static struct tsb_client_file* lender__file_of(struct tsb_lender* lender, const struct tsb_loan* loan) {
-  for (uint32_t i = 0; i < lender->count; i++) {
-    if (lender->files[i].region == loan->region) return &lender->files[i];
-  }
-  return NULL;
-}
-
-static bool loan__is_whole(const struct tsb_loan* loan, uint64_t end) {
-  struct stat info;
-  return fstat(loan->fd, &info) == 0 && end <= (uint64_t)info.st_size;
-}
-
-int tsb_lender_view(struct tsb_lender* lender, const struct tsb_loan* loan, const struct tsb_place* place,
-                    const void** data) {
-  struct tsb_client_file* file = lender__file_of(lender, loan);
-  *data = NULL;
-  if (loan->saved != NULL || file == NULL) return 0;  // what was saved lasts no longer than its request
-  if (!loan__is_whole(loan, place->offset + place->bytes)) return -ENODATA;
-  if (file->view == NULL) {
-    void* view = mmap(NULL, file->bytes, PROT_READ, MAP_SHARED, file->fd, 0);
-    if (view == MAP_FAILED) return 0;
-    file->view = view;
-  }
-  *data = file->view + place->offset;
-  return 0;
-}
-
-void tsb_lender_blank(struct tsb_lender* lender) {
-  for (uint32_t i = 0; i < lender->count; i++) {
-    const struct tsb_client_file* file = &lender->files[i];
-    if (file->view == NULL) continue;
-    // In one step for those who read: what is there is the file or zeros, and never nothing.
-    if (mmap(file->view, file->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-        MAP_FAILED) {
-      TSB_LOG(ERROR, "A client's memory stays mapped until the calls that read it are over: %s.", strerror(errno));
-    }
-  }
-}
-
 bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan) {
   for (uint32_t i = 0; i < loans->count; i++) {
     const struct tsb_loan* other = &loans->items[i];
@@ -217,11 +173,12 @@ int tsb_loans_add(struct tsb_loans* loans, const struct tsb_loan* loan) {
 // Copies a part of a loan, from `at` on. What is cut short right now still ends the server, as it does with any backend
 // that copies; reading the file instead takes twice as long.
 static int loan__copy(const struct tsb_loan* loan, uint64_t at, void* target, uint64_t bytes) {
+  struct stat info;
   if (loan->saved != NULL) {
     memcpy(target, loan->saved + at, bytes);
     return 0;
   }
-  if (!loan__is_whole(loan, loan->offset + at + bytes)) return -ENODATA;
+  if (fstat(loan->fd, &info) != 0 || loan->offset + at + bytes > (uint64_t)info.st_size) return -ENODATA;
   memcpy(target, loan->data + at, bytes);
   return 0;
 }

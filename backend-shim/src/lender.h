@@ -17,8 +17,7 @@ enum {
 struct tsb_client_file {
   uint32_t region;  // 0: it could not be opened; asked again when it has been idle
   uint32_t loans;
-  int fd;         // for reading; negative without a region
-  uint8_t* view;  // a mapping of our own, see tsb_lender_view; NULL: it was not needed yet
+  int fd;  // for reading; negative without a region
   uint64_t device, inode;
   uint64_t bytes;    // that the server or the file has, whichever is more
   uint64_t used_ns;  // when the last loan ended or was made
@@ -53,7 +52,7 @@ struct tsb_lender {
 };
 
 void tsb_lender_init(struct tsb_lender* lender, int maps_fd, struct tsb_sender* sender);
-// Closes the files; the stub is gone, and nobody reads what was viewed.
+// Closes the files; the stub is gone.
 void tsb_lender_free(struct tsb_lender* lender);
 // The stub's regions_lost is `lost` now: if that is news, no file that it has is lent any more; it is passed on anew. 0
 // or negative as below.
@@ -65,15 +64,6 @@ int tsb_lender_lend(struct tsb_lender* lender, const void* data, uint64_t bytes,
 void tsb_lender_return(struct tsb_lender* lender, struct tsb_loans* loans);
 // Tells the stub to let go of files without a loan for a while. Returns whether any file is left; negative as above.
 int tsb_lender_drop_idle(struct tsb_lender* lender, uint64_t now_ns);
-
-// Where the server may read a place in a loan without a copy, which tsb_loans_find gave for it: in a mapping of our
-// own, which stays when the client takes its region back, for as long as the file has loans or the stub is not
-// destroyed. *data is NULL where it must be copied. 0, or -ENODATA: the client cut its file short.
-int tsb_lender_view(struct tsb_lender* lender, const struct tsb_loan* loan, const struct tsb_place* place,
-                    const void** data);
-// The clients' files are theirs again, whoever reads on: from here on there are zeros where they were viewed, so that
-// nothing that a client does with its file can be noticed, or end the server.
-void tsb_lender_blank(struct tsb_lender* lender);
 
 // Whether some of the bytes are lent already: what a model writes into one of its inputs must not show in another one.
 bool tsb_loans_overlap(const struct tsb_loans* loans, const struct tsb_loan* loan);

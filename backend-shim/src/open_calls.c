@@ -64,7 +64,6 @@ void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call
   calls->calls[call->owner.index] = NULL;
   calls->count--;
   calls->copied_bytes -= call->copied_bytes;
-  if (call->borrowed != NULL && !calls->is_closed) --*call->borrowed;
   calls->call_ns = tsb_pace_first_average(calls->call_ns, tsb_now_ns() - call->began_ns);
 }
 
@@ -86,21 +85,6 @@ bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_c
   }
   pthread_mutex_unlock(&calls->lock);
   return fits;
-}
-
-void tsb_open_calls_borrow(struct tsb_open_calls* calls, struct tsb_open_call* call, uint32_t* borrowed) {
-  if (call->borrowed != NULL) return;  // by another input: all that are lent are of the one request
-  pthread_mutex_lock(&calls->lock);
-  call->borrowed = borrowed;
-  ++*borrowed;
-  pthread_mutex_unlock(&calls->lock);
-}
-
-bool tsb_open_calls_are_borrowing(struct tsb_open_calls* calls, const uint32_t* borrowed) {
-  pthread_mutex_lock(&calls->lock);
-  bool are_borrowing = *borrowed > 0;
-  pthread_mutex_unlock(&calls->lock);
-  return are_borrowing;
 }
 
 void tsb_open_call_free(struct tsb_open_call* call) {

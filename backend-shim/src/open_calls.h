@@ -29,7 +29,6 @@ struct tsb_open_call {
   void** copies;  // of inputs that the server must not read where they are
   uint32_t copy_count;
   uint64_t copied_bytes;
-  uint32_t* borrowed;  // see tsb_open_calls_borrow; NULL: it reads nothing that is lent
   uint64_t began_ns;
   // --- Under `lock`
   bool was_sent;     // it may be cancelled; what is above is known from here on
@@ -73,10 +72,6 @@ void tsb_open_call_free(struct tsb_open_call* call);
 // that are open, and are not counted.
 bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,
                                  uint64_t limit);
-// The call reads memory that is lent to a request. *borrowed, which is part of the request, counts the calls that do;
-// it is used under `lock`, and until the stub is dead. A request that is borrowed from must not end before.
-void tsb_open_calls_borrow(struct tsb_open_calls* calls, struct tsb_open_call* call, uint32_t* borrowed);
-bool tsb_open_calls_are_borrowing(struct tsb_open_calls* calls, const uint32_t* borrowed);
 // Asks the server to give a call up, if it is open. 0, or -EPROTO: no correct stub names it so.
 int tsb_open_calls_cancel(struct tsb_open_calls* calls, const struct tsb_owner* owner);
 // The stub is dead: asks the server to give all of its calls up, and closes.

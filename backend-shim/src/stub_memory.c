@@ -67,20 +67,6 @@ int tsb_stub_memory_lend(struct tsb_stub_memory* memory, struct tsb_loans* loans
   return status < 0 ? -EPIPE : 0;
 }
 
-int tsb_stub_memory_view_loan(struct tsb_stub_memory* memory, const struct tsb_loan* loan,
-                              const struct tsb_place* place, const void** data) {
-  pthread_mutex_lock(&memory->lock);
-  int status = tsb_client_memory_view(&memory->clients, loan, place, data);
-  pthread_mutex_unlock(&memory->lock);
-  return status;
-}
-
-void tsb_stub_memory_blank_loans(struct tsb_stub_memory* memory) {
-  pthread_mutex_lock(&memory->lock);
-  tsb_client_memory_blank(&memory->clients);
-  pthread_mutex_unlock(&memory->lock);
-}
-
 int tsb_stub_memory_free(struct tsb_stub_memory* memory, const struct tsb_block* block, uint64_t bytes) {
   if (bytes == 0) return 0;
   pthread_mutex_lock(&memory->lock);

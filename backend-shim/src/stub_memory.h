@@ -34,10 +34,6 @@ int tsb_stub_memory_alloc(struct tsb_stub_memory* memory, uint64_t bytes, struct
 // Lends an input of a request where that is possible, see client_memory.h. 0, or -EPIPE: the stub was killed.
 int tsb_stub_memory_lend(struct tsb_stub_memory* memory, struct tsb_loans* loans, uint32_t request, const void* data,
                          uint64_t bytes, struct tsb_place* place);
-// Where another model may read what is lent, and when nobody may any more: see client_memory.h.
-int tsb_stub_memory_view_loan(struct tsb_stub_memory* memory, const struct tsb_loan* loan,
-                              const struct tsb_place* place, const void** data);
-void tsb_stub_memory_blank_loans(struct tsb_stub_memory* memory);
 // Frees a block (none if `bytes` is 0). -EINVAL: it was not allocated.
 int tsb_stub_memory_free(struct tsb_stub_memory* memory, const struct tsb_block* block, uint64_t bytes);
 // Frees the block of a batch (none if `bytes` is 0) and ends its loans. -EINVAL: the block was not allocated.

@@ -264,52 +264,6 @@ static void test_copying(void) {
   fake_client_close(&client);
 }
 
-static const uint8_t* view_of(const struct tsb_loan* loan, int status) {
-  const struct tsb_place place = place_of(loan);
-  const void* data;
-  CHECK_INT(tsb_lender_view(&lender, loan, &place, &data), status);
-  return data;
-}
-
-static void test_viewing(void) {
-  struct fake_client client = open_client("viewing");
-  struct tsb_loans loans = {0};
-  struct tsb_loan loan;
-  struct tsb_mapping mapping;
-  uint32_t region;
-  int fd;
-  memset(client.base, 7, BYTES);
-  tsb_lender_init(&lender, maps_fd, &sender);
-  CHECK_INT(tsb_lender_lend(&lender, client.base + 64, TSB_LEND_MIN_BYTES, &loan), 1);
-  CHECK_INT(tsb_loans_add(&loans, &loan), 0);
-  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_CLIENT_REGION);
-  close(fd);
-  const uint8_t* view = view_of(&loan, 0);
-  CHECK(view != NULL && view != client.base + 64);
-  CHECK(view_of(&loan, 0) == view);
-  client.base[64] = 9;
-  CHECK(view[0] == 9 && view[TSB_LEND_MIN_BYTES - 1] == 7);
-  uint8_t saved[TSB_LEND_MIN_BYTES];
-  struct tsb_loan spoilt = loan;
-  spoilt.saved = saved;  // the client's output is over it by now
-  CHECK(view_of(&spoilt, 0) == NULL);
-
-  // It stays when the server has no mapping of it any more, and the client cannot take its pages away any more.
-  munmap(client.base, BYTES);
-  CHECK(view[0] == 9);
-  CHECK_INT(ftruncate(client.fd, TSB_LEND_MIN_BYTES), 0);
-  view_of(&loan, -ENODATA);
-  tsb_lender_blank(&lender);
-  for (int i = 0; i < TSB_LEND_MIN_BYTES; i++) CHECK_INT(view[i], 0);
-  tsb_lender_return(&lender, &loans);
-  CHECK_INT(tsb_lender_drop_idle(&lender, UINT64_C(1) << 62), 0);
-  CHECK_INT(next_frame(&region, &fd), TSB_METHOD_FORGET_REGION);
-  CHECK_INT(tsb_mapping_find(maps_fd, &mapping, view, 1), -ENOENT);
-  tsb_loans_free(&loans);
-  shm_unlink(client.name);
-  close(client.fd);
-}
-
 static void test_file_that_is_smaller_than_its_mapping(void) {
   struct fake_client client = open_client("short");
   struct tsb_loan loan;
@@ -501,7 +455,6 @@ int main(void) {
   tsb_sender_init(&sender, sockets[0]);
   test_loans();
   test_copying();
-  test_viewing();
   need_query();
   test_saving();
   test_mapping();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls that one stub has open: their names, how long they take, and what they read of the requests at hand.
+// The calls that one stub has open: their names, and how long they take.
 #include "open_calls.h"
 
 #include <errno.h>
@@ -55,26 +55,8 @@ static void test_how_long_a_call_is_expected_to_take(void) {
   tsb_open_calls_destroy(&calls);
 }
 
-static void test_what_calls_borrow(void) {
-  uint32_t borrowed = 0;
-  tsb_open_calls_init(&calls);
-  CHECK_INT(tsb_open_calls_are_borrowing(&calls, &borrowed), false);
-  struct tsb_open_call *first = begin(0), *second = begin(1), *third = begin(2);
-  for (int i = 0; i < 2; i++) tsb_open_calls_borrow(&calls, first, &borrowed);  // two inputs
-  tsb_open_calls_borrow(&calls, second, &borrowed);
-  CHECK_INT(borrowed, 2);
-  end(third);
-  end(first);
-  CHECK_INT(tsb_open_calls_are_borrowing(&calls, &borrowed), true);
-  tsb_open_calls_close(&calls);
-  end(second);
-  CHECK_INT(borrowed, 1);  // the stub is dead, and the request with it
-  tsb_open_calls_destroy(&calls);
-}
-
 int main(void) {
   test_names();
   test_how_long_a_call_is_expected_to_take();
-  test_what_calls_borrow();
   return 0;
 }

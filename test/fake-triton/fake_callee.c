@@ -9,17 +9,12 @@
 
 enum { STREAM_RESPONSES = 3, LATE_US = 3000, VERY_LATE_US = 5500000, POLL_US = 500 };
 
-static atomic_long live, sent, cancelled, traced, let_go, read_sum, read_calls;
-static const void* _Atomic call_data;
+static atomic_long live, sent, cancelled, traced;
 
 long fake_live_calls(void) { return live; }
 long fake_sent_calls(void) { return sent; }
 long fake_cancelled_calls(void) { return cancelled; }
 long fake_traced_calls(void) { return traced; }
-long fake_read_sum(void) { return read_sum; }
-long fake_read_calls(void) { return read_calls; }
-const void* fake_call_data(void) { return call_data; }
-void fake_callee_let_go(long calls) { let_go += calls; }
 
 struct TRITONSERVER_ResponseAllocator {
   TRITONSERVER_ResponseAllocatorAllocFn_t allocate;
@@ -137,19 +132,6 @@ static void keep_response(TRITONSERVER_InferenceRequest* request) {
   TRITONSERVER_InferenceResponseDelete(response);
 }
 
-// Reads what it is given when the test wants it to, whatever has become of who gave it: zeros may come in place of it
-// at that very moment, which is no race, though the sanitizer takes it for one.
-__attribute__((noinline, no_sanitize("thread"))) static void read_when_told(
-    const TRITONSERVER_InferenceRequest* request) {
-  while (let_go <= 0) usleep(POLL_US);
-  let_go--;
-  for (uint32_t i = 0; i < request->input_count; i++) {
-    const volatile uint8_t* data = request->inputs[i].data;
-    for (size_t at = 0; at < request->inputs[i].bytes; at++) read_sum += data[at];
-  }
-  read_calls++;
-}
-
 // Nothing of the request may be used once both callbacks have come: it is deleted then.
 static void* serve(void* argument) {
   TRITONSERVER_InferenceRequest* request = argument;
@@ -164,7 +146,6 @@ static void* serve(void* argument) {
     return NULL;
   }
   bool is_late = is(request, "echo_late");
-  if (is(request, "echo_held")) read_when_told(request);
   if (is(request, "stream")) {
     for (int i = 0; i < STREAM_RESPONSES; i++) respond(request, false);
     request->on_response(NULL, TRITONSERVER_RESPONSE_COMPLETE_FINAL, request->response_context);
@@ -187,7 +168,6 @@ TRITONSERVER_Error* TRITONSERVER_ServerInferAsync(TRITONSERVER_Server* server, T
                                                   TRITONSERVER_InferenceTrace* trace) {
   (void)server;
   if (is(request, "refusing")) return TRITONSERVER_ErrorNew(TRITONSERVER_ERROR_UNAVAILABLE, "the queue is full");
-  if (request->input_count > 0) call_data = request->inputs[0].data;
   sent++;
   if (trace != NULL) traced++;
   if (is(request, "echo_inline")) return serve(request), NULL;

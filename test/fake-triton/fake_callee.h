@@ -5,7 +5,6 @@
 //   echo_inline    the same before the call has returned, as from a response cache
 //   echo_early     releases first and answers later
 //   echo_late      releases a while after its last response
-//   echo_held      reads its inputs and gives them back once the test says so
 //   stream         three responses, then an end without one
 //   nothing        an end without a response
 //   silent         answers when it is cancelled
@@ -28,12 +27,5 @@ long fake_live_calls(void);
 long fake_sent_calls(void);
 long fake_cancelled_calls(void);
 long fake_traced_calls(void);
-// Lets all calls of echo_held go on, once.
-void fake_callee_let_go(long calls);
-// Where the first input of the call lay that was sent last; what the bytes were that echo_held has read, all together,
-// and in how many calls.
-const void* fake_call_data(void);
-long fake_read_sum(void);
-long fake_read_calls(void);
 
 #endif

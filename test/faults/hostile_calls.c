@@ -134,30 +134,6 @@ static struct tsb_place call_record(const struct tsb_request* request, struct ts
   return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = RECORD_BYTES};
 }
 
-// Answers a request of a batch with what the call has brought: its first output, or the error.
-static void answer_with(uint32_t index, uint32_t flags) {
-  const struct tsb_place* place = &calls[index].answer;
-  struct tsb_block block;
-  if (tsb_connection_alloc(&connection_, RECORD_BYTES, &block) < 0) _exit(96);
-  struct tsb_response* head = (struct tsb_response*)block.base;
-  *head = (struct tsb_response){.record_bytes = RECORD_BYTES, .status = 2, .message_offset = sizeof *head};
-  if (place->bytes > 0) {
-    const struct tsb_response* given =
-        (const struct tsb_response*)(tsb_region_resolve(&connection_.regions, place) + sizeof(struct tsb_answer));
-    uint32_t message_bytes = given->message_bytes;
-    memcpy(head, given, given->record_bytes);  // offsets are the record's own, so it may be moved
-    head->record_bytes = RECORD_BYTES;
-    if (given->status == 0) ((struct tsb_tensor*)(head + 1))->name = 0;
-    head->message_bytes = message_bytes;
-  } else if ((flags & TSB_CALL_RESPONSE_LOST) != 0) {
-    memcpy(head + 1, "lost", 4);
-    head->message_bytes = 4;
-  }
-  struct tsb_place record = {.region = block.region, .offset = block.offset, .bytes = RECORD_BYTES};
-  write_entry(TSB_ENTRY_RESPONSE, calls[index].request, record, TSB_RESPONSE_FINAL);
-  tsb_connection_free_later(&connection_, record.region, record.offset, record.bytes);
-}
-
 static void start_call(const struct tsb_entry* batch, uint32_t item, const struct tsb_request* request) {
   uint32_t index = 0;
   while (index < CALLS && calls[index].is_open) index++;
@@ -178,7 +154,6 @@ static void start_call(const struct tsb_entry* batch, uint32_t item, const struc
   write_entry(TSB_ENTRY_CALL, owner, used, is("call_flags") ? 1 : 0);
   if (is("call_twice")) write_entry(TSB_ENTRY_CALL, owner, used, 0);
   if (is("exit_in_call")) _exit(7);
-  if (is("answers_in_call")) answer_with(index, TSB_CALL_RESPONSE_LOST);
   if (is("cancel_table")) {
     owner.table = TSB_TABLE_ANSWERS;
     write_entry(TSB_ENTRY_CALL_CANCEL, owner, (struct tsb_place){0}, 0);
@@ -237,6 +212,30 @@ static void free_answer(const struct tsb_place* place) {
   if (is("free_stale")) owner.generation--;
   write_entry(TSB_ENTRY_FREE, owner, (struct tsb_place){0}, is("free_flags") ? 1 : 0);
   if (is("free_twice")) write_entry(TSB_ENTRY_FREE, owner, (struct tsb_place){0}, 0);
+}
+
+// Answers a request of a batch with what the call has brought: its first output, or the error.
+static void answer_with(uint32_t index, uint32_t flags) {
+  const struct tsb_place* place = &calls[index].answer;
+  struct tsb_block block;
+  if (tsb_connection_alloc(&connection_, RECORD_BYTES, &block) < 0) _exit(96);
+  struct tsb_response* head = (struct tsb_response*)block.base;
+  *head = (struct tsb_response){.record_bytes = RECORD_BYTES, .status = 2, .message_offset = sizeof *head};
+  if (place->bytes > 0) {
+    const struct tsb_response* given =
+        (const struct tsb_response*)(tsb_region_resolve(&connection_.regions, place) + sizeof(struct tsb_answer));
+    uint32_t message_bytes = given->message_bytes;
+    memcpy(head, given, given->record_bytes);  // offsets are the record's own, so it may be moved
+    head->record_bytes = RECORD_BYTES;
+    if (given->status == 0) ((struct tsb_tensor*)(head + 1))->name = 0;
+    head->message_bytes = message_bytes;
+  } else if ((flags & TSB_CALL_RESPONSE_LOST) != 0) {
+    memcpy(head + 1, "lost", 4);
+    head->message_bytes = 4;
+  }
+  struct tsb_place record = {.region = block.region, .offset = block.offset, .bytes = RECORD_BYTES};
+  write_entry(TSB_ENTRY_RESPONSE, calls[index].request, record, TSB_RESPONSE_FINAL);
+  tsb_connection_free_later(&connection_, record.region, record.offset, record.bytes);
 }
 
 void call_response(const struct tsb_entry* entry) {
