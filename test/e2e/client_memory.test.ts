@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inputs in memory that a client registered with the server: the model reads them where they are.
-import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stubOf } from "./faults/bad_models.ts";
@@ -49,6 +58,7 @@ export default class Reader {
     if (name === "sum") return out(Int32Array.of(data.reduce((sum, value) => sum + value, 0)));
     if (name === "write" || name === "handle") for (let i = 0; i < data.length; i++) data[i]! += 1;
     if (wait !== undefined) await sleep(Number(wait));
+    if (name === "keep_sum_late") this.#kept = Int32Array.of(data.reduce((sum, value) => sum + value, 0));
     const other = request.optionalInput("OTHER", "INT32");
     if (name === "both") {
       return new InferenceResponse([
@@ -63,6 +73,27 @@ export default class Reader {
   },
 });
 
+/** Passes its input on to the model `called`, and has less time than that takes. */
+const relay: ModelSpec = {
+  name: "relay",
+  config: `
+backend: "typescript"
+input [ { name: "IN", data_type: TYPE_INT32, dims: [ -1 ] } ]
+output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] } ]
+parameters { key: "EXECUTE_TIMEOUT_SECONDS" value { string_value: "3" } }`,
+  files: {
+    "1/model.ts": `
+import { InferenceRequest } from "triton-typescript";
+export default class Relay {
+  async execute(requests: InferenceRequest[]) {
+    const [{ inputs, parameters }] = requests as [InferenceRequest];
+    const call = new InferenceRequest({ modelName: "called", inputs, parameters, requestedOutputs: ["OUT"] });
+    return [await call.exec()];
+  }
+}`,
+  },
+};
+
 let server: TestServer;
 const names = new Set<string>();
 const COUNT = 8192; // 32 KiB
@@ -76,6 +107,8 @@ beforeAll(async () => {
       reader("reader"),
       reader("strict", 'parameters { key: "STRICT_VIEWS" value { string_value: "true" } }'),
       reader("overlapping", 'parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "4" } }'),
+      reader("called"),
+      relay,
     ],
   });
 });
@@ -407,5 +440,22 @@ describe("a fresh process", () => {
     expect((await send("reader", { region: other }, { case: "kept" })).out).toEqual(Int32Array.of(0));
     expect(stubOf(server, "reader")).toBe(stub);
     await unregister(other);
+  });
+});
+
+describe("a model that is called", () => {
+  // The response cache would keep the answer to what the client wrote next under the request of before.
+  test("reads what was sent, also when the client has its memory back before the call is over", async () => {
+    const region = await register("relayed", ramp(1));
+    const { status, error } = await send("relay", { region }, { case: "keep_sum_late", wait: 9000 });
+    expect([status, error]).toEqual([503, expect.stringContaining("EXECUTE_TIMEOUT_SECONDS")]);
+    fill(region, ramp(5000));
+    truncateSync(path(region));
+    const kept = async () => (await send("called", { region: spare }, { case: "answer_kept" })).out;
+    const spare = await register("spare", ramp(0));
+    await until(async () => (await kept()).length === 1, "the model that was called to be done", 30_000, server);
+    expect(await kept()).toEqual(Int32Array.of(ramp(1).reduce((sum, value) => sum + value)));
+    await unregister(region);
+    await unregister(spare);
   });
 });
