@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses as a robot hands them out: a path of a socket, or host and port.
-import { lstatSync, unlinkSync } from "node:fs";
+import { accessSync, constants, lstatSync, unlinkSync } from "node:fs";
+import nodePath from "node:path";
 import { ModuleError } from "./errors.ts";
 
 /** Linux has no room for more in the address of a socket. */
@@ -28,6 +29,23 @@ export function grpcTarget(address: string): string {
     );
   }
   return `unix:${path}`;
+}
+
+/**
+ * Why nobody could listen at an address, where that is plain to see.
+ *
+ * @returns the end of a sentence, or undefined when it is for gRPC to say
+ */
+export function whyNoListening(address: string): string | undefined {
+  const path = socketPath(address);
+  if (path === undefined) return undefined;
+  try {
+    accessSync(nodePath.dirname(path), constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") return undefined;
+    return `no permission (EACCES); user ${process.getuid?.() ?? "?"} cannot write in its folder.`;
+  }
 }
 
 /** Removes the socket that a module which was killed has left, so that its place is free. Leaves anything else there. */

@@ -4,7 +4,7 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import type { Attributes } from "./attributes.ts";
 import type { Log } from "./log.ts";
-import { checkRepository, type ServerPlace } from "./server_launch.ts";
+import { checkBackends, checkRepository, type ServerPlace } from "./server_launch.ts";
 import { TritonElsewhere } from "./triton_elsewhere.ts";
 import { type ServerSource, TritonHost } from "./triton_host.ts";
 
@@ -67,10 +67,9 @@ export class Hosts {
     }
     const repository = path.resolve(modelRepositoryPath!);
     checkRepository(repository);
-    const place: ServerPlace = {
-      repository: realpathSync(repository),
-      backendDirectory: backendDirectory === undefined ? undefined : path.resolve(backendDirectory),
-    };
+    const backends = backendDirectory === undefined ? undefined : path.resolve(backendDirectory);
+    checkBackends(backends);
+    const place: ServerPlace = { repository: realpathSync(repository), backendDirectory: backends };
     const make = () => new TritonHost(place, startTimeoutMs, this.#log.of("triton"));
     return { key: JSON.stringify([place.repository, place.backendDirectory]), make };
   }

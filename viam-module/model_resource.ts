@@ -37,6 +37,18 @@ function requestDeadline(deadline: number | undefined): { deadlineMs?: number } 
   return deadline === undefined ? {} : { deadlineMs: Math.max(1, deadline - Date.now()) };
 }
 
+/** Whether the server that had a call has ended. */
+function isLost(error: unknown, { signal }: CallLimits): boolean {
+  // The host closes the client of a server that has ended, which cancels the calls that have not noticed yet.
+  return error instanceof ClientError && /^(UNREACHABLE|CANCELLED)$/.test(error.reason) && !signal.aborted;
+}
+
+/** The error for a call that two servers had, one after the other. Its caller did not cancel it. */
+function endedAgain(cause: unknown): ModuleError {
+  const sentence = "The Triton server ended while it had this call, and so did the one that was sent it next.";
+  return new ModuleError("UNAVAILABLE", `${sentence} The call may be sent again.`, { cause });
+}
+
 export class ModelResource {
   readonly #parts: Parts;
   readonly #open = new Set<Promise<unknown>>();
@@ -109,7 +121,9 @@ export class ModelResource {
     const server = await source.running(limits.signal);
     const outputs = await this.#send(server, tensors, names, limits).catch(async (error: unknown) => {
       const retry = await this.#serverAfter(error, server, limits);
-      return this.#send(retry, tensors, names, limits);
+      return this.#send(retry, tensors, names, limits).catch((again: unknown) => {
+        throw isLost(again, limits) ? endedAgain(again) : again;
+      });
     });
     return toViam(wanted, outputs, batchAdded);
   }
@@ -118,13 +132,11 @@ export class ModelResource {
    * The server to send a call to once more, when the one that had it has ended: what that knew is gone, so the call is as new to
    * the next one. Throws for any other error.
    */
-  async #serverAfter(error: unknown, server: RunningServer, { signal }: CallLimits): Promise<RunningServer> {
+  async #serverAfter(error: unknown, server: RunningServer, limits: CallLimits): Promise<RunningServer> {
     const { source } = this.#parts;
-    // The host closes the client of a server that has ended, which cancels the calls that have not noticed yet.
-    const lost = error instanceof ClientError && /^(UNREACHABLE|CANCELLED)$/.test(error.reason) && !signal.aborted;
-    if (!lost) throw error;
+    if (!isLost(error, limits)) throw error;
     await source.lost(server);
-    const next = await source.running(signal);
+    const next = await source.running(limits.signal);
     if (next === server) throw error;
     return next;
   }

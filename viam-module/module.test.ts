@@ -132,6 +132,11 @@ describe("a module that runs", () => {
         details: expect.stringContaining("missing, which does not exist"),
       });
     }
+    const backends = { model_name: "m", model_repository_path: robot.folder, backend_directory: "/no/backends" };
+    await expect(module.client.add("m", backends)).rejects.toMatchObject({
+      code: 5,
+      details: expect.stringContaining('The attribute "backend_directory" names /no/backends, which does not exist.'),
+    });
     await expect(module.client.metadata("m")).rejects.toMatchObject({
       code: 5,
       details: expect.stringContaining('"m"'),
@@ -208,6 +213,21 @@ test("an address that cannot be is told on the output", async () => {
   const long = start({}, path.join(deep, "m.sock"));
   expect((await long.ended).code).toBe(1);
   expect(long.output()).toMatch(/longer than the 107 bytes/);
+});
+
+test("a folder that it may not write in is told in one sentence", async () => {
+  const folder = path.join(robot.folder, "read-only");
+  mkdirSync(folder, { mode: 0o555 });
+  const address = path.join(folder, "m.sock");
+  const user = process.getuid!();
+  // For root no folder is closed, unless these capabilities are gone.
+  const bounds = "--bounding-set=-dac_override,-dac_read_search";
+  const command = [...(user === 0 ? ["setpriv", bounds, "--"] : []), process.execPath, main];
+  const module = start({ command }, address);
+  expect((await module.ended).code).toBe(1);
+  expect(module.output()).toBe(
+    `The module cannot listen at ${address}: no permission (EACCES); user ${user} cannot write in its folder.\n`,
+  );
 });
 
 function isAlive(pid: number): boolean {

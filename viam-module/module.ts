@@ -7,7 +7,7 @@ import { ModuleService } from "../proto/gen/viam/module/v1/module_pb.ts";
 import { MLModelService } from "../proto/gen/viam/service/mlmodel/v1/mlmodel_pb.ts";
 import { serviceDefinition } from "../proto/service_definition.ts";
 import { messageOf } from "../server/error.ts";
-import { freeSocket, grpcTarget } from "./address.ts";
+import { freeSocket, grpcTarget, whyNoListening } from "./address.ts";
 import type { LogLevel } from "./attributes.ts";
 import { Hosts } from "./hosts.ts";
 import { temporaryFolder } from "./labels.ts";
@@ -70,6 +70,8 @@ export class ViamModule {
   /** Listens; gives the port, which is 0 for a socket. */
   async listen(): Promise<number> {
     const { address } = this.#options;
+    const why = whyNoListening(address);
+    if (why !== undefined) throw new Error(`The module cannot listen at ${address}: ${why}`);
     freeSocket(address);
     const target = grpcTarget(address);
     return new Promise((resolve, reject) => {

@@ -122,3 +122,12 @@ export function checkRepository(repository: string): void {
     `The attribute "model_repository_path" names ${repository}, which does not exist. It is the folder with one subfolder for each model.`,
   );
 }
+
+/** @throws ModuleError for a folder of backends that is not there */
+export function checkBackends(backendDirectory: string | undefined): void {
+  if (backendDirectory === undefined || existsSync(backendDirectory)) return;
+  throw new ModuleError(
+    "NOT_FOUND",
+    `The attribute "backend_directory" names ${backendDirectory}, which does not exist. It is a folder with one subfolder for each backend; without the attribute there are those that come with the module.`,
+  );
+}
