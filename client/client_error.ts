@@ -72,6 +72,17 @@ export function unreadable({ host, task, model }: CallSubject, message: string, 
   return new ClientError(text, "INTERNAL", { reason: "PROTOCOL", host, model, cause });
 }
 
+/** What went wrong with an answer because of what the caller did meanwhile; the message is a whole sentence. */
+export class CallerMistake extends Error {}
+
+/** The error for what was thrown while an answer was read. */
+export function notRead(subject: CallSubject, error: Error): ClientError {
+  if (!(error instanceof CallerMistake)) return unreadable(subject, `${error.message}.`, error);
+  const { host, task, model } = subject;
+  const text = `The answer of the server at ${host}, which was asked to ${task}, cannot be given: ${error.message}`;
+  return new ClientError(text, "INVALID_ARG", { reason: "REQUEST", host, model, cause: error });
+}
+
 /** The error for a server that cannot be reached, or went away in the middle of a call. */
 export function unreachable(
   { host, task, model }: CallSubject,
@@ -106,6 +117,9 @@ export function answered({ host, task, model }: CallSubject, answer: AnsweredErr
 /** What to do about an error that a server answered; "" where its own words must do. */
 function adviceFor(code: TritonErrorCode, serverMessage: string, model: string | undefined): string {
   if (/decoupled/i.test(serverMessage)) return "A decoupled model is asked with stream().";
+  if (/shared memory region.* in use/i.test(serverMessage)) {
+    return "A call that is open uses it: unregister it when that call has ended.";
+  }
   if (/shared memory region/i.test(serverMessage)) {
     return "Register the memory with registerSystemSharedMemory(); a server that was started again has forgotten it.";
   }

@@ -5,6 +5,7 @@ import { type DataType, dataTypeInfo, isDataType, type TensorData } from "../stu
 import { TritonError } from "../stub/src/api/errors.ts";
 import { lazyTensor, type Tensor, trustedTensor } from "../stub/src/api/tensor.ts";
 import { checkedElementCount } from "../stub/src/api/tensor_checks.ts";
+import { CallerMistake } from "./client_error.ts";
 import type { SharedMemoryRange } from "./memory_place.ts";
 
 /** An output as a server describes it. */
@@ -55,12 +56,19 @@ export function rawOutput(head: OutputHead, bytes: Uint8Array): Tensor {
 /**
  * An output that the server wrote into memory, which may be longer than the output.
  *
+ * @throws CallerMistake when the memory was closed meanwhile
  * @throws Error with what is wrong, as the end of a sentence
  */
 export function placedOutput(head: OutputHead, range: SharedMemoryRange): Tensor {
   const { datatype, elementCount } = checkedHead(head);
   const { bytes } = range;
   if (bytes === undefined) return unreadableOutput(head, datatype, range);
+  if (bytes.byteLength < range.byteLength) {
+    throw new CallerMistake(
+      `the shared memory '${range.region.name}' was closed while the call was open, and output '${head.name}' lies in it. ` +
+        "Close it when the call has ended.",
+    );
+  }
   const length =
     datatype === "BYTES" ? serializedLength(bytes, elementCount) : elementCount * dataTypeInfo(datatype).byteSize;
   if (length > bytes.byteLength) {

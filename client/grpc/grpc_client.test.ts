@@ -164,6 +164,37 @@ describe("requests", () => {
     expect(sent!.rawInputContents.map((bytes) => [...bytes])).toEqual([[1, 2], [3]]);
   });
 
+  it("whose memory is closed while they are open fail by their caller's mistake, not by the server's", async () => {
+    const { SharedMemory } = await import("../shared_memory.ts");
+    for (const datatype of ["INT8", "BYTES"]) {
+      const memory = SharedMemory.create({ byteSize: 64, name: "here" });
+      const client = await clientOf({
+        systemSharedMemoryRegister: (_call, callback) => callback(null, {}),
+        modelInfer: (_call, callback) => {
+          memory.close();
+          callback(null, { outputs: [output(datatype, [4n])] });
+        },
+      });
+      await client.registerSystemSharedMemory(memory);
+      const error = await failure(client.infer("m", [], { requestedOutputs: [{ name: "o", memory: memory.range() }] }));
+      expect(error).toMatchObject({ code: "INVALID_ARG", reason: "REQUEST" });
+      expect(error.message).toMatch(
+        /'here' was closed while the call was open, and output 'o' lies in it\. Close it when/,
+      );
+    }
+  });
+
+  it("that take memory away which is in use are not told to register it", async () => {
+    const details = "Cannot unregister shared memory region 'here', it is currently in use.";
+    const client = await clientOf({
+      systemSharedMemoryUnregister: (_call, callback) => callback({ code: status.INTERNAL, details }),
+    });
+    const { message } = await failure(client.unregisterSystemSharedMemory("here"));
+    expect(message).toMatch(
+      /currently in use\. A call that is open uses it: unregister it when that call has ended\.$/,
+    );
+  });
+
   it("are not sent once the client is closed, and close() may be called again", async () => {
     const client = await clientOf(recording);
     client.close();

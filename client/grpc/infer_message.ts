@@ -11,7 +11,7 @@ import type {
 } from "../../proto/gen/inference/grpc_service_pb.ts";
 import type { Parameters, ParameterValue } from "../../stub/src/api/parameters.ts";
 import type { Tensor } from "../../stub/src/api/tensor.ts";
-import { type CallSubject, unreadable } from "../client_error.ts";
+import { type CallSubject, notRead } from "../client_error.ts";
 import type { CheckedInfer, RequestedOutput } from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { rangeOf, type SharedMemoryRange } from "../memory_place.ts";
@@ -160,6 +160,6 @@ export function inferResult(
       outputs,
     });
   } catch (error) {
-    throw unreadable(subject, `${(error as Error).message}.`, error);
+    throw notRead(subject, error as Error);
   }
 }

@@ -2,7 +2,7 @@
 // Requests to models and their answers over HTTP: JSON, and behind it the bytes of tensors (Triton's binary extension).
 import type { Parameters } from "../../stub/src/api/parameters.ts";
 import type { Tensor } from "../../stub/src/api/tensor.ts";
-import { type CallSubject, unreadable } from "../client_error.ts";
+import { type CallSubject, notRead, unreadable } from "../client_error.ts";
 import type { CheckedInfer, RequestedOutput } from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { rangeOf, type SharedMemoryRange } from "../memory_place.ts";
@@ -137,7 +137,7 @@ export function inferResult({ headers, bytes }: Answer, request: CheckedInfer, s
     const outputs = (response.outputs ?? []).map((output) => reader.read(output, ranges.get(output.name)));
     return new InferenceResult({ modelName, modelVersion, id, parameters, outputs });
   } catch (error) {
-    throw unreadable(subject, `${(error as Error).message}.`, error);
+    throw notRead(subject, error as Error);
   }
 }
 
