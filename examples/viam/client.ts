@@ -44,6 +44,16 @@ async function readPicture(robot: RobotClient, file: string): Promise<Line[]> {
     }));
 }
 
+/** The code of the system at the bottom of an error, else what the error says. */
+function reasonOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === "string") return code;
+  }
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message : message;
+}
+
 async function lookThrough(robot: RobotClient, camera: string): Promise<Line[]> {
   const found: Detection[] = await new VisionClient(robot, visionService).getDetectionsFromCamera(camera);
   return found.map(({ className, confidence, xMin, yMin, xMax, yMax }) => ({
@@ -55,6 +65,12 @@ async function lookThrough(robot: RobotClient, camera: string): Promise<Line[]> 
 
 // `createRobotClient` knows WebRTC only, which Node does not have.
 const robot = new RobotClient();
+// It prints the stack of every attempt, so somebody else asks first whether anything is there.
+await fetch(host).catch((error: unknown) => {
+  const sentence = `No robot answers at ${host} (${reasonOf(error)}).`;
+  console.error(`${sentence} Look whether viam-server runs, and whether the URL is right.`);
+  process.exit(1);
+});
 await robot.dial({ host, disableSessions: true, noReconnect: true });
 const lines =
   what[0] === "--camera" ? await lookThrough(robot, what[1] ?? "camera") : await readPicture(robot, what[0]!);
