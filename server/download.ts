@@ -136,7 +136,7 @@ export async function downloadWheel(
     if (codeOf(error) !== "ENOENT") throw error;
     throw new ServerError(
       "PIP",
-      `Python 3 was not found on PATH; it fetches the Triton server. Install python3 with pip.`,
+      "Python 3 was not found on PATH: it fetches the Triton server. Install python3 with pip, or set TRITON_SERVER to the tritonserver binary of an installed Triton.",
     );
   } finally {
     finish();

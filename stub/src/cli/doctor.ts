@@ -114,7 +114,8 @@ function checkPip(needed: boolean): Finding {
   const pip = python && firstLine("python3", "-m", "pip", "--version");
   if (pip) return ok(what, `${python}, ${pip.split(" from ")[0]}`);
   const found = python ? `${python} without pip` : "none";
-  const fix = "Install python3 and python3-pip, or use an installed Triton with --server PATH.";
+  const fix =
+    "Install python3 and python3-pip, or set TRITON_SERVER to the tritonserver binary of an installed Triton.";
   return needed ? missing(what, found, fix) : note(what, found, "Only needed to fetch the embedded server.");
 }
 

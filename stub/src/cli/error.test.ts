@@ -11,6 +11,9 @@ it("names the options of the command where they are the way out", () => {
   expect(sentenceOf(new ServerError("PIP", "Install pip."))).toBe(
     "Install pip, or use an installed Triton with --server PATH.",
   );
+  expect(sentenceOf(new ServerError("PIP", "Install pip, or set TRITON_SERVER to that of an installed Triton."))).toBe(
+    "Install pip, or set TRITON_SERVER to that of an installed Triton, or use it with --server PATH.",
+  );
   expect(sentenceOf(new ServerError("LIBRARY", "Install that library."))).toBe(
     "Install that library, or use another Triton with --server PATH.",
   );

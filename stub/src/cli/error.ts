@@ -10,7 +10,10 @@ export class CliError extends Error {
 /** What the options of the command add to a sentence of the server's. */
 const hints: Partial<Record<ServerErrorCode, (sentence: string) => string>> = {
   UNSUPPORTED: (sentence) => `${sentence} Install Triton and name it with --server PATH or TRITON_SERVER.`,
-  PIP: (sentence) => sentence.replace(/\.$/, ", or use an installed Triton with --server PATH."),
+  PIP: (sentence) => {
+    const what = sentence.includes("installed Triton") ? "it" : "an installed Triton";
+    return sentence.replace(/\.$/, `, or use ${what} with --server PATH.`);
+  },
   LIBRARY: (sentence) => sentence.replace(/\.$/, ", or use another Triton with --server PATH."),
 };
 
