@@ -125,8 +125,8 @@ describe("metrics of a model", () => {
       "INVALID_ARG: The metric family 'metered_requests' cannot be a gauge: it was made as a counter, and a name keeps its kind until the server ends. Choose another name.",
       "INVALID_ARG: The metric family 'nv_inference_count' cannot be made: names that begin with 'nv_' are those of the server's own metrics. Choose another name.",
       "INVALID_ARG: The metric family 'triton_typescript_restarts_total' cannot be made: names that begin with 'triton_typescript_' are those of the backend's own metrics. Choose another name.",
-      "INVALID_ARG: Invalid metric name",
-      "INVALID_ARG: Invalid label name",
+      "INVALID_ARG: The metric family 'no name' cannot be made: Invalid metric name. It has letters, digits, '_' and ':', and begins with no digit.",
+      "INVALID_ARG: The metric of 'metered_requests' with the label 'no label' cannot be made: Invalid label name. It has letters, digits and '_', begins with no digit and not with '__', and is not 'le' in a histogram.",
       "none",
     ]);
   });

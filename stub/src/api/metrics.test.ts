@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isDefect, TritonError } from "./errors.ts";
 import { setMetricServer } from "./metric_server.ts";
 import { MetricFamily, type MetricFamilyOptions } from "./metrics.ts";
 
@@ -148,6 +149,26 @@ test.each([undefined, [2, 1], [1, 1], [Number.NaN], ["1"], 5, [1, Number.POSITIV
     );
   },
 );
+
+test("what the server says of a name is told with the name", () => {
+  const refusal = (text: string) => (): never => {
+    throw new TritonError(text, "INVALID_ARG");
+  };
+  const server = (text: string) => setMetricServer({ makeFamily: refusal(text) });
+  server("Invalid metric name.");
+  const message =
+    "The metric family 'n' cannot be made: Invalid metric name. It has letters, digits, '_' and ':', and begins with no digit.";
+  const expected = { message, code: "INVALID_ARG", cause: expect.any(TritonError) };
+  expect(() => family("gauge")).toThrow(expect.objectContaining(expected));
+  expect(() => family("gauge")).toThrow(expect.toSatisfy(isDefect));
+  server("Other words");
+  expect(() => family("gauge")).toThrow(expect.objectContaining({ message: "Other words" }));
+  setMetricServer({ makeFamily: () => ({ makeMetric: refusal("Invalid label name"), delete() {} }) });
+  expect(() => family("gauge").metric({ "a b": "1" })).toThrow(
+    "The metric of 'n' with the label 'a b' cannot be made: Invalid label name. It has letters, digits and '_', begins with",
+  );
+  expect(() => family("gauge").metric({ "a b": "1", c: "2" })).toThrow("with the labels 'a b', 'c' cannot be made");
+});
 
 test("without a server there are none", () => {
   setMetricServer(undefined);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { defect } from "./errors.ts";
+import { blamedOnModel, defect, TritonError } from "./errors.ts";
 import {
   METRIC_KINDS,
   type MetricKind,
@@ -90,6 +90,22 @@ function bucketsOf(family: MetricFamily, given: unknown): readonly number[] {
   );
 }
 
+/** Runs what makes something in the server, which does not say which name it refuses. */
+function named<T>(what: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof TritonError)) throw error;
+    const [refused, kind] = /^Invalid (metric|label) name/.exec(error.message) ?? [];
+    if (refused === undefined) throw error;
+    const rule =
+      kind === "metric"
+        ? "It has letters, digits, '_' and ':', and begins with no digit."
+        : "It has letters, digits and '_', begins with no digit and not with '__', and is not 'le' in a histogram.";
+    throw blamedOnModel(new TritonError(`${what} cannot be made: ${refused}. ${rule}`, error.code, { cause: error }));
+  }
+}
+
 /**
  * Metrics of one name that the server shows on `/metrics`. All instances and models of the server share it by its name: who
  * makes it once more gets the same one, and metrics with the same labels are the same metric.
@@ -108,7 +124,9 @@ export class MetricFamily {
     this.name = textOf("name", options.name, false);
     this.description = textOf("description", options.description, true);
     this.kind = kindOf(options.kind);
-    this.#served = theMetricServer().makeFamily(this.kind, this.name, this.description);
+    this.#served = named(`The metric family '${this.name}'`, () =>
+      theMetricServer().makeFamily(this.kind, this.name, this.description),
+    );
   }
 
   /**
@@ -123,7 +141,9 @@ export class MetricFamily {
     const key = JSON.stringify(Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1)));
     const known = this.#metrics.get(key);
     if (known !== undefined) return known;
-    const served = this.#served.makeMetric(given, buckets);
+    const names = Object.keys(given).map((name) => `'${name}'`);
+    const what = `The metric of '${this.name}' with the ${names.length === 1 ? "label" : "labels"} ${names.join(", ")}`;
+    const served = named(what, () => this.#served.makeMetric(given, buckets));
     const metric = new Metric(this, given, served, () => this.#metrics.delete(key));
     this.#metrics.set(key, metric);
     return metric;
