@@ -26,6 +26,13 @@ test("an unknown code is refused", () => {
   expect(() => new TritonError("oh", "BAD" as TritonErrorCode)).toThrow("one of the codes UNKNOWN, INTERNAL");
 });
 
+test("a message that cannot be a text is refused in a sentence", () => {
+  for (const message of [Symbol("no"), Object.create(null)]) {
+    expect(() => new TritonError(message as never)).toThrow("A TritonError needs a message that is a string, but got ");
+  }
+  expect([undefined, 7].map((message) => new TritonError(message as never).message)).toEqual(["", "7"]);
+});
+
 test("a mistake of the model is INTERNAL and told from the model's own words", () => {
   expect(defect("oh")).toMatchObject({ name: "TritonError", message: "oh", code: "INTERNAL" });
   expect([defect("oh"), new TritonError("oh"), new Error("oh"), "oh", undefined].map(isDefect)).toEqual([

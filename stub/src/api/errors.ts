@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { shown } from "./value_words.ts";
 
 /** The kinds of error that Triton knows. Clients branch on the code, never on the text. */
 export type TritonErrorCode =
@@ -28,6 +29,16 @@ export function isTritonErrorCode(value: unknown): value is TritonErrorCode {
   return TRITON_ERROR_CODES.includes(value as TritonErrorCode);
 }
 
+/** A message as text. Some values, such as symbols, have none. */
+function messageText(message: unknown): string | undefined {
+  if (typeof message === "string" || message === undefined) return message;
+  try {
+    return `${message}`;
+  } catch {
+    throw new TypeError(`A TritonError needs a message that is a string, but got ${shown(message)}.`);
+  }
+}
+
 /**
  * An error that reaches the client with its code.
  *
@@ -40,10 +51,10 @@ export class TritonError extends Error {
   /**
    * @param message one sentence for the client
    * @param code the kind of error, `"INTERNAL"` when left out
-   * @throws TypeError when `code` is not one of the eight codes
+   * @throws TypeError when `code` is not one of the eight codes, or `message` cannot be a string
    */
   constructor(message: string, code: TritonErrorCode = "INTERNAL", options?: { cause?: unknown }) {
-    super(message, options);
+    super(messageText(message), options);
     if (!isTritonErrorCode(code)) {
       throw new TypeError(
         `A TritonError needs one of the codes ${TRITON_ERROR_CODES.join(", ")}, but '${String(code)}' was given.`,

@@ -102,6 +102,9 @@ describe("inputs", () => {
     expect(() => request.input("C")).toThrow(mistake(message));
     expect(request.optionalInput("C")).toBeUndefined();
     expect(request.optionalInput("C", "FP32")).toBeUndefined();
+    for (const name of [Symbol("A"), undefined]) {
+      expect(() => request.input(name as never)).toThrow(mistake("A tensor needs a name that is a string"));
+    }
     expect(() => fakeSource({ declaredInputs: [] }).request.input("C")).toThrow("configuration. It has no inputs.");
   });
 

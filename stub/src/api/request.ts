@@ -174,6 +174,7 @@ export class InferenceRequest {
   input(name: string, datatype?: DataType): Tensor {
     const found = this.optionalInput(name, datatype as DataType);
     if (found !== undefined) return found;
+    checkName(name);
     const { declaredInputs } = this.#source;
     if (!declaredInputs.includes(name)) {
       const all = declaredInputs.map((declared) => `'${declared}'`).join(", ");

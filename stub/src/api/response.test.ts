@@ -29,6 +29,11 @@ test("an output that is not there, or of another datatype", () => {
     mistake("The response has no output 'C'. Its outputs are 'A', 'B'."),
   );
   expect(() => new InferenceResponse().output("C")).toThrow(mistake("no output 'C'. It has no outputs."));
+  for (const name of [Symbol("A"), undefined]) {
+    expect(() => new InferenceResponse([a]).output(name as never)).toThrow(
+      mistake("A tensor needs a name that is a string"),
+    );
+  }
   for (const read of ["output", "optionalOutput"] as const) {
     expect(() => new InferenceResponse([a])[read]("A", "INT32" as never)).toThrow(
       mistake("Output 'A' has datatype FP32, but the model asked for INT32."),
@@ -71,6 +76,12 @@ test.each([
   [[a, b, a], "two outputs named 'A'"],
 ])("outputs %o are refused", (outputs, text) => {
   expect(() => new InferenceResponse(outputs as Tensor[])).toThrow(mistake(text));
+});
+
+test("options that are null are refused", () => {
+  expect(() => new InferenceResponse([], null as never)).toThrow(
+    mistake("The options of an InferenceResponse must be an object, but are null."),
+  );
 });
 
 test("an error of another class is refused", () => {

@@ -4,6 +4,7 @@ import { defect, TritonError } from "./errors.ts";
 import { noteOrigin } from "./origin.ts";
 import { checkParameters, type Parameters } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
+import { checkName } from "./tensor_checks.ts";
 import { typeName } from "./value_words.ts";
 
 /** What else a response may carry. */
@@ -61,6 +62,7 @@ export class InferenceResponse {
   constructor(outputs: readonly Tensor[] = NO_OUTPUTS, options: InferenceResponseOptions = NO_OPTIONS) {
     noteOrigin(this);
     checkOutputs(outputs);
+    if (options === null) throw defect("The options of an InferenceResponse must be an object, but are null.");
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
       throw defect(`The error of an InferenceResponse must be a TritonError, but is ${typeName(error)}.`);
@@ -84,6 +86,7 @@ export class InferenceResponse {
   output(name: string, datatype?: DataType): Tensor {
     const found = this.optionalOutput(name, datatype as DataType);
     if (found !== undefined) return found;
+    checkName(name);
     if (this.error !== undefined) {
       const { message, code } = this.error;
       throw new TritonError(`The response is an error and has no output '${name}': ${message}`, code, {
