@@ -16,10 +16,11 @@ static inline void tsb_store_release_u32(uint32_t* word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 static inline uint32_t tsb_load_acquire_u32(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
-// Where arm64 is emulated, a store-release and a later load-acquire are two barriers outside of the two and none
-// between them (qemu 7.2 on x86-64), so that they change places there and wake-ups are lost. A fence between them holds
-// everywhere.
-static inline void tsb_fence_emulated(void) {
+// On arm64 a store of this order and a later load of it are STLR and LDAR, which keep their order on real cores. Where
+// arm64 is emulated, they are two barriers outside of the two and none between them (qemu 7.2 on x86-64), so that they
+// change places there and wake-ups are lost. A program cannot tell where it runs, so the fence is there on real cores,
+// too: it costs one dmb for each such store.
+static inline void tsb_fence_after_seq_store(void) {
 #if defined(__aarch64__)
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
@@ -27,12 +28,12 @@ static inline void tsb_fence_emulated(void) {
 // "Write mine, then read yours" on both sides (tail / consumer_sleeps) needs one order of all four accesses.
 static inline void tsb_store_seq_u64(uint64_t* word, uint64_t value) {
   __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-  tsb_fence_emulated();
+  tsb_fence_after_seq_store();
 }
 static inline uint64_t tsb_load_seq_u64(const uint64_t* word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void tsb_store_seq_u32(uint32_t* word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-  tsb_fence_emulated();
+  tsb_fence_after_seq_store();
 }
 static inline uint32_t tsb_load_seq_u32(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 
