@@ -32,7 +32,7 @@ int main(void) {
   expect(NULL);
   expect(NO);
   expect("Instance 'fake_model_0' is not ready: The model's isReady failed: Error: no database");
-  expect("The model's isReady must give true or false, but gave string.");
+  expect("The model's isReady must give true or false, but gave a string.");
   expect(NULL);
   // The model asks the server for itself meanwhile, on the thread that is to read its answer.
   fake_ask_instance = ask;

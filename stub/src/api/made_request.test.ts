@@ -93,8 +93,8 @@ test.each<[keyof InferenceRequestOptions, unknown, string]>([
   ["parameters", null, "an object of named values, but is null"],
   ["signal", new AbortController(), "an AbortSignal, but is AbortController"],
   ["signal", null, "an AbortSignal, but is null"],
-  ["signal", { aborted: false, addEventListener: () => {} }, "an AbortSignal, but is Object"],
-  ["trace", { context: {} }, "request.trace of a request, or null, but is Object"],
+  ["signal", { aborted: false, addEventListener: () => {} }, "an AbortSignal, but is an object"],
+  ["trace", { context: {} }, "request.trace of a request, or null, but is an object"],
   ["trace", "00-1-2-01", "request.trace of a request, or null, but is '00-1-2-01'"],
 ])("the option %s as %o is refused", (name, value, text) => {
   const options = { ...least, [name]: value } as unknown as InferenceRequestOptions;

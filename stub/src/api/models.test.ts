@@ -117,7 +117,7 @@ it.each<[unknown, string]>([
   [{ config: "backend: 7" }, "or the JSON text of one: "],
   [{ config: "[]" }, "but is '[]'."],
   [{ config: [] }, "but is Array."],
-  [{ config: () => 7 }, "but is function."],
+  [{ config: () => 7 }, "but is a function."],
   [{ config: circle }, "or the JSON text of one: "],
   [
     { files: [] },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect } from "./errors.ts";
-import { shown, typeName } from "./value_words.ts";
+import { kindName, shown } from "./value_words.ts";
 
 /** A request or response parameter. Integers beyond 2^53 are bigints. */
 export type ParameterValue = string | number | bigint | boolean;
@@ -41,7 +41,7 @@ function isPlainObject(value: unknown): boolean {
 export function checkParameters(owner: ParameterOwner, parameters: Parameters): void {
   if (!isPlainObject(parameters)) {
     throw defect(
-      `The parameters of an Inference${owner} must be a plain object, { name: value }, but are ${typeName(parameters)}.`,
+      `The parameters of an Inference${owner} must be a plain object, { name: value }, but are ${kindName(parameters)}.`,
     );
   }
   for (const [key, value] of Object.entries(parameters)) checkParameter(owner, key, value);

@@ -12,7 +12,7 @@ import { type ResponseStream, type StreamOptions, streamCall } from "./response_
 import { lazyTensor, type Tensor } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
 import type { Trace } from "./trace.ts";
-import { typeName } from "./value_words.ts";
+import { kindName } from "./value_words.ts";
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
@@ -31,7 +31,7 @@ function checkedOptions<K extends string>(
 ): Record<K, boolean> {
   const options: Record<K, boolean> = { ...defaults };
   if (typeof given !== "object" || given === null) {
-    throw defect(`${method} takes an object of options, but got ${typeName(given)}.`);
+    throw defect(`${method} takes an object of options, but got ${kindName(given)}.`);
   }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(defaults, name)) {

@@ -70,9 +70,9 @@ test("parameters", () => {
 });
 
 test.each([
-  [{}, "must be an array of Tensor, but are Object"],
+  [{}, "must be an array of Tensor, but are an object"],
   [[null], "Output 0 of an InferenceResponse must be a Tensor, but is null"],
-  [[a, { name: "B" }], "Output 1 of an InferenceResponse must be a Tensor, but is Object"],
+  [[a, { name: "B" }], "Output 1 of an InferenceResponse must be a Tensor, but is an object"],
   [[a, b, a], "two outputs named 'A'"],
 ])("outputs %o are refused", (outputs, text) => {
   expect(() => new InferenceResponse(outputs as Tensor[])).toThrow(mistake(text));
@@ -94,7 +94,7 @@ test.each([
   [new Map([["a", 1]]), "Map"],
   [["a"], "Array"],
   [new Date(), "Date"],
-  ["text", "string"],
+  ["text", "a string"],
   [null, "null"],
 ])("parameters that are %o are refused", (parameters, shown) => {
   expect(() => new InferenceResponse([], { parameters: parameters as never })).toThrow(

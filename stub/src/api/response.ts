@@ -5,7 +5,7 @@ import { noteOrigin } from "./origin.ts";
 import { checkParameters, type Parameters } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
 import { checkName } from "./tensor_checks.ts";
-import { typeName } from "./value_words.ts";
+import { kindName } from "./value_words.ts";
 
 /** What else a response may carry. */
 export interface InferenceResponseOptions {
@@ -21,12 +21,12 @@ const NO_OPTIONS: InferenceResponseOptions = Object.freeze({});
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
-    throw defect(`The outputs of an InferenceResponse must be an array of Tensor, but are ${typeName(outputs)}.`);
+    throw defect(`The outputs of an InferenceResponse must be an array of Tensor, but are ${kindName(outputs)}.`);
   }
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as unknown;
     if (!(output instanceof Tensor)) {
-      throw defect(`Output ${i} of an InferenceResponse must be a Tensor, but is ${typeName(output)}.`);
+      throw defect(`Output ${i} of an InferenceResponse must be a Tensor, but is ${kindName(output)}.`);
     }
     for (let j = 0; j < i; j++) {
       if (outputs[j]!.name === output.name) {
@@ -65,7 +65,7 @@ export class InferenceResponse {
     if (options === null) throw defect("The options of an InferenceResponse must be an object, but are null.");
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
-      throw defect(`The error of an InferenceResponse must be a TritonError, but is ${typeName(error)}.`);
+      throw defect(`The error of an InferenceResponse must be a TritonError, but is ${kindName(error)}.`);
     }
     if (parameters !== undefined) checkParameters("Response", parameters);
     this.outputs = outputs;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "./response.ts";
-import { typeName } from "./value_words.ts";
+import { kindName } from "./value_words.ts";
 
 /** What a sender asks of the runtime. */
 export interface ResponseSenderSource {
@@ -46,17 +46,17 @@ export class ResponseSender {
   send(response: InferenceResponse | TritonError, options: SendOptions = {}): Promise<void> {
     if (!isResponse(response) && !(response instanceof TritonError)) {
       throw defect(
-        `send() needs an InferenceResponse or a TritonError, but was given ${typeName(response)}.${hintOfLikeness(response)}`,
+        `send() needs an InferenceResponse or a TritonError, but was given ${kindName(response)}.${hintOfLikeness(response)}`,
       );
     }
     if (typeof options !== "object" || options === null) {
       throw defect(
-        `The second argument of send() must be an object such as { final: true }, but is ${typeName(options)}.`,
+        `The second argument of send() must be an object such as { final: true }, but is ${kindName(options)}.`,
       );
     }
     const { final = false } = options;
     if (typeof final !== "boolean") {
-      throw defect(`The option 'final' of send() must be true or false, but is ${typeName(final)}.`);
+      throw defect(`The option 'final' of send() must be true or false, but is ${kindName(final)}.`);
     }
     return this.#source.send(response, final);
   }

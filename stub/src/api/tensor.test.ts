@@ -79,7 +79,7 @@ describe("construction", () => {
 describe("refusals", () => {
   test.each([
     ["", new Uint8Array(1), [1], undefined, "A tensor needs a name"],
-    [5, new Uint8Array(1), [1], undefined, "but got number"],
+    [5, new Uint8Array(1), [1], undefined, "but got a number"],
     ["T", new Float32Array(3), [2, 2], undefined, "shape [2, 2] of tensor 'T' has 4 elements, but its data has 3"],
     ["T", ["a"], [2], "BYTES", "has 2 elements, but its data has 1"],
     ["T", [true], [2], "BOOL", "has 2 elements, but its data has 1"],
@@ -88,18 +88,18 @@ describe("refusals", () => {
     ["T", new Float32Array(1), [-1], undefined, "Dimension 0 of tensor 'T' is -1"],
     ["T", new Float32Array(1), [1, 1.5], undefined, "Dimension 1 of tensor 'T' is 1.5"],
     ["T", new Float32Array(1), ["1"], undefined, "Dimension 0 of tensor 'T' is 1."],
-    ["T", new Float32Array(1), 1, undefined, "The shape of tensor 'T' must be an array of numbers, but is number"],
+    ["T", new Float32Array(1), 1, undefined, "The shape of tensor 'T' must be an array of numbers, but is a number"],
     ["T", new Float32Array(1), [2 ** 30, 2 ** 30], undefined, "has more elements than can be addressed"],
     ["T", new Float32Array(1), [1], "FLOAT", "'FLOAT' is not a datatype"],
     ["T", new Float32Array(1), [1], "INT32", "of datatype INT32 cannot be made of Float32Array. Give an Int32Array"],
     ["T", new Uint16Array(1), [1], "FP32", "cannot be made of Uint16Array. Give a Float32Array"],
     ["T", [1, 2], [2], undefined, "Tensor 'T' cannot be made of an array of number"],
     ["T", [1, 2], [2], "FP32", "of datatype FP32 cannot be made of an array of number"],
-    ["T", "text", [1], "BYTES", "of datatype BYTES cannot be made of string"],
+    ["T", "text", [1], "BYTES", "of datatype BYTES cannot be made of a string"],
     ["T", undefined, [1], undefined, "Tensor 'T' cannot be made of undefined"],
     ["T", new DataView(new ArrayBuffer(1)), [1], undefined, "cannot be made of DataView"],
-    ["T", ["a", 5], [2], "BYTES", "Element 1 of tensor 'T' of datatype BYTES is number"],
-    ["T", [true, 1], [2], "BOOL", "Element 1 of tensor 'T' of datatype BOOL is number"],
+    ["T", ["a", 5], [2], "BYTES", "Element 1 of tensor 'T' of datatype BYTES is a number"],
+    ["T", [true, 1], [2], "BOOL", "Element 1 of tensor 'T' of datatype BOOL is a number"],
   ])("%o, %o, %o, %o", (name, data, shape, datatype, text) => {
     expect(mistake(() => new Loose(name, data, shape, datatype))).toContain(text);
   });

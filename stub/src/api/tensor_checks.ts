@@ -2,7 +2,7 @@
 import { countBytesElements } from "./bytes.ts";
 import { DATA_TYPES, type DataType, dataTypeInfo, type TensorData, UNTOLD_DATA_TYPES } from "./datatype.ts";
 import { defect, type TritonError } from "./errors.ts";
-import { typeName } from "./value_words.ts";
+import { kindName, typeName } from "./value_words.ts";
 
 const UNTOLD: ReadonlySet<DataType> = new Set(UNTOLD_DATA_TYPES);
 
@@ -16,10 +16,11 @@ const ARRAY_BY_DATATYPE = Object.fromEntries(DATA_TYPES.map((info) => [info.name
   Record<DataType, string>
 >;
 
-/** What kind of data something is: `Float32Array`, `an array of string`, `undefined`. */
+/** What kind of data something is: `Float32Array`, `an array of string`, `a number`, `undefined`. */
 function kindOf(data: unknown): string {
-  if (!Array.isArray(data)) return typeName(data);
-  return data.length === 0 ? "an empty array" : `an array of ${kindOf(data[0])}`;
+  if (!Array.isArray(data)) return kindName(data);
+  const [first] = data as unknown[];
+  return data.length === 0 ? "an empty array" : `an array of ${Array.isArray(first) ? kindOf(first) : typeName(first)}`;
 }
 
 /** @throws TritonError INTERNAL when the name of a tensor is not a string or empty */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { shown, typeName } from "./value_words.ts";
+import { kindName, shown, typeName } from "./value_words.ts";
 
 const trap = (): never => {
   throw new Error("trap");
@@ -25,6 +25,25 @@ test("typeName", () => {
   expect(typeName({ constructor: { name: 5 } })).toBe("object");
 });
 
+test("kindName", () => {
+  const values = [null, undefined, 1, "s", true, 7n, Symbol("x"), () => 1, class A {}, [], {}, new Map(), hostile];
+  expect(values.map(kindName)).toEqual([
+    "null",
+    "undefined",
+    "a number",
+    "a string",
+    "a boolean",
+    "a bigint",
+    "a symbol",
+    "a function",
+    "a function",
+    "Array",
+    "an object",
+    "Map",
+    "an object",
+  ]);
+});
+
 test("shown", () => {
   expect(["a", "", 7, -0.5, 7n, true, null, [7], hostile].map(shown)).toEqual([
     "'a'",
@@ -32,9 +51,9 @@ test("shown", () => {
     "7",
     "-0.5",
     "7",
-    "boolean",
+    "a boolean",
     "null",
     "Array",
-    "object",
+    "an object",
   ]);
 });

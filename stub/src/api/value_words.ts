@@ -14,8 +14,16 @@ export function typeName(value: unknown): string {
   }
 }
 
+/** The same in a sentence, "but is ...": `a number`, `an object`; the names of classes, `undefined` and `null` stay. */
+export function kindName(value: unknown): string {
+  const name = typeName(value);
+  if (value === null || value === undefined) return name;
+  if (name === "Object" || name === "object") return "an object";
+  return typeof value === "object" ? name : `a ${name}`;
+}
+
 /** The value itself where it is a text or a number, else its kind. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return value === "" ? "an empty string" : `'${value}'`;
-  return typeof value === "number" || typeof value === "bigint" ? String(value) : typeName(value);
+  return typeof value === "number" || typeof value === "bigint" ? String(value) : kindName(value);
 }

@@ -142,7 +142,7 @@ describe("outputs", () => {
   test("something that is no tensor, put there later", () => {
     const response = respond(floats([1]));
     (response.outputs as unknown[]).push("text");
-    expect(answer(response).error?.message).toBe("A response of model 'm_0' has an output that is string.");
+    expect(answer(response).error?.message).toBe("A response of model 'm_0' has an output that is a string.");
   });
 
   test("a datatype that is not the configured one", () => {

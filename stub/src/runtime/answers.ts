@@ -4,7 +4,7 @@ import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
 import { Tensor } from "../api/tensor.ts";
-import { typeName } from "../api/value_words.ts";
+import { kindName, typeName } from "../api/value_words.ts";
 import type { RequestRecord } from "../ipc/request_record.ts";
 import type { Answer } from "../ipc/response_record.ts";
 import { type FailureOptions, Failures, finding } from "./failures.ts";
@@ -110,7 +110,7 @@ export class AnswerMaker {
     let unknown: string | undefined;
     for (const output of response.outputs) {
       if (!(output instanceof Tensor)) {
-        throw finding(`A response of model '${this.#instance}' has an output that is ${typeName(output)}.`, response);
+        throw finding(`A response of model '${this.#instance}' has an output that is ${kindName(output)}.`, response);
       }
       const rule = this.#rules.get(output.name);
       if (rule === undefined) {

@@ -145,7 +145,7 @@ describe("load", () => {
   test("autoCompleteConfig that returns something else", async () => {
     loaded = { ModelClass: Empty, autoCompleteConfig: () => "config" };
     await expect(new ModelLife("").load(payload())).rejects.toThrow(
-      "The autoCompleteConfig of model 'm' must return the configuration that it was given, or nothing, but returned string.",
+      "The autoCompleteConfig of model 'm' must return the configuration that it was given, or nothing, but returned a string.",
     );
   });
 });
@@ -236,7 +236,7 @@ describe("initialize and finalize", () => {
     const broken = class extends Empty {
       readonly isReady = true;
     };
-    const says = /^The isReady of model '.+' must be a method, but is boolean\.$/;
+    const says = /^The isReady of model '.+' must be a method, but is a boolean\.$/;
     await expect(alive(broken as unknown as typeof Empty)).rejects.toThrow(says);
   });
 });

@@ -4,6 +4,7 @@ import { AutoCompleteConfig } from "../api/auto_complete.ts";
 import { isDefect, TritonError } from "../api/errors.ts";
 import { isDecoupled, type ModelConfig, modelParameter } from "../api/model_config.ts";
 import type { AutoCompleteArgs, StreamingModel, TritonModel } from "../api/triton_model.ts";
+import { kindName } from "../api/value_words.ts";
 import type { HasErrorKeys, HasKeys } from "../ipc/control.ts";
 import { AnswerMaker } from "./answers.ts";
 import { compileCacheFolder } from "./compile_cache.ts";
@@ -122,7 +123,7 @@ export class ModelLife {
     if (returned instanceof AutoCompleteConfig) return returned.config;
     throw new TritonError(
       `The autoCompleteConfig of model '${modelName}' must return the configuration that it was given, or nothing, ` +
-        `but returned ${typeof returned}.`,
+        `but returned ${kindName(returned)}.`,
     );
   }
 
@@ -156,7 +157,7 @@ export class ModelLife {
     });
     if (model.isReady !== undefined && typeof model.isReady !== "function") {
       throw new TritonError(
-        `The isReady of model '${load.modelName}' must be a method, but is ${typeof model.isReady}.`,
+        `The isReady of model '${load.modelName}' must be a method, but is ${kindName(model.isReady)}.`,
         "INVALID_ARG",
       );
     }

@@ -486,7 +486,7 @@ describe("the class", () => {
       "The export 'default' of the model file '/m/1/model.ts' must be a class",
     );
     expect(() => pick({ TritonModel: () => [] })).toThrow("The export 'TritonModel'");
-    expect(() => pick({ default: function f() {} })).toThrow("must be a class, but is function");
+    expect(() => pick({ default: function f() {} })).toThrow("must be a class, but is a function");
   });
 
   test("may have stream in place of execute, but not both", () => {
@@ -498,7 +498,7 @@ describe("the class", () => {
     }
     expect(pick({ default: Streams })).toBe(Streams);
     expect(() => pick({ default: Both })).toThrow("has both a method 'execute' and a method 'stream'");
-    expect(() => pick({ default: { *stream() {} } })).toThrow("must be a class, but is Object");
+    expect(() => pick({ default: { *stream() {} } })).toThrow("must be a class, but is an object");
   });
 
   test("must have execute or stream", () => {
@@ -513,7 +513,7 @@ describe("the class", () => {
     class Wrong extends Good {
       static autoCompleteConfig = 5;
     }
-    expect(() => pick({ default: Wrong })).toThrow("must be a static method, but is number");
+    expect(() => pick({ default: Wrong })).toThrow("must be a static method, but is a number");
   });
 
   test("outputShapes must be one of two words", () => {
@@ -524,6 +524,6 @@ describe("the class", () => {
       static outputShapes = true;
     }
     expect(pick({ default: Open })).toBe(Open);
-    expect(() => pick({ default: Wrong })).toThrow("must be 'configured' or 'open', but is boolean");
+    expect(() => pick({ default: Wrong })).toThrow("must be 'configured' or 'open', but is a boolean");
   });
 });

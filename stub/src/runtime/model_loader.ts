@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TritonError } from "../api/errors.ts";
 import type { TritonModelClass } from "../api/triton_model.ts";
-import { typeName } from "../api/value_words.ts";
+import { kindName } from "../api/value_words.ts";
 import { compileAhead } from "./compile_ahead.ts";
 import { findModelFile } from "./model_file.ts";
 import { type ImportPlan, ModelImporter, type Namespace } from "./model_import.ts";
@@ -93,7 +93,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   const found = candidates.find(isClass) ?? candidates.find((value) => value !== undefined && value !== inner);
   if (found === undefined && answers(inner).length > 0) {
     throw new TritonError(
-      `The default export of the model file '${file}' must be a class, but is ${typeName(inner)}.`,
+      `The default export of the model file '${file}' must be a class, but is ${kindName(inner)}.`,
       "INVALID_ARG",
     );
   }
@@ -111,7 +111,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   }
   if (!isClass(found)) {
     throw new TritonError(
-      `The export '${name}' of the model file '${file}' must be a class, but is ${typeName(found)}.`,
+      `The export '${name}' of the model file '${file}' must be a class, but is ${kindName(found)}.`,
       "INVALID_ARG",
     );
   }
@@ -133,14 +133,14 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   if (found.autoCompleteConfig !== undefined && typeof found.autoCompleteConfig !== "function") {
     throw new TritonError(
       `'autoCompleteConfig' of the class '${found.name || name}' of the model file '${file}' must be a static method, ` +
-        `but is ${typeName(found.autoCompleteConfig)}.`,
+        `but is ${kindName(found.autoCompleteConfig)}.`,
       "INVALID_ARG",
     );
   }
   if (found.outputShapes !== undefined && found.outputShapes !== "configured" && found.outputShapes !== "open") {
     throw new TritonError(
       `'outputShapes' of the class '${found.name || name}' of the model file '${file}' must be 'configured' or 'open', ` +
-        `but is ${typeName(found.outputShapes)}.`,
+        `but is ${kindName(found.outputShapes)}.`,
       "INVALID_ARG",
     );
   }

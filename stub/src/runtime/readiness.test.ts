@@ -26,9 +26,9 @@ describe("a model is", () => {
   test.each([
     [() => undefined, "undefined"],
     [() => null, "null"],
-    [() => 1, "number"],
-    [() => ({}), "Object"],
-    [async () => "true", "string"],
+    [() => 1, "a number"],
+    [() => ({}), "an object"],
+    [async () => "true", "a string"],
   ])("not ready when it gives no boolean (%#)", async (isReady, kind) => {
     const reason = `The model's isReady must give true or false, but gave ${kind}.`;
     expect(await readinessOf(isReady).check()).toEqual({ ready: false, reason });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StreamingModel, TritonModel } from "../api/triton_model.ts";
-import { typeName } from "../api/value_words.ts";
+import { kindName } from "../api/value_words.ts";
 import type { CheckReadyReply } from "../ipc/control.ts";
 import { LogLimit } from "./log_limit.ts";
 import { log } from "./logging.ts";
@@ -45,7 +45,7 @@ export class Readiness {
       return { ready: false, reason: `The model's isReady did not answer within ${this.#limitMs / 1000} seconds.` };
     }
     if (typeof answer === "boolean") return { ready: answer, reason: "" };
-    return { ready: false, reason: `The model's isReady must give true or false, but gave ${typeName(answer)}.` };
+    return { ready: false, reason: `The model's isReady must give true or false, but gave ${kindName(answer)}.` };
   }
 
   /** What a promise gives, or `late`; what comes of it afterwards interests nobody. */

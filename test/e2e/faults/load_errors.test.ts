@@ -11,7 +11,7 @@ const reasons: Record<string, (string | RegExp)[]> = {
   syntax_error: [/syntax_error\/1\/model\.ts:6:\d+/, "const broken = = 1;", "syntax error"],
   type_error: [/type_error\/1\/model\.ts(:6:11|\(6,11\))/, "Type 'number' is not assignable to type 'string'"],
   export_missing: ["must export its class as default", "'version'", "'execute'"],
-  export_no_class: ["must be a class, but is Object"],
+  export_no_class: ["must be a class, but is an object"],
   no_execute: ["has no method 'execute'"],
   import_throws: ["broken on import", /import_throws\/1\/model\.ts:2:\d+/],
   import_exits: ["while it was loading the model file", "It exited with code 7."],
