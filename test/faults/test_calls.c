@@ -171,6 +171,7 @@ static void test_cancels_of_another_stub(void) {
     CHECK(waited < WORLD_WAIT_MS);
     usleep(1000);
   }
+  CHECK_INT(fake_cancelled_calls(), cancelled + WORLD_REQUESTS / 2);
   world_end();
 }
 
