@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
+import { takeLog } from "./testing/logged.ts";
 import { ModelLoop } from "./testing/model_loop.ts";
 import { number, settled, shown } from "./testing/responses.ts";
 
-let write: MockInstance<typeof process.stdout.write>;
-beforeEach(() => {
-  write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => write.mockRestore());
-const logged = () =>
-  write.mock.calls
-    .map(([text]) => String(text))
-    .join("")
-    .replaceAll("\x1e", "#");
+const logged = takeLog();
 
 function run(execute: (requests: InferenceRequest[]) => unknown, count = 1, concurrency = 1) {
   const loop = new ModelLoop(execute, { decoupled: true, concurrency });

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams whose client has gone.
-import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { TritonError } from "../api/errors.ts";
 import type { InferenceRequest } from "../api/request.ts";
+import { takeLog } from "./testing/logged.ts";
 import { number, settled, shown } from "./testing/responses.ts";
 import { decoupled, start } from "./testing/stream.ts";
 
-let write: MockInstance<typeof process.stdout.write>;
-beforeEach(() => {
-  write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => write.mockRestore());
-/** What was logged; the mark of a line is shown as `#`. */
-const logged = () =>
-  write.mock.calls
-    .map(([text]) => String(text))
-    .join("")
-    .replaceAll("\x1e", "#");
+const logged = takeLog();
 
 describe("cancel", () => {
   /** A stream that notes its end. */
