@@ -33,9 +33,9 @@ static void test_streams_of_a_batch(const char* evils) {
     world_send(0, WORLD_REQUESTS);
     expect_all_streams();
   }
-  world_expect_nothing_open();
-  CHECK_INT(world_host.instance.batch_reports, 20);
   world_end();
+  // A batch is reported behind its end, by a thread that is joined by now.
+  CHECK_INT(world_host.instance.batch_reports, 20);
 }
 
 static void test_evils(void) {
