@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -32,6 +33,8 @@ export default defineConfig({
             "test/{conformance,fake-triton,faults,fuzz,ocr}/**/*.test.ts",
           ],
           testTimeout: 30_000,
+          // Some wait for processes half of their time, so that more of them run at once than there are cores.
+          maxWorkers: availableParallelism() + 1,
         },
       },
       {

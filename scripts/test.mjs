@@ -2,7 +2,7 @@
 // node scripts/test.mjs [STEP...]: makes the checkout ready, then runs every check and test, and ends with one line
 // "N passed, N failed". Without names of steps all of them run, whatever fails before, but for "image", which needs root and a
 // network; "all" stands for each of them.
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
 import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
@@ -81,6 +81,20 @@ async function fuzzed() {
   return { passed, failed: targets.length - passed, skipped: 0 };
 }
 
+/** Runs steps in a process of their own. Gives each with its counts, and shows what it said when `shown` is settled. */
+async function runBeside(names, shown) {
+  if (names.length === 0) return [];
+  const [report, log] = [freshReport("beside.json"), freshReport("beside.log")];
+  const output = openSync(log, "w");
+  const env = { ...process.env, TEST_REPORT: report };
+  await run(process.execPath, ["scripts/test.mjs", ...names], { stdio: ["ignore", output, output], env });
+  closeSync(output);
+  await shown;
+  process.stdout.write(readFileSync(log));
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {};
+  return names.map((name) => [name, counts[name] ?? check(1)]);
+}
+
 const steps = {
   lint: async () => check(await run(process.execPath, ["scripts/lint.mjs"])),
   types: async () => check(await tool("tsc", "--project", "tsconfig.json", "--noEmit")),
@@ -95,6 +109,8 @@ const steps = {
 };
 /** Run only when they are asked for. */
 const ASKED_FOR = ["image"];
+/** Run beside the end-to-end tests, where those are to run, in folders of their own: the build that serves stays as it is. */
+const BESIDE_E2E = ["c-asan", "c-tsan", "fuzz"];
 
 function chosenSteps() {
   const every = Object.keys(steps);
@@ -107,27 +123,44 @@ function chosenSteps() {
   return named.length > 0 ? named : every.filter((name) => !ASKED_FOR.includes(name));
 }
 
+async function runStep(name) {
+  console.log(`\n=== ${name}`);
+  try {
+    return await steps[name]();
+  } catch (error) {
+    console.error(error.message);
+    return check(1);
+  }
+}
+
+/** Runs the steps; gives each with its counts. */
+async function runSteps(names) {
+  // The end-to-end tests wait half of their time, and so do these.
+  const beside = names.includes("e2e") ? names.filter((name) => BESIDE_E2E.includes(name)) : [];
+  const counted = [];
+  for (const name of names) {
+    if (beside.includes(name)) continue;
+    const step = runStep(name);
+    const others = name === "e2e" ? runBeside(beside, step) : [];
+    counted.push([name, await step], ...(await others));
+  }
+  return counted;
+}
+
 const chosen = chosenSteps();
 if (!(await setup())) {
   console.log("0 passed, 1 failed");
   process.exit(1);
 }
 if (!onPath("ctest")) console.error("ctest was not found on PATH (it comes with CMake): the C tests will fail.");
+const counted = await runSteps(chosen);
 const sum = { passed: 0, failed: 0, skipped: 0 };
-const lines = [];
-for (const name of chosen) {
-  console.log(`\n=== ${name}`);
-  let counts;
-  try {
-    counts = await steps[name]();
-  } catch (error) {
-    console.error(error.message);
-    counts = check(1);
-  }
+console.log("");
+for (const [name, counts] of counted) {
   for (const key of Object.keys(sum)) sum[key] += counts[key];
-  lines.push(`${name.padEnd(10)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  console.log(`${name.padEnd(10)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 }
-console.log(`\n${lines.join("\n")}`);
 if (sum.skipped > 0) console.log(`skipped in all: ${sum.skipped} (each says why where it is listed above)`);
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
+if (process.env.TEST_REPORT) writeFileSync(process.env.TEST_REPORT, JSON.stringify(Object.fromEntries(counted)));
 process.exitCode = sum.failed === 0 ? 0 : 1;
