@@ -121,18 +121,19 @@ describe("kill -9 under load", () => {
   });
 
   test("repeated kills lead to longer waits, and requests fail at once meanwhile", async () => {
+    const waits = () =>
+      server.logLines("'backs_off_0' is restarted in").map((line) => Number(/in (\d+) ms/.exec(line)![1]));
     let before = 0;
-    for (let i = 0; i < 4; i++) {
+    let refused = false;
+    // On a busy machine a process may live for the 10 s after which its death is no quick one: the waits begin anew then.
+    while (!refused || !waits().join().includes("100,200,400")) {
       before = await waitForStub(server, "backs_off", before);
       await until(async () => (await infer(server, "backs_off", [0])).status === 200, "an answer", 30_000, server);
       process.kill(before, "SIGKILL");
       await gone([before]);
-    }
-    const { status, error } = await infer(server, "backs_off", [0]);
-    expect(status).toBe(503);
-    expect(error).toMatch(unhealthy("backs_off"));
-    for (const ms of [100, 200, 400]) {
-      await server.waitForLog(new RegExp(`Stub process 'backs_off_0' is restarted in ${ms} ms`));
+      const { status, error } = await infer(server, "backs_off", [0]);
+      refused = status === 503 && waits().at(-1)! >= 400;
+      if (refused) expect(error).toMatch(unhealthy("backs_off"));
     }
     await waitForStub(server, "backs_off", before);
     await until(async () => (await infer(server, "backs_off", [0])).status === 200, "an answer", 30_000, server);
