@@ -59,7 +59,7 @@ export class Batch implements Arrival {
     const count = region.u32[(offset + L.BATCH_REQUEST_COUNT) / 4]!;
     if (!(count * L.REQUEST_SIZE < bytes))
       throw new Error(`The server sent a batch of ${count} requests in ${bytes} bytes.`);
-    this.takenMs = readU64(region, offset + L.BATCH_TAKEN_NS) / 1e6 - CLOCK_OFFSET_MS;
+    this.takenMs = readU64(region.u32, offset + L.BATCH_TAKEN_NS) / 1e6 - CLOCK_OFFSET_MS;
     const lives = new Array<RequestLife>(count);
     const requests = new Array<InferenceRequest>(count);
     let at = offset + L.BATCH_SIZE;
@@ -77,6 +77,12 @@ export class Batch implements Arrival {
   /** Whether a request of it is not answered. */
   get isOpen(): boolean {
     return this.#open > 0;
+  }
+
+  /** Whether other models read from a request of it. */
+  get isBorrowed(): boolean {
+    for (let i = 0; i < this.lives.length; i++) if (this.lives[i]!.isBorrowed) return true;
+    return false;
   }
 
   noteAnswered(): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as L from "../protocol/layout.gen.ts";
 import type { Native } from "./native.ts";
-import type { Place } from "./record.ts";
+import { type Place, readU64, writeU64 } from "./record.ts";
 
 /** Region, offset and bytes of a block to be freed. */
 const BLOCK_NUMBERS = 3;
@@ -34,20 +34,17 @@ export type EntryHandlers = Readonly<Record<keyof typeof L.ENTRIES_TO_STUB, (ent
 export class EntryArray {
   readonly length: number;
   readonly #u32: Uint32Array;
-  readonly #u64: BigUint64Array;
   readonly #f64: Float64Array;
 
   constructor(buffer: ArrayBuffer) {
     this.length = buffer.byteLength / L.ENTRY_SIZE;
     this.#u32 = new Uint32Array(buffer);
-    this.#u64 = new BigUint64Array(buffer);
     this.#f64 = new Float64Array(buffer);
   }
 
   read(index: number): Entry {
     const at = index * L.ENTRY_SIZE;
     const u32 = this.#u32;
-    const u64 = this.#u64;
     return {
       kind: u32[(at + L.ENTRY_KIND) / 4]!,
       flags: u32[(at + L.ENTRY_FLAGS) / 4]!,
@@ -57,8 +54,8 @@ export class EntryArray {
       item: u32[(at + L.ENTRY_OWNER + L.OWNER_ITEM) / 4]!,
       place: {
         region: u32[(at + L.ENTRY_PLACE + L.PLACE_REGION) / 4]!,
-        offset: Number(u64[(at + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8]!),
-        bytes: Number(u64[(at + L.ENTRY_PLACE + L.PLACE_BYTES) / 8]!),
+        offset: readU64(u32, at + L.ENTRY_PLACE + L.PLACE_OFFSET),
+        bytes: readU64(u32, at + L.ENTRY_PLACE + L.PLACE_BYTES),
       },
       value: this.#f64[(at + L.ENTRY_VALUE) / 8]!,
     };
@@ -67,7 +64,6 @@ export class EntryArray {
   write(index: number, kind: number, flags: number, owner: Owner, place: Place, value = 0): void {
     const at = index * L.ENTRY_SIZE;
     const u32 = this.#u32;
-    const u64 = this.#u64;
     u32[(at + L.ENTRY_KIND) / 4] = kind;
     u32[(at + L.ENTRY_FLAGS) / 4] = flags;
     u32[(at + L.ENTRY_OWNER + L.OWNER_TABLE) / 4] = owner.table;
@@ -75,8 +71,8 @@ export class EntryArray {
     u32[(at + L.ENTRY_OWNER + L.OWNER_GENERATION) / 4] = owner.generation;
     u32[(at + L.ENTRY_OWNER + L.OWNER_ITEM) / 4] = owner.item;
     u32[(at + L.ENTRY_PLACE + L.PLACE_REGION) / 4] = place.region;
-    u64[(at + L.ENTRY_PLACE + L.PLACE_OFFSET) / 8] = BigInt(place.offset);
-    u64[(at + L.ENTRY_PLACE + L.PLACE_BYTES) / 8] = BigInt(place.bytes);
+    writeU64(u32, at + L.ENTRY_PLACE + L.PLACE_OFFSET, place.offset);
+    writeU64(u32, at + L.ENTRY_PLACE + L.PLACE_BYTES, place.bytes);
     this.#f64[(at + L.ENTRY_VALUE) / 8] = value;
   }
 }
@@ -96,8 +92,8 @@ export class Inbox {
   /** Hands out the first `count` entries, in their order. */
   deliver(count: number): void {
     // Copied first: a handler may cause the inbox to be filled anew.
-    const entries: Entry[] = [];
-    for (let i = 0; i < count; i++) entries.push(this.#entries.read(i));
+    const entries = new Array<Entry>(count);
+    for (let i = 0; i < count; i++) entries[i] = this.#entries.read(i);
     for (const entry of entries) {
       const handler = this.#handlers.get(entry.kind);
       if (handler === undefined) throw new Error(`The server sent an entry of unknown kind ${entry.kind}.`);

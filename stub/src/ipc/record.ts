@@ -63,21 +63,27 @@ export function readText(region: Region, at: number, bytes: number, end: number)
   return Buffer.from(region.buffer, at, bytes).toString("utf8");
 }
 
-/** A whole number of 64 bits; beyond 2^53 it is rounded. */
-export function readU64(region: Region, at: number): number {
-  return region.u32[at / 4]! + region.u32[at / 4 + 1]! * TWO_32;
+/** A whole number of 64 bits; beyond 2^53 it is rounded. By halves, as a BigInt would be an object each time. */
+export function readU64(u32: Uint32Array, at: number): number {
+  return u32[at / 4]! + u32[at / 4 + 1]! * TWO_32;
+}
+
+/** Writes a whole number from 0 to 2^53. */
+export function writeU64(u32: Uint32Array, at: number, value: number): void {
+  u32[at / 4] = value; // the lower half: what is above does not fit
+  u32[at / 4 + 1] = value / TWO_32;
 }
 
 export function readPlace(region: Region, at: number): Place {
   return {
     region: region.u32[(at + L.PLACE_REGION) / 4]!,
-    offset: readU64(region, at + L.PLACE_OFFSET),
-    bytes: readU64(region, at + L.PLACE_BYTES),
+    offset: readU64(region.u32, at + L.PLACE_OFFSET),
+    bytes: readU64(region.u32, at + L.PLACE_BYTES),
   };
 }
 
-export function writePlace(region: Region, at: number, place: Place): void {
-  region.u32[(at + L.PLACE_REGION) / 4] = place.region;
-  region.u64[(at + L.PLACE_OFFSET) / 8] = BigInt(place.offset);
-  region.u64[(at + L.PLACE_BYTES) / 8] = BigInt(place.bytes);
+export function writePlace({ u32 }: Region, at: number, place: Place): void {
+  u32[(at + L.PLACE_REGION) / 4] = place.region;
+  writeU64(u32, at + L.PLACE_OFFSET, place.offset);
+  writeU64(u32, at + L.PLACE_BYTES, place.bytes);
 }

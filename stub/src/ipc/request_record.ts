@@ -105,7 +105,7 @@ export class RequestRecord {
   }
 
   get timeoutUs(): number {
-    return readU64(this.#region, this.#at + L.REQUEST_TIMEOUT_US);
+    return readU64(this.#region.u32, this.#at + L.REQUEST_TIMEOUT_US);
   }
 
   /** Whether the server traces the request. */

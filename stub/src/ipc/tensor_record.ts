@@ -2,7 +2,7 @@
 // A tensor's head in a request or a response (struct tsb_tensor, then its dimensions). `end` is where the record ends.
 import * as L from "../protocol/layout.gen.ts";
 import { type Dtype, dtypeOfNumber } from "./dtype.ts";
-import { type Place, type Region, readPlace, readText, readU64, refuseRecord, writePlace } from "./record.ts";
+import { type Place, type Region, readPlace, readText, readU64, refuseRecord, writePlace, writeU64 } from "./record.ts";
 
 export function tensorHeadBytes(dimensions: number): number {
   return L.TENSOR_SIZE + dimensions * 8;
@@ -45,7 +45,7 @@ export function readTensorDtype(region: Region, at: number): Dtype {
 export function readTensorShape(region: Region, at: number, end: number): number[] {
   const count = dimensionCount(region, at, end);
   const shape = new Array<number>(count);
-  for (let i = 0; i < count; i++) shape[i] = readU64(region, at + L.TENSOR_SIZE + i * 8);
+  for (let i = 0; i < count; i++) shape[i] = readU64(region.u32, at + L.TENSOR_SIZE + i * 8);
   return shape;
 }
 
@@ -63,14 +63,14 @@ export function writeTensor(
   shape: readonly number[],
   place: Place,
 ): number {
-  const { u32, i64 } = region;
+  const { u32 } = region;
   u32[(at + L.TENSOR_NAME) / 4] = name;
   u32[(at + L.TENSOR_DATATYPE) / 4] = dtype.number;
   u32[(at + L.TENSOR_DIMS_COUNT) / 4] = shape.length;
   writePlace(region, at + L.TENSOR_PLACE, place);
-  let dimension = (at + L.TENSOR_SIZE) / 8;
-  for (const side of shape) i64[dimension++] = BigInt(side);
-  return dimension * 8;
+  let dimension = at + L.TENSOR_SIZE;
+  for (let i = 0; i < shape.length; i++, dimension += 8) writeU64(u32, dimension, shape[i]!);
+  return dimension;
 }
 
 /** Says where the text of a name stands that is in no table, in bytes from the start of the record. */
