@@ -57,8 +57,8 @@ export class InferenceRequest {
   #correlationId: number | bigint | string | undefined;
   #parameters: Parameters | undefined;
   #requestedOutputs: readonly string[] | undefined;
-  /** The inputs made so far, at their index. */
-  #made: (Tensor | undefined)[];
+  /** The inputs made so far, at their index; undefined while there is none. */
+  #made: (Tensor | undefined)[] | undefined;
   #inputs: readonly Tensor[] | undefined;
   #sender: ResponseSender | undefined;
 
@@ -74,7 +74,7 @@ export class InferenceRequest {
     this.#correlationId = undefined;
     this.#parameters = undefined;
     this.#requestedOutputs = undefined;
-    this.#made = [];
+    this.#made = undefined;
     this.#inputs = undefined;
     this.#sender = undefined;
   }
@@ -215,7 +215,7 @@ export class InferenceRequest {
   }
 
   #inputAt(index: number): Tensor {
-    const made = this.#made[index];
+    const made = this.#made?.[index];
     if (made !== undefined) return made;
     const source = this.#source;
     if (source instanceof MadeRequest) return source.content.inputs[index]!;
@@ -226,6 +226,7 @@ export class InferenceRequest {
       source,
       index,
     );
+    this.#made ??= new Array<Tensor | undefined>(source.inputCount);
     this.#made[index] = tensor;
     return tensor;
   }

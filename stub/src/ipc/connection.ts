@@ -223,7 +223,7 @@ export class Connection {
   release(batch: Batch): void {
     if (batch.isReleased) return;
     // One that other models read from is answered, but the server does not know yet.
-    if (!batch.isOpen && !batch.lives.some(({ isBorrowed }) => isBorrowed)) return;
+    if (!batch.isOpen && !batch.isBorrowed) return;
     this.metrics.flush();
     batch.isReleased = true;
     this.#stream.settle(batch);

@@ -62,6 +62,6 @@ export class ResponseMeasurer {
     const memory = this.#memory;
     const found = memory.placeOf(output.data);
     if (found === undefined) return undefined;
-    return memory.lasts(output.data.buffer) || memory.clients.canAnswerWith(found, request) ? found : undefined;
+    return memory.clients.canAnswerWith(found, request) || memory.lasts(output.data.buffer) ? found : undefined;
   }
 }

@@ -44,8 +44,8 @@ export interface Answer {
 interface MeasuredOutput {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Where its data lies already, or the data to be copied. */
-  readonly place: Place | Content;
+  /** Where its data lies already, or the data to be copied; undefined until it was asked for. */
+  place: Place | Content | undefined;
 }
 
 /** A response whose size is known. */
@@ -94,19 +94,23 @@ export function measureResponse(answer: Answer, placeOf: (output: Tensor) => Pla
   }
   const parameters = encodeParameters("Response", answer.parameters);
   let recordBytes = L.RESPONSE_SIZE + parametersBytes(parameters);
-  const heads = answer.outputs.map((output) => {
+  const outputs = new Array<MeasuredOutput>(answer.outputs.length);
+  for (let i = 0; i < outputs.length; i++) {
+    const output = answer.outputs[i]!;
     const shape = shapeOf(output);
     recordBytes += tensorHeadBytes(shape.length);
-    return { dtype: dtypeOfName(output.datatype), shape };
-  });
+    outputs[i] = { dtype: dtypeOfName(output.datatype), shape, place: undefined };
+  }
   let copied = 0;
-  const outputs = heads.map(({ dtype, shape }, i): MeasuredOutput => {
-    const found = placeOf(answer.outputs[i]!);
-    if (found !== undefined) return { dtype, shape, place: found };
-    const content = contentOf(answer.outputs[i]!);
-    copied += align(content.bytes, L.DATA_ALIGNMENT);
-    return { dtype, shape, place: content };
-  });
+  for (let i = 0; i < outputs.length; i++) {
+    const output = answer.outputs[i]!;
+    let place: Place | Content | undefined = placeOf(output);
+    if (place === undefined) {
+      place = contentOf(output);
+      copied += align(place.bytes, L.DATA_ALIGNMENT);
+    }
+    outputs[i]!.place = place;
+  }
   recordBytes = align(recordBytes, L.DATA_ALIGNMENT);
   return { answer, message: undefined, parameters, outputs, recordBytes, dataBytes: copied };
 }
@@ -140,7 +144,8 @@ function writeOutputs(region: Region, record: number, response: MeasuredResponse
   let at = record + L.RESPONSE_SIZE;
   let data = record + response.recordBytes;
   for (let i = 0; i < outputs.length; i++) {
-    const { dtype, shape, place } = outputs[i]!;
+    const { dtype, shape } = outputs[i]!;
+    const place = outputs[i]!.place!;
     let written: Place;
     if ("region" in place) {
       written = place;

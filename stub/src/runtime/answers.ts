@@ -105,10 +105,12 @@ export class AnswerMaker {
   }
 
   #outputs(request: RequestRecord, response: InferenceResponse): Answer {
-    const outputIndices: number[] = [];
-    const outputs: Tensor[] = [];
+    const given = response.outputs;
+    const outputIndices = new Array<number>(given.length);
+    const outputs = new Array<Tensor>(given.length);
+    let count = 0;
     let unknown: string | undefined;
-    for (const output of response.outputs) {
+    for (const output of given) {
       if (!(output instanceof Tensor)) {
         throw finding(`A response of model '${this.#instance}' has an output that is ${kindName(output)}.`, response);
       }
@@ -122,10 +124,11 @@ export class AnswerMaker {
       if (outputIndices.includes(rule.index)) {
         throw finding(`Model '${this.#instance}' answered with output '${rule.name}' twice.`, output);
       }
-      outputIndices.push(rule.index);
-      outputs.push(output);
+      outputIndices[count] = rule.index;
+      outputs[count++] = output;
     }
-    if (outputs.length < request.requestedCount && this.#wantsAll) this.#refuseMissing(request, response, unknown);
+    if (count < outputs.length) outputIndices.length = outputs.length = count;
+    if (count < request.requestedCount && this.#wantsAll) this.#refuseMissing(request, response, unknown);
     if (unknown !== undefined) this.#dropUnknown(unknown);
     return { error: undefined, outputIndices, outputs, parameters: response.parameters };
   }

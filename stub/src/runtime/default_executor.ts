@@ -6,7 +6,7 @@ import { type Execution, type Executor, type ExecutorSettings, failuresOf } from
 import { log } from "./logging.ts";
 import { Responder } from "./responder.ts";
 import { rescheduledError } from "./stream_pump.ts";
-import { whenDone } from "./thenable.ts";
+import { isThenable } from "./thenable.ts";
 
 /** Executes batches by `execute` in default mode: what it returns is the one response to each request. */
 export class DefaultExecutor implements Executor {
@@ -19,21 +19,31 @@ export class DefaultExecutor implements Executor {
   }
 
   execute(execution: Execution): void {
-    whenDone(
-      () => this.#model.execute(execution.requests),
+    try {
+      const result: unknown = this.#model.execute(execution.requests);
+      if (isThenable(result)) this.#await(execution, result);
+      else this.#answer(execution, result);
+    } catch (error) {
+      this.#fail(execution, error);
+    }
+  }
+
+  /** On its own, as functions are made for a batch that is awaited only. */
+  #await(execution: Execution, result: PromiseLike<unknown>): void {
+    result.then(
       (value) => this.#answer(execution, value),
-      (error) => this.#fail(execution, error),
+      (error: unknown) => this.#fail(execution, error),
     );
   }
 
   #answer(execution: Execution, result: unknown): void {
     const { batch, lives } = execution;
     if (batch.settled) return; // a thenable that calls back twice
-    const answers: (Answer | undefined)[] = [];
+    const answers = new Array<Answer | undefined>(lives.length);
     try {
       const items = this.#itemsOf(lives, result);
       // All of them before the first is measured: reading the result may run code of the model.
-      for (let i = 0; i < lives.length; i++) answers.push(this.#answerOf(lives[i]!, i, items));
+      for (let i = 0; i < lives.length; i++) answers[i] = this.#answerOf(lives[i]!, i, items);
     } catch (error) {
       this.#fail(execution, error);
       return;

@@ -93,16 +93,23 @@ export class ExecuteLoop {
       return;
     }
     if (this.#queue.executing === 1) this.#connection.begin();
-    runFor(execution.lives.length === 1 ? execution.lives[0] : undefined, () => this.#executor.execute(execution));
+    runFor(execution.lives.length === 1 ? execution.lives[0] : undefined, this.#run, execution);
   }
+
+  readonly #run = (execution: Execution): void => this.#executor.execute(execution);
 
   /** What the model gets of a batch: the requests that somebody waits for. Undefined when there are none. */
   #begin(batch: Batch): Execution | undefined {
     const { lives, requests } = batch;
     // The model's from now on, so that a request is garbage when the model has dropped it.
     batch.requests = [];
-    for (const life of lives) life.onCancel = undefined;
-    if (lives.every((life) => life.isOpen && !life.isCancelled)) return { batch, lives, requests };
+    let areWanted = true;
+    for (let i = 0; i < lives.length; i++) {
+      const life = lives[i]!;
+      life.onCancel = undefined;
+      if (!life.isOpen || life.isCancelled) areWanted = false;
+    }
+    if (areWanted) return { batch, lives, requests };
     this.#refuse(lives.filter((life) => life.isOpen && life.isCancelled));
     const open = lives.filter((life) => life.isOpen);
     return open.length === 0
