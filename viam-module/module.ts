@@ -15,6 +15,7 @@ import { Log, outputSink } from "./log.ts";
 import { mlmodelDefinition, mlmodelHandlers } from "./mlmodel_service.ts";
 import { moduleHandlers } from "./module_service.ts";
 import { Parent } from "./parent.ts";
+import { promptStatus } from "./prompt_status.ts";
 import { widenReceiveWindows } from "./receive_window.ts";
 import { reflectionOf } from "./reflection.ts";
 import { Resources } from "./resources.ts";
@@ -59,6 +60,7 @@ export class ViamModule {
       "grpc.max_send_message_length": mostMessageBytes,
       // Nobody can ask for what it would note of each call.
       "grpc.enable_channelz": 0,
+      interceptors: [promptStatus],
     });
     const onReady = (address: string) => this.#meet(address);
     this.#server.addService(serviceDefinition(ModuleService), moduleHandlers(this.#resources, { onReady }));
