@@ -40,6 +40,7 @@ import type {
 import { GrpcChannel } from "./channel.ts";
 import { endpointOf, type TlsOptions } from "./endpoint.ts";
 import { inferMessage, inferResult } from "./infer_message.ts";
+import { inferRequestBytes } from "./infer_writer.ts";
 import { messageJson } from "./message_json.ts";
 import {
   loadParameters,
@@ -65,7 +66,13 @@ export interface GrpcClientOptions extends ClientOptions {
 /** What is told of a model in the index. */
 const KNOWN = ["name", "version", "state", "reason"] as const;
 
-const service = serviceDefinition(GRPCInferenceService);
+const generated = serviceDefinition(GRPCInferenceService);
+const requestSerialize = inferRequestBytes;
+const service: typeof generated = {
+  ...generated,
+  modelInfer: { ...generated.modelInfer, requestSerialize },
+  modelStreamInfer: { ...generated.modelStreamInfer, requestSerialize },
+};
 
 /**
  * A Triton server, by its gRPC endpoint. The connection is made when it is needed, made again when it is lost, and shared by
