@@ -64,17 +64,16 @@ static int call_request__head(const struct call_request* making) {
   return 0;
 }
 
-// Room for a copy, which is freed with the call; NULL: there is none, and *error says why.
-static void* call_request__copy_room(const struct call_request* making, uint64_t bytes) {
+// Room that the stub cannot see, which is freed with the call; NULL: there is none, and *error says why.
+static void* call_request__private_room(const struct call_request* making, uint64_t bytes) {
   struct tsb_open_call* call = making->call;
   uint64_t limit = call->stub->memory.max_stub_bytes;
   // A record may name the same bytes as often as it likes, so what lies in shared memory is no bound.
   if (!tsb_open_calls_reserve_copy(&call->stub->calls, call, bytes, limit)) {
     *making->error = tsb_error_new(
         TRITONSERVER_ERROR_UNAVAILABLE,
-        "The inputs that are copied for the open calls of one process (BYTES, and what lies in clients' shared memory) "
-        "would take more than %llu bytes. Make fewer calls at a time, or raise "
-        "--backend-config=typescript,shm-max-byte-size.",
+        "The BYTES inputs of the open calls of one process, which are copied, would take more than %llu bytes. Make "
+        "fewer calls at a time, or raise --backend-config=typescript,shm-max-byte-size.",
         (unsigned long long)limit);
     return NULL;
   }
@@ -87,6 +86,30 @@ static void* call_request__copy_room(const struct call_request* making, uint64_t
     call->copies[call->copy_count++] = room;
   }
   return room;
+}
+
+// The same in the memory that the stub views, where pages have been written to before; NULL as above.
+static void* call_request__shared_room(const struct call_request* making, uint64_t bytes) {
+  struct tsb_open_call* call = making->call;
+  struct tsb_viewed_block* larger = realloc(call->blocks, (call->block_count + 1) * sizeof *larger);
+  if (larger == NULL) {
+    call_request__out_of_memory(making);
+    return NULL;
+  }
+  call->blocks = larger;
+  struct tsb_viewed_block* room = &larger[call->block_count];
+  room->bytes = bytes;
+  int status = tsb_stub_memory_alloc(&call->stub->memory, bytes, &room->block);
+  if (status == 0) {
+    call->block_count++;
+    return room->block.base;
+  }
+  *making->error = tsb_error_new(
+      TRITONSERVER_ERROR_UNAVAILABLE,
+      "Failed to increase the shared memory pool size: an input of %llu bytes that a client has lent cannot be copied "
+      "for a call: %s. Make fewer calls at a time, or raise --backend-config=typescript,shm-max-byte-size.",
+      (unsigned long long)bytes, status == -ENOMEM ? "it does not fit into the limit" : tsb_error_reason(status));
+  return NULL;
 }
 
 // What lies in memory of a client is lent to a request that is being executed, and copied.
@@ -120,7 +143,9 @@ static int call_request__find_data(const struct call_request* making, const stru
     *data = shared;
     return 0;
   }
-  void* room = call_request__copy_room(making, place->bytes);
+  // Of BYTES the lengths must stay as they were checked.
+  void* room =
+      is_bytes ? call_request__private_room(making, place->bytes) : call_request__shared_room(making, place->bytes);
   if (room == NULL) return 0;
   *data = room;
   if (is_lent) {

@@ -30,6 +30,9 @@ static void calls__end(struct tsb_open_call* call, struct tsb_entry last) {
   tsb_open_calls_end(&stub->calls, call);
   if (!stub->calls.is_closed) tsb_stub_post(stub, &last, 1);
   pthread_mutex_unlock(&stub->calls.lock);
+  for (uint32_t i = 0; i < call->block_count; i++) {
+    tsb_stub_memory_free(&stub->memory, &call->blocks[i].block, call->blocks[i].bytes);
+  }
   tsb_open_call_free(call);
   tsb_stub_release(stub);
   tsb_backend_count_calls(backend, -1);

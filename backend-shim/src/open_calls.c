@@ -93,6 +93,7 @@ void tsb_open_call_free(struct tsb_open_call* call) {
   }
   for (uint32_t i = 0; i < call->copy_count; i++) free(call->copies[i]);
   free(call->copies);
+  free(call->blocks);
   free(call->model);
   free(call);
 }

@@ -26,9 +26,12 @@ struct tsb_open_call {
   int64_t model_version;    // -1: as the server's policy says
   struct tsb_owner owner;   // as the stub names it
   TRITONSERVER_InferenceRequest* request;
-  void** copies;  // of inputs that the server must not read where they are
+  void** copies;  // of inputs that the server must not read where they are, nor the stub change
   uint32_t copy_count;
   uint64_t copied_bytes;
+  struct tsb_viewed_block*
+      blocks;  // of inputs that were copied where the stub may see them; who ends the call frees them
+  uint32_t block_count;
   uint64_t began_ns;
   // --- Under `lock`
   bool was_sent;     // it may be cancelled; what is above is known from here on
