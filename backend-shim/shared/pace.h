@@ -20,7 +20,7 @@ enum {
   // A batch that is expected later than this is not waited for awake: a core that sleeps takes as long to wake up.
   TSB_PACE_MAX_GAP_NS = 400000,
   // Calls of other models that take longer are not waited for awake.
-  TSB_PACE_MAX_CALL_NS = 200000,
+  TSB_PACE_MAX_CALL_NS = 500000,
   // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that
   // waits there cannot go to another instance any more, nor be overtaken by one of a higher priority.
   TSB_PACE_PREFETCH_NS = 250000,

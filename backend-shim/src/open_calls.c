@@ -54,6 +54,10 @@ int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* o
     (*call)->began_ns = tsb_now_ns();
     calls->calls[owner->index] = *call;
     calls->count++;
+    if (calls->batch_ns != 0) {
+      calls->first_ns = tsb_pace_first_average(calls->first_ns, (*call)->began_ns - calls->batch_ns);
+      calls->batch_ns = 0;
+    }
     status = 0;
   }
   pthread_mutex_unlock(&calls->lock);
@@ -67,12 +71,24 @@ void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call
   calls->call_ns = tsb_pace_first_average(calls->call_ns, tsb_now_ns() - call->began_ns);
 }
 
-uint64_t tsb_open_calls_expected_ns(struct tsb_open_calls* calls) {
-  if (calls->capacity == 0) return 0;  // it has never made one: only this thread makes room
+void tsb_open_calls_note_batch(struct tsb_open_calls* calls, uint64_t now_ns) {
+  if (calls->capacity == 0) return;  // it has never made a call: only this thread makes room
   pthread_mutex_lock(&calls->lock);
-  uint64_t expected_ns = calls->count == 0 ? 0 : calls->call_ns;
+  calls->batch_ns = now_ns;
   pthread_mutex_unlock(&calls->lock);
-  return expected_ns;
+}
+
+struct tsb_open_calls_expected tsb_open_calls_expect(struct tsb_open_calls* calls) {
+  struct tsb_open_calls_expected expected = {0};
+  if (calls->capacity == 0) return expected;
+  pthread_mutex_lock(&calls->lock);
+  if (calls->count > 0) {
+    expected.call_ns = calls->call_ns;
+  } else if (calls->batch_ns != 0) {
+    expected.first_ns = calls->first_ns;
+  }
+  pthread_mutex_unlock(&calls->lock);
+  return expected;
 }
 
 bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,

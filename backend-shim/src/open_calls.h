@@ -57,6 +57,8 @@ struct tsb_open_calls {
   uint32_t count;
   uint64_t copied_bytes;  // of inputs, for all calls that are open
   uint64_t call_ns;       // how long one takes, averaged over the last few; 0: not known
+  uint64_t batch_ns;      // when a batch was handed over, until a call is made for it; 0: none was
+  uint64_t first_ns;      // how long after that its first call comes, averaged likewise
   struct tsb_viewed_answer* answers;
   uint32_t answer_capacity, used_answers, first_free;
 };
@@ -67,8 +69,15 @@ void tsb_open_calls_destroy(struct tsb_open_calls* calls);
 int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* owner, struct tsb_open_call** call);
 // The call is over: takes it out. The caller holds `lock`.
 void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call);
-// How long a call takes while some are open, 0 if none is. Only for the thread that begins calls.
-uint64_t tsb_open_calls_expected_ns(struct tsb_open_calls* calls);
+// A batch was handed over at that time, which may make calls. Only for the thread that begins calls.
+void tsb_open_calls_note_batch(struct tsb_open_calls* calls, uint64_t now_ns);
+// How soon the stub is expected to say something, as a call of its is open or may be about to be made. Both are 0 if
+// that is not so. Only for the thread that begins calls.
+struct tsb_open_calls_expected {
+  uint64_t call_ns;   // how long a call takes
+  uint64_t first_ns;  // how long after a batch the first one is made
+};
+struct tsb_open_calls_expected tsb_open_calls_expect(struct tsb_open_calls* calls);
 // Frees a call that was taken out, with its request.
 void tsb_open_call_free(struct tsb_open_call* call);
 // Counts bytes that are to be copied for a call, until it ends. False: they would be more than `limit` for all calls

@@ -151,7 +151,9 @@ bool tsb_reader_begin(struct tsb_instance* instance, struct tsb_stub* stub) {
 static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_stub* stub) {
   struct tsb_ring* ring = &stub->to_shim;
   bool is_sparse = tsb_pace_is_sparse(instance->at_once_share);
-  uint64_t call_ns = tsb_open_calls_expected_ns(&stub->calls);
+  struct tsb_open_calls_expected expected = tsb_open_calls_expect(&stub->calls);
+  // What comes first of a model that calls others is the call, long before the answer.
+  uint64_t call_ns = expected.call_ns > 0 ? expected.call_ns : expected.first_ns;
   uint64_t wait_ns =
       call_ns > 0 ? tsb_pace_for_call_ns(is_sparse, call_ns) : tsb_pace_for_answer_ns(is_sparse, instance->compute_ns);
   return tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
@@ -190,6 +192,7 @@ void tsb_reader_serve(struct tsb_instance* instance, struct tsb_stub* stub, bool
   // Who comes back at once has more requests waiting, and need not wait for this answer.
   bool at_once = exec_start_ns - instance->left_ns < TSB_PACE_AT_ONCE_NS;
   tsb_ring_awake(ring);
+  tsb_open_calls_note_batch(&stub->calls, exec_start_ns);
   instance->at_once_share = tsb_pace_share(instance->at_once_share, at_once);
   for (uint32_t rounds = 0;;) {
     int status = tsb_reader_drain(instance, stub);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "barrier.h"
 #include "check.h"
 
 static struct tsb_open_calls calls;
@@ -43,20 +44,48 @@ static void test_names(void) {
 
 static void test_how_long_a_call_is_expected_to_take(void) {
   tsb_open_calls_init(&calls);
-  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);
+  CHECK_INT(tsb_open_calls_expect(&calls).call_ns, 0);
   struct tsb_open_call* call = begin(0);
-  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);  // nothing is known yet
+  CHECK_INT(tsb_open_calls_expect(&calls).call_ns, 0);  // nothing is known yet
   end(call);
   CHECK(calls.call_ns > 0);
-  CHECK_INT(tsb_open_calls_expected_ns(&calls), 0);
+  CHECK_INT(tsb_open_calls_expect(&calls).call_ns, 0);
   call = begin(0);
-  CHECK_INT(tsb_open_calls_expected_ns(&calls), calls.call_ns);
+  CHECK_INT(tsb_open_calls_expect(&calls).call_ns, calls.call_ns);
   end(call);
+  tsb_open_calls_destroy(&calls);
+}
+
+static void test_how_soon_the_first_call_is_expected(void) {
+  enum { AGO_NS = 50000 };
+  tsb_open_calls_init(&calls);
+  tsb_open_calls_note_batch(&calls, tsb_now_ns() - AGO_NS);
+  CHECK_INT(calls.batch_ns, 0);  // of a stub that has never made one nothing is kept
+  end(begin(0));
+  tsb_open_calls_note_batch(&calls, tsb_now_ns() - AGO_NS);
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 0);  // nothing is known yet
+  struct tsb_open_call* call = begin(0);
+  CHECK(calls.first_ns >= AGO_NS);
+  struct tsb_open_calls_expected expected = tsb_open_calls_expect(&calls);
+  CHECK_INT(expected.first_ns, 0);
+  CHECK_INT(expected.call_ns, calls.call_ns);
+  end(call);
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 0);  // no batch since
+  tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, calls.first_ns);
+  uint64_t before = calls.first_ns;
+  call = begin(0);
+  CHECK(calls.first_ns != before);
+  before = calls.first_ns;
+  end(call);
+  end(begin(0));  // the second one of a batch does not count
+  CHECK_INT(calls.first_ns, before);
   tsb_open_calls_destroy(&calls);
 }
 
 int main(void) {
   test_names();
   test_how_long_a_call_is_expected_to_take();
+  test_how_soon_the_first_call_is_expected();
   return 0;
 }

@@ -53,8 +53,8 @@ static void test_how_long_a_call_is_waited_for(void) {
   CHECK_INT(tsb_pace_for_call_ns(true, 50000), 100000);
   CHECK_INT(tsb_pace_for_call_ns(false, 50000), 0);  // many at once
   CHECK_INT(tsb_pace_for_call_ns(true, 0), 0);       // nothing is known
-  CHECK_INT(tsb_pace_for_call_ns(true, 200000), 400000);
-  CHECK_INT(tsb_pace_for_call_ns(true, 200001), 0);  // too long
+  CHECK_INT(tsb_pace_for_call_ns(true, 500000), 1000000);
+  CHECK_INT(tsb_pace_for_call_ns(true, 500001), 0);  // too long
 }
 
 static void test_an_average_begins_with_the_first(void) {

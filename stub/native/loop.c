@@ -149,7 +149,12 @@ static void loop__execute(struct tsb_addon* addon, uint32_t count) {
   }
   loop__note_calls(addon, count);
   loop__deliver_entries(addon, count);
-  if (batch != NULL) addon->pace.idle_since_ns = addon->busy ? 0 : tsb_now_ns();
+  // What came may be the answer to a call, with which the model has answered its batch.
+  if (addon->busy) {
+    addon->pace.idle_since_ns = 0;
+  } else if (batch != NULL || addon->pace.idle_since_ns == 0) {
+    addon->pace.idle_since_ns = tsb_now_ns();
+  }
 }
 
 // Waits a bounded time for the next batch, or for the answer to a call.
