@@ -380,6 +380,7 @@ NAPI_MODULE_INIT() {
   addon__memory(env, exports, "blocks", addon->blocks, sizeof addon->blocks);
   addon__memory(env, exports, "clientFlags", tsb_client_regions_flags(), TSB_CLIENT_FLAG_COUNT * sizeof(uint32_t));
   addon__memory(env, exports, "busy", &addon->busy, sizeof addon->busy);
+  addon__memory(env, exports, "turnWanted", &addon->turn_wanted, sizeof addon->turn_wanted);
   addon__memory(env, exports, "cell", addon->cell, sizeof addon->cell);
   return exports;
 }

@@ -180,7 +180,12 @@ static void loop__look(struct tsb_addon* addon) {
     uint32_t count = loop__take(addon);
     if (count > 0) loop__execute(addon, count);
     loop__deliver_messages(addon);  // frames that came along when JS_region looked for a region
-    if (tsb_now_ns() >= end) break;
+    // Whoever wants a turn is soon done, so this side stays awake.
+    if (addon->turn_wanted != 0) break;
+    if (tsb_now_ns() >= end) {
+      if (tsb_ring_prepare_sleep(ring, 0)) return;
+      break;
+    }
     if (loop__wait_awake(addon)) continue;
     if (tsb_ring_prepare_sleep(ring, 0)) return;
   }

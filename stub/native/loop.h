@@ -48,10 +48,11 @@ struct tsb_addon {
   struct tsb_idle_trim idle_trim;
   struct tsb_loop_pace pace;
   struct tsb_loop_taken taken[TSB_LOOP_TAKEN];  // by the low bits of the batch's index
-  uint32_t busy;        // written by JavaScript: TSB_LOOP_EXECUTING; TSB_LOOP_OPEN while requests are open only; else 0
-  napi_ref on_entries;  // (count) => void: entries stand in `inbox`
-  napi_ref on_frame;    // (method, call, isReply, region, payload) => void
-  napi_ref on_idle;     // () => void: no batch has come for a while
+  uint32_t busy;  // written by JavaScript: TSB_LOOP_EXECUTING; TSB_LOOP_OPEN while requests are open only; else 0
+  uint32_t turn_wanted;  // written by JavaScript: others of the event loop have something to do that does not wait
+  napi_ref on_entries;   // (count) => void: entries stand in `inbox`
+  napi_ref on_frame;     // (method, call, isReply, region, payload) => void
+  napi_ref on_idle;      // () => void: no batch has come for a while
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];

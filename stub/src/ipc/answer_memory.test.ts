@@ -11,12 +11,13 @@ const turn = () => vi.runAllTimersAsync();
 let native: MemoryNative;
 const free = vi.fn();
 const collect = vi.fn();
+const wantTurn = vi.fn();
 let answers: AnswerMemory;
 beforeEach(() => {
   vi.resetAllMocks();
   vi.useFakeTimers();
   native = new MemoryNative();
-  answers = new AnswerMemory(new SharedMemory(native), 32 * MIB, free, collect);
+  answers = new AnswerMemory(new SharedMemory(native), 32 * MIB, { free, collect, wantTurn });
 });
 afterEach(() => vi.useRealTimers());
 
@@ -87,8 +88,11 @@ test("what is young is collected long before, when nothing else is to be done", 
   });
   garbage.push(take(3, MIB)); // more than a sixteenth
   expect(collections(true)).toBe(0);
+  expect(wantTurn.mock.calls).toEqual([[true]]);
   await turn();
   expect(collect.mock.calls).toEqual([[true]]);
+  expect(wantTurn.mock.calls).toEqual([[true], [false]]);
+  expect(wantTurn.mock.invocationCallOrder[1]).toBeGreaterThan(collect.mock.invocationCallOrder[0]!);
   garbage = [take(4, MIB), take(5, MIB)];
   await turn();
   expect(collections(true)).toBe(1);

@@ -18,7 +18,7 @@ const COLLECT_PART = 1 / 4;
  * So it is on Node 26.10. On 20.20 a FinalizationRegistry hears of nothing before all is collected: there, memory comes back by
  * COLLECT_PART alone, and the young are collected ever more rarely.
  */
-const YOUNG_BYTES = 8 << 20;
+const YOUNG_BYTES = 4 << 20;
 const YOUNG_PART = 1 / 16;
 
 /** What a collection has found is told later. */
@@ -40,11 +40,20 @@ interface View {
   isGone: boolean;
 }
 
+/** What is done with the memory of answers, by others. */
+export interface AnswerActions {
+  /** Says that nobody needs an answer any more. */
+  free(owner: Owner): void;
+  /** Collects garbage, or what of it is young. */
+  collect(youngOnly: boolean): void;
+  /** Whether what is to be done in the event loop shall not wait until no entries come. */
+  wantTurn(isWanted: boolean): void;
+}
+
 /** The outputs of other models' answers, in the memory that the server wrote them to, until nobody refers to them any more. */
 export class AnswerMemory implements OutputMemory {
   readonly #memory: SharedMemory;
-  readonly #free: (owner: Owner) => void;
-  readonly #collect: (youngOnly: boolean) => void;
+  readonly #actions: AnswerActions;
   readonly #collectBytes: number;
   readonly #leastYoungBytes: number;
   /** More where that finds little: the model keeps its answers for long, and they are old. */
@@ -62,20 +71,10 @@ export class AnswerMemory implements OutputMemory {
   #isCollecting = false;
   #isCollectingYoung = false;
 
-  /**
-   * @param limit bytes that the server may use
-   * @param free says that nobody needs an answer any more
-   * @param collect collects garbage, or what of it is young
-   */
-  constructor(
-    memory: SharedMemory,
-    limit: number,
-    free: (owner: Owner) => void,
-    collect: (youngOnly: boolean) => void,
-  ) {
+  /** @param limit bytes that the server may use */
+  constructor(memory: SharedMemory, limit: number, actions: AnswerActions) {
     this.#memory = memory;
-    this.#free = free;
-    this.#collect = collect;
+    this.#actions = actions;
     this.#collectBytes = limit * COLLECT_PART;
     this.#leastYoungBytes = this.#youngBytes = Math.min(YOUNG_BYTES, limit * YOUNG_PART);
   }
@@ -84,7 +83,7 @@ export class AnswerMemory implements OutputMemory {
   take(owner: Owner, outputs: readonly ReceivedOutput[]): Tensor[] {
     const answer: KeptAnswer = { owner, views: 0, users: 0 };
     const tensors = outputs.map((output) => this.#tensorOf(answer, output));
-    if (answer.views === 0) this.#free(owner);
+    if (answer.views === 0) this.#actions.free(owner);
     else this.#collectIfDue();
     return tensors;
   }
@@ -110,7 +109,7 @@ export class AnswerMemory implements OutputMemory {
 
   #collectAll(): void {
     this.#isCollecting = true;
-    this.#collect(false);
+    this.#actions.collect(false);
     setTimeout(() => {
       this.#left = this.#leftByYoung = this.#bytes;
       this.#isCollecting = false;
@@ -119,16 +118,20 @@ export class AnswerMemory implements OutputMemory {
 
   /** When nothing waits: what came with this answer goes on first. */
   #collectYoungSoon(): void {
+    const { collect, wantTurn } = this.#actions;
     this.#isCollectingYoung = true;
+    wantTurn(true);
     setImmediate(() => {
       const before = this.#goneBytes;
-      this.#collect(true);
-      setTimeout(() => {
+      collect(true);
+      // What it has found is told before the next of these.
+      setImmediate(() => {
+        wantTurn(false);
         const isOfUse = this.#goneBytes - before > this.#youngBytes / 2;
         this.#youngBytes = isOfUse ? this.#leastYoungBytes : this.#youngBytes * 2;
         this.#leftByYoung = this.#bytes;
         this.#isCollectingYoung = false;
-      }, TELLING_MS);
+      });
     });
   }
 
@@ -169,6 +172,6 @@ export class AnswerMemory implements OutputMemory {
   }
 
   #freeUnneeded({ owner, views, users }: KeptAnswer): void {
-    if (views === 0 && users === 0) this.#free(owner);
+    if (views === 0 && users === 0) this.#actions.free(owner);
   }
 }

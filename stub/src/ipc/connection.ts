@@ -4,7 +4,7 @@ import { AnswerMemory } from "./answer_memory.ts";
 import { Batch, type BatchSettings } from "./batch.ts";
 import { Calls } from "./calls.ts";
 import { type CheckReadyReply, Control, type Step } from "./control.ts";
-import { type Entry, Inbox, Outbox, type Owner } from "./entries.ts";
+import { type Entry, Inbox, Outbox } from "./entries.ts";
 import { LogLevels } from "./log_levels.ts";
 import { Metrics } from "./metrics.ts";
 import { ModelControl } from "./model_control.ts";
@@ -124,10 +124,17 @@ export class Connection {
 
   #makeCalls(handlers: ConnectionHandlers, limit: number): Calls {
     const memory = this.#memory;
-    const free = (owner: Owner) => this.#stream.pass(L.ENTRY_FREE, owner);
+    const turnWanted = new Uint32Array(this.#native.turnWanted);
+    const answers = new AnswerMemory(memory, limit, {
+      free: (owner) => this.#stream.pass(L.ENTRY_FREE, owner),
+      collect: (youngOnly) => handlers.onGarbage?.(youngOnly),
+      wantTurn: (isWanted) => {
+        turnWanted[0] = isWanted ? 1 : 0;
+      },
+    });
     return new Calls({
       memory,
-      answers: new AnswerMemory(memory, limit, free, (youngOnly) => handlers.onGarbage?.(youngOnly)),
+      answers,
       post: (kind, owner, place) => this.#stream.pass(kind, owner, place),
       freeLater: (block) => this.#stream.freeLater(block),
       onUse: (isInUse) => {

@@ -43,6 +43,7 @@ export class MemoryNative implements Native {
   readonly blocks = new ArrayBuffer(OUTBOX_ENTRIES * BLOCK_BYTES);
   readonly cell = new ArrayBuffer(16);
   readonly busy = new ArrayBuffer(4);
+  readonly turnWanted = new ArrayBuffer(4);
   readonly clientFlags = new ArrayBuffer(8);
   /** Blocks of the server, and of the stub. */
   readonly inbound: MemoryArena;

@@ -17,6 +17,8 @@ export interface Native {
    * waits for the next batch awake.
    */
   readonly busy: ArrayBuffer;
+  /** One word (u32), to be written: not 0 while something else of the event loop is not to wait until no entries come. */
+  readonly turnWanted: ArrayBuffer;
   /** Two words (u32): not 0, from then on, once the model wrote into a client's region; once a client cut one short. */
   readonly clientFlags: ArrayBuffer;
   /**
