@@ -259,12 +259,7 @@ static napi_value JS_send(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, arguments[1], &blocks) != napi_ok || blocks > TSB_OUTBOX_ENTRIES) {
     return addon__throw(env, "send needs the number of entries and of blocks in the outbox.");
   }
-  tsb_loop_stamp(addon, entries);
-  int status = tsb_connection_write(&addon->connection, addon->outbox, entries);
-  for (uint32_t i = 0; i < blocks && status == 0; i++) {
-    const double* block = addon->blocks + 3 * i;
-    status = tsb_connection_free_later(&addon->connection, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
-  }
+  int status = tsb_loop_send(addon, entries, blocks);
   return status < 0 ? addon__throw_errno(env, "Could not send answers to the server", status) : NULL;
 }
 
@@ -379,6 +374,7 @@ NAPI_MODULE_INIT() {
   addon__memory(env, exports, "outbox", addon->outbox, sizeof addon->outbox);
   addon__memory(env, exports, "blocks", addon->blocks, sizeof addon->blocks);
   addon__memory(env, exports, "clientFlags", tsb_client_regions_flags(), TSB_CLIENT_FLAG_COUNT * sizeof(uint32_t));
+  addon__memory(env, exports, "unsent", &addon->unsent, sizeof addon->unsent);
   addon__memory(env, exports, "busy", &addon->busy, sizeof addon->busy);
   addon__memory(env, exports, "turnWanted", &addon->turn_wanted, sizeof addon->turn_wanted);
   addon__memory(env, exports, "cell", addon->cell, sizeof addon->cell);

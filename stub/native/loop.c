@@ -31,12 +31,27 @@ static bool loop__call(struct tsb_addon* addon, napi_ref function_ref, size_t co
   return false;
 }
 
+// What was put into the outbox meanwhile, also by microtasks, goes in one go.
+static void loop__send_unsent(struct tsb_addon* addon) {
+  struct tsb_loop_unsent unsent = addon->unsent;
+  addon->unsent = (struct tsb_loop_unsent){0};
+  if (unsent.entries == 0 && unsent.blocks == 0) return;
+  if (unsent.entries <= TSB_OUTBOX_ENTRIES && unsent.blocks <= TSB_OUTBOX_ENTRIES &&
+      tsb_loop_send(addon, unsent.entries, unsent.blocks) == 0) {
+    return;
+  }
+  napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "Nothing can be sent to the server any more.",
+                   NAPI_AUTO_LENGTH);
+}
+
 static void loop__deliver_entries(struct tsb_addon* addon, uint32_t count) {
   napi_handle_scope scope;
   napi_value argument;
   if (napi_open_handle_scope(addon->env, &scope) != napi_ok) return;
   napi_create_uint32(addon->env, count, &argument);
+  addon->unsent.goes_soon = 1;
   loop__call(addon, addon->on_entries, 1, &argument);
+  loop__send_unsent(addon);
   napi_close_handle_scope(addon->env, scope);
 }
 
@@ -100,13 +115,24 @@ static void loop__note_taken(struct tsb_addon* addon, uint32_t count, uint64_t n
   }
 }
 
-void tsb_loop_stamp(struct tsb_addon* addon, uint32_t count) {
+// Writes into the first entries of the outbox when their batches were taken, where they tell that.
+static void loop__stamp(struct tsb_addon* addon, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     struct tsb_entry* entry = &addon->outbox[i];
     if (entry->kind != TSB_ENTRY_RESPONSE && entry->kind != TSB_ENTRY_SETTLED) continue;
     const struct tsb_loop_taken* taken = loop__taken(addon, &entry->owner);
     entry->value = taken->generation == entry->owner.generation ? taken->at_ns : 0;
   }
+}
+
+int tsb_loop_send(struct tsb_addon* addon, uint32_t entries, uint32_t blocks) {
+  loop__stamp(addon, entries);
+  int status = tsb_connection_write(&addon->connection, addon->outbox, entries);
+  for (uint32_t i = 0; i < blocks && status == 0; i++) {
+    const double* block = addon->blocks + 3 * i;
+    status = tsb_connection_free_later(&addon->connection, (uint32_t)block[0], (uint64_t)block[1], (uint64_t)block[2]);
+  }
+  return status;
 }
 
 // The last batch among what came; the rest is about batches that are here, and says nothing of how often they come.
@@ -189,9 +215,7 @@ static void loop__look(struct tsb_addon* addon) {
     if (loop__wait_awake(addon)) continue;
     if (tsb_ring_prepare_sleep(ring, 0)) return;
   }
-  // Time is up: sleep if nothing is there, else come back after the others had their turn.
-  if (tsb_ring_prepare_sleep(ring, 0)) return;
-  tsb_loop_wake(addon);
+  tsb_loop_wake(addon);  // come back after the others had their turn
 }
 
 static void loop__on_wake(uv_poll_t* handle, int status, int events) {

@@ -25,6 +25,12 @@ struct tsb_loop_pace {
   bool is_sparse;          // requests come few at a time, as the shim says
 };
 
+// What JavaScript has put into the outbox.
+struct tsb_loop_unsent {
+  uint32_t entries, blocks;
+  uint32_t goes_soon;  // written here: it is sent when JavaScript returns, without being asked for
+};
+
 // When a batch was taken from the ring.
 struct tsb_loop_taken {
   uint32_t generation;
@@ -56,6 +62,7 @@ struct tsb_addon {
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];
+  struct tsb_loop_unsent unsent;
   double blocks[3 * TSB_OUTBOX_ENTRIES];  // region, offset, bytes of blocks to free after the outbox is consumed
   double cell[2];                         // region and offset of the last allocation
   struct tsb_loop_message* first_message;
@@ -71,8 +78,8 @@ int tsb_loop_read_channel(struct tsb_addon* addon);
 // Waits for the reply to a call of this process's and takes it; what comes before it is dealt with as ever, and is
 // JavaScript's turn afterwards. A server that ends meanwhile ends this process. 0 or negative: the channel is broken.
 int tsb_loop_wait_for_reply(struct tsb_addon* addon, uint32_t method, uint32_t call, struct tsb_message* reply);
-// Writes into the first `count` entries of the outbox when their batches were taken, where they tell that.
-void tsb_loop_stamp(struct tsb_addon* addon, uint32_t count);
+// Sends the first entries of the outbox, and frees blocks once they are read. 0 or negative.
+int tsb_loop_send(struct tsb_addon* addon, uint32_t entries, uint32_t blocks);
 // Has the loop look at what is there after the others had their turn.
 void tsb_loop_wake(struct tsb_addon* addon);
 

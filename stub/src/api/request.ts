@@ -278,8 +278,9 @@ export class InferenceRequest {
    *
    * @throws TritonError the error of the other model with its code and text, or why it could not be called
    */
-  exec(options: ExecOptions = {}): Promise<InferenceResponse> {
-    const { throwOnError } = checkedOptions("exec()", options, { throwOnError: true });
+  exec(options?: ExecOptions): Promise<InferenceResponse> {
+    const throwOnError =
+      options === undefined || checkedOptions("exec()", options, { throwOnError: true }).throwOnError;
     return execCall(this.#toSend("exec()").content, throwOnError);
   }
 

@@ -52,6 +52,21 @@ test("what was written is read", () => {
   expect([call.recordBytes % L.DATA_ALIGNMENT, call.dataBytes]).toEqual([0, L.DATA_ALIGNMENT]);
 });
 
+test("names are read as they were written, of whatever letters and length, also when there are many of them", () => {
+  const names = ["é", "\u{1f600}", "x".repeat(23), "x".repeat(24), "x".repeat(25), "y".repeat(300), "z\u0080"];
+  for (let i = 0; i < 2100; i++) names.push(`name ${i % 1050}`);
+  for (const name of names) {
+    const { call, region } = write({
+      ...content,
+      modelName: name,
+      inputs: [a.renamed(name)],
+      requestedOutputs: [name],
+    });
+    const read = readCall(region, AT, AT + call.recordBytes);
+    expect([read.modelName, read.requestedOutputs, read.inputs[0]!.name]).toEqual([name, [name], name]);
+  }
+});
+
 test("every word of the head is written", () => {
   const { region } = write({ ...content, correlationId: 2n ** 64n - 1n });
   // By hand, in the order of the struct.

@@ -13,7 +13,7 @@ import {
   readParameters,
   writeParameters,
 } from "./parameter_record.ts";
-import { align, type Place, type Region, readText, readU64, requireInside } from "./record.ts";
+import { align, type Place, type Region, readText, readU64, requireInside, writeU64 } from "./record.ts";
 import { type Content, contentOf, copyContent } from "./tensor_data.ts";
 import {
   nextTensor,
@@ -26,7 +26,28 @@ import {
   writeTensor,
 } from "./tensor_record.ts";
 
+const TEXT_FIELDS = [L.CALL_MODEL, L.CALL_ID, L.CALL_CORRELATION];
 const NO_OWNER: Owner = { table: 0, index: 0, generation: 0, item: 0 };
+
+const NO_TEXT = Buffer.alloc(0);
+/** Names of models and tensors that were encoded lately: the same few come again with each call. */
+const encodedNames = new Map<string, Buffer>();
+const MOST_NAMES = 1000;
+const LONGEST_NAME = 256;
+
+function encoded(text: string): Buffer {
+  return text === "" ? NO_TEXT : Buffer.from(text);
+}
+
+function encodedName(name: string): Buffer {
+  const found = encodedNames.get(name);
+  if (found !== undefined) return found;
+  const bytes = Buffer.from(name);
+  if (name.length > LONGEST_NAME) return bytes;
+  if (encodedNames.size === MOST_NAMES) encodedNames.clear();
+  encodedNames.set(name, bytes);
+  return bytes;
+}
 
 /** An input, read once: a model may change what its tensor says at any time. */
 interface MeasuredInput {
@@ -59,11 +80,11 @@ export class MeasuredCall {
     const { inputs, correlationId } = content;
     this.#content = content;
     const correlation = typeof correlationId === "string" ? correlationId : "";
-    this.#texts = [content.modelName, content.id, correlation].map((text) => Buffer.from(text));
-    this.#requested = content.requestedOutputs.map((name) => Buffer.from(name));
+    this.#texts = [encodedName(content.modelName), encoded(content.id), encoded(correlation)];
+    this.#requested = content.requestedOutputs.map(encodedName);
     this.#parameters = encodeParameters("Request", content.parameters);
     const heads = inputs.map((input) => ({
-      name: Buffer.from(input.name),
+      name: encodedName(input.name),
       dtype: dtypeOfName(input.datatype),
       shape: input.shape.slice(),
     }));
@@ -95,6 +116,7 @@ export class MeasuredCall {
     const putText = (place: number, text: Buffer): void => {
       u32[(place + L.TEXT_PLACE_OFFSET) / 4] = end - record;
       u32[(place + L.TEXT_PLACE_BYTES) / 4] = text.length;
+      if (text.length === 0) return;
       region.u8.set(text, end);
       end += align(text.length, 8);
     };
@@ -102,16 +124,18 @@ export class MeasuredCall {
     u32[at + L.CALL_FLAGS / 4] = this.#content.flags;
     writeOwner(region, record + L.CALL_PARENT, parent ?? NO_OWNER);
     writeOwner(region, record + L.CALL_TRACE, traced ?? NO_OWNER);
+    const put64 = (field: number, value: number | bigint): void => {
+      if (typeof value === "number") writeU64(u32, record + field, value);
+      else u64[(record + field) / 8] = value;
+    };
     i64[(record + L.CALL_MODEL_VERSION) / 8] = BigInt(this.#content.modelVersion);
-    u64[(record + L.CALL_CORRELATION_ID) / 8] = typeof correlationId === "string" ? 0n : BigInt(correlationId);
-    u64[(record + L.CALL_TIMEOUT_US) / 8] = BigInt(this.#content.timeoutUs);
-    u64[(record + L.CALL_PRIORITY) / 8] = BigInt(this.#content.priority);
-    for (const [i, field] of [L.CALL_MODEL, L.CALL_ID, L.CALL_CORRELATION].entries()) {
-      putText(record + field, this.#texts[i]!);
-    }
+    put64(L.CALL_CORRELATION_ID, typeof correlationId === "string" ? 0 : correlationId);
+    put64(L.CALL_TIMEOUT_US, this.#content.timeoutUs);
+    put64(L.CALL_PRIORITY, this.#content.priority);
+    for (let i = 0; i < TEXT_FIELDS.length; i++) putText(record + TEXT_FIELDS[i]!, this.#texts[i]!);
     const requested = end;
     end += this.#requested.length * L.TEXT_PLACE_SIZE;
-    for (const [i, name] of this.#requested.entries()) putText(requested + i * L.TEXT_PLACE_SIZE, name);
+    for (let i = 0; i < this.#requested.length; i++) putText(requested + i * L.TEXT_PLACE_SIZE, this.#requested[i]!);
     u32[at + L.CALL_REQUESTED_OFFSET / 4] = requested - record;
     u32[at + L.CALL_REQUESTED_COUNT / 4] = this.#requested.length;
     u32[at + L.CALL_PARAMETERS_OFFSET / 4] = end - record;
@@ -138,7 +162,8 @@ export class MeasuredCall {
       heads.push(at);
       at = writeTensor(region, at, L.NAME_INLINE, dtype, shape, place);
     }
-    for (const [i, { name }] of this.#inputs.entries()) {
+    for (let i = 0; i < heads.length; i++) {
+      const { name } = this.#inputs[i]!;
       writeInlineName(region, heads[i]!, at - record, name.length);
       region.u8.set(name, at);
       at += align(name.length, 8);

@@ -147,6 +147,20 @@ describe("many calls", () => {
     expect(send.mock.calls.map(([entries]) => entries)).toEqual([100]);
   });
 
+  test("are left to the addon where it sends by itself what this turn has brought", async () => {
+    const unsent = new Uint32Array(there.native.unsent);
+    const send = vi.spyOn(there.native, "send");
+    unsent[2] = 1;
+    const answer = request("echo", [floats("A", 1)]).exec();
+    await turn();
+    expect(send).not.toHaveBeenCalled();
+    const [entries, blocks] = unsent;
+    expect([entries, blocks]).toEqual([1, 0]);
+    unsent.fill(0);
+    there.native.send(entries!, blocks!);
+    expect(read(await answer)).toEqual([1]);
+  });
+
   test("are in flight at once, more than the ring takes, and their places are used again", async () => {
     for (let round = 0; round < 2; round++) {
       const answers = Array.from({ length: 3000 }, (_, i) => request("echo", [floats("A", i)]).exec());

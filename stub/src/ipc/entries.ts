@@ -6,6 +6,11 @@ import { type Place, readU64, writeU64 } from "./record.ts";
 /** Region, offset and bytes of a block to be freed. */
 const BLOCK_NUMBERS = 3;
 
+/** The words of `Native.unsent`. */
+const ENTRIES = 0;
+const BLOCKS = 1;
+const GOES_SOON = 2;
+
 /** What nobody wakes: to let the server have the processor while it reads. */
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const PAUSE_MS = 0.05;
@@ -107,8 +112,8 @@ export class Outbox {
   readonly #native: Native;
   readonly #entries: EntryArray;
   readonly #blocks: Float64Array;
-  #entryCount = 0;
-  #blockCount = 0;
+  /** How many entries and blocks wait to be sent, and whether that is done by itself. */
+  readonly #unsent: Uint32Array;
   #written = 0;
   #consumed = 0;
 
@@ -116,12 +121,18 @@ export class Outbox {
     this.#native = native;
     this.#entries = new EntryArray(native.outbox);
     this.#blocks = new Float64Array(native.blocks);
+    this.#unsent = new Uint32Array(native.unsent);
   }
 
   add(kind: number, flags: number, owner: Owner, place: Place, value = 0): void {
-    if (this.#entryCount === this.#entries.length) this.flush();
-    this.#entries.write(this.#entryCount++, kind, flags, owner, place, value);
+    if (this.#unsent[ENTRIES] === this.#entries.length) this.flush();
+    this.#entries.write(this.#unsent[ENTRIES]!++, kind, flags, owner, place, value);
     this.#written++;
+  }
+
+  /** Whether what was added is sent without `flush` when JavaScript lets go of the thread. */
+  get goesSoon(): boolean {
+    return this.#unsent[GOES_SOON] !== 0;
   }
 
   /** How many entries were added, ever. */
@@ -147,8 +158,8 @@ export class Outbox {
 
   /** Frees a block once the server has read the entries that were added before. */
   freeLater(block: Place): void {
-    if (this.#blockCount * BLOCK_NUMBERS === this.#blocks.length) this.flush();
-    const at = this.#blockCount++ * BLOCK_NUMBERS;
+    if (this.#unsent[BLOCKS]! * BLOCK_NUMBERS === this.#blocks.length) this.flush();
+    const at = this.#unsent[BLOCKS]!++ * BLOCK_NUMBERS;
     this.#blocks[at] = block.region;
     this.#blocks[at + 1] = block.offset;
     this.#blocks[at + 2] = block.bytes;
@@ -166,9 +177,10 @@ export class Outbox {
   }
 
   flush(): void {
-    if (this.#entryCount === 0 && this.#blockCount === 0) return;
-    this.#native.send(this.#entryCount, this.#blockCount);
-    this.#entryCount = 0;
-    this.#blockCount = 0;
+    const entries = this.#unsent[ENTRIES]!;
+    const blocks = this.#unsent[BLOCKS]!;
+    if (entries === 0 && blocks === 0) return;
+    this.#unsent[ENTRIES] = this.#unsent[BLOCKS] = 0;
+    this.#native.send(entries, blocks);
   }
 }

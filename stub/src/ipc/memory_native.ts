@@ -41,6 +41,7 @@ export class MemoryNative implements Native {
   readonly inbox = new ArrayBuffer(INBOX_ENTRIES * L.ENTRY_SIZE);
   readonly outbox = new ArrayBuffer(OUTBOX_ENTRIES * L.ENTRY_SIZE);
   readonly blocks = new ArrayBuffer(OUTBOX_ENTRIES * BLOCK_BYTES);
+  readonly unsent = new ArrayBuffer(12);
   readonly cell = new ArrayBuffer(16);
   readonly busy = new ArrayBuffer(4);
   readonly turnWanted = new ArrayBuffer(4);

@@ -10,6 +10,11 @@ export interface Native {
   readonly outbox: ArrayBuffer;
   /** Region, offset and bytes (three doubles each) of blocks that `send` frees once the server has read its entries. */
   readonly blocks: ArrayBuffer;
+  /**
+   * Three words (u32): how many entries and blocks there are that were not sent, to be written; and, to be read, not 0 while
+   * they are sent by themselves, when the function that takes entries has returned and what it began has let go of the thread.
+   */
+  readonly unsent: ArrayBuffer;
   /** Region and offset (two doubles) of what `allocate` found last. */
   readonly cell: ArrayBuffer;
   /**

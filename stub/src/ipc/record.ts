@@ -27,6 +27,7 @@ export interface Region {
 }
 
 const TWO_32 = 4294967296;
+const LONGEST_SHORT_NAME = 24;
 
 export function makeRegion(id: number, buffer: ArrayBuffer): Region {
   return {
@@ -61,6 +62,19 @@ export function readText(region: Region, at: number, bytes: number, end: number)
   if (bytes === 0) return "";
   requireInside(at, bytes, end);
   return Buffer.from(region.buffer, at, bytes).toString("utf8");
+}
+
+/** The same where it is short and of ASCII, as names mostly are, and sooner. */
+export function readName(region: Region, at: number, bytes: number, end: number): string {
+  if (bytes > LONGEST_SHORT_NAME) return readText(region, at, bytes, end);
+  requireInside(at, bytes, end);
+  let name = "";
+  for (let i = at; i < at + bytes; i++) {
+    const byte = region.u8[i]!;
+    if (byte > 127) return readText(region, at, bytes, end);
+    name += String.fromCharCode(byte);
+  }
+  return name;
 }
 
 /** A whole number of 64 bits; beyond 2^53 it is rounded. By halves, as a BigInt would be an object each time. */

@@ -228,7 +228,8 @@ export class ResponseStream {
   }
 
   #flushAtTurnEnd(): void {
-    if (this.#isFlushDue) return;
+    // What has bytes is to be counted when it is sent.
+    if (this.#isFlushDue || (this.#unmarkedBytes === 0 && this.#outbox.goesSoon)) return;
     this.#isFlushDue = true;
     queueMicrotask(this.#onMicrotask);
   }

@@ -33,6 +33,7 @@ describe("views", () => {
     expect(view).toMatchObject({ byteOffset: 128, length: 2 });
     expect(memory.placeOf(view)).toEqual({ region, offset: 128, bytes: 8 });
     expect(memory.placeOf(new Float32Array(2))).toBeUndefined();
+    expect(memory.placeOf(new Float32Array(1000))).toBeUndefined();
   });
 
   test("of nothing need no memory", () => {

@@ -7,6 +7,12 @@ import type { Dtype } from "./dtype.ts";
 import type { Native } from "./native.ts";
 import { makeRegion, type Place, type Region, refuseRecord, requireInside } from "./record.ts";
 
+/**
+ * V8 keeps the data of so small an array in the array itself, and makes its buffer when it is asked for, which takes longer than all the
+ * rest. A view of as little at the beginning of a buffer is taken for one of these: to copy it is as good.
+ */
+const MOST_BYTES_WITHOUT_BUFFER = 64;
+
 const TRANSFERRING = ["transfer", "transferToFixedLength", "resize"];
 
 /** A model that transfers its view's buffer away would take the memory from other requests; it is told so. */
@@ -112,8 +118,9 @@ export class SharedMemory {
     this.#native.detach(buffer as ArrayBuffer);
   }
 
-  /** Where an array lies in shared memory; undefined for ordinary memory. */
+  /** Where an array lies in shared memory; undefined for ordinary memory, and for what is as well copied. */
   placeOf(data: TensorData): Place | undefined {
+    if (data.byteOffset === 0 && data.byteLength <= MOST_BYTES_WITHOUT_BUFFER) return undefined;
     const start = this.#buffers.get(data.buffer);
     // Nothing lies nowhere; a buffer that was detached has no data either.
     if (start === undefined || data.byteLength === 0) return undefined;

@@ -2,7 +2,7 @@
 // A tensor's head in a request or a response (struct tsb_tensor, then its dimensions). `end` is where the record ends.
 import * as L from "../protocol/layout.gen.ts";
 import { type Dtype, dtypeOfNumber } from "./dtype.ts";
-import { type Place, type Region, readPlace, readText, readU64, refuseRecord, writePlace, writeU64 } from "./record.ts";
+import { type Place, type Region, readName, readPlace, readU64, refuseRecord, writePlace, writeU64 } from "./record.ts";
 
 export function tensorHeadBytes(dimensions: number): number {
   return L.TENSOR_SIZE + dimensions * 8;
@@ -32,7 +32,7 @@ export function readTensorName(
   const name = u32[(at + L.TENSOR_NAME) / 4]!;
   if (name === L.NAME_INLINE) {
     const text = record + u32[(at + L.TENSOR_NAME_OFFSET) / 4]!;
-    return readText(region, text, u32[(at + L.TENSOR_NAME_BYTES) / 4]!, end);
+    return readName(region, text, u32[(at + L.TENSOR_NAME_BYTES) / 4]!, end);
   }
   return names[name] ?? refuseRecord();
 }
