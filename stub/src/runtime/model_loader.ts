@@ -10,6 +10,7 @@ import { compileAhead } from "./compile_ahead.ts";
 import { findModelFile } from "./model_file.ts";
 import { type ImportPlan, ModelImporter, type Namespace } from "./model_import.ts";
 import { shareWithThreads } from "./model_threads.ts";
+import { checkTypes } from "./type_check.ts";
 
 export interface LoadModelOptions {
   /** The folder with the model's file: the version folder, or that of a TypeScript-based backend. */
@@ -162,7 +163,6 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   const lookupFolders = [...new Set([...modelFolders, install])];
   if (options.compileCacheDir !== undefined) module.enableCompileCache(options.compileCacheDir);
   if (options.typeCheck === true) {
-    const { checkTypes } = await import("./type_check.ts");
     await checkTypes({ file, apiUrl, lookupFolders });
   }
 

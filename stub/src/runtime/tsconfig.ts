@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Script } from "node:vm";
 import { log } from "./logging.ts";
 
 /** The nearest `tsconfig.json` in `folder` or above it. */
@@ -25,6 +24,7 @@ function syntaxProblem(text: string): string | undefined {
   if (text.trim() === "") return undefined;
   try {
     // JSON with comments and trailing commas is an expression of JavaScript. It is only parsed.
+    const { Script } = process.getBuiltinModule("node:vm");
     new Script(`(${text}\n)`);
     return undefined;
   } catch (error) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -83,6 +82,8 @@ function writeProject(scratch: string, { file, apiUrl, lookupFolders }: TypeChec
 
 function run(command: string, args: readonly string[], cwd: string): Promise<{ code: number | null; output: string }> {
   return new Promise((done, failed) => {
+    // Loaded when it is needed, as few models ask for it.
+    const { spawn } = process.getBuiltinModule("node:child_process");
     const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
