@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundledNode } from "./lib/paths.mjs";
 
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, "..");
@@ -44,6 +45,23 @@ describe.skipIf(!existsSync(path.join(ROOT, "dist")))(
       console.log(JSON.stringify({ same, names }));`;
       const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder });
       expect(JSON.parse(stdout)).toEqual({ same: [1, 1], names: ["function", "function", "function"] });
+    });
+
+    it("has what a process of a model loads in one file, but for the API, which models import", () => {
+      const code = readFileSync(path.join(installed, "dist/stub/src/runtime/stub.js"), "utf8");
+      const imported = [...code.matchAll(/^import .*"(\.[^"]*)";$/gm)].map(([, specifier]) => path.dirname(specifier));
+      expect(new Set(imported)).toEqual(new Set(["../api"]));
+    });
+
+    it("loads no module of Node for such a process that takes much and is seldom needed", async () => {
+      const stub = path.join(installed, "dist/stub/src/runtime/stub.js");
+      const program = `await import(${JSON.stringify(stub)}); console.log(process.moduleLoadList.join());`;
+      const { stdout } = await run(bundledNode(), ["--input-type=module", "--eval", program], { cwd: folder });
+      const loaded = stdout.split(",");
+      expect(loaded).toContain("NativeModule fs");
+      for (const name of ["crypto", "vm", "child_process", "http"]) {
+        expect(loaded, name).not.toContain(`NativeModule ${name}`);
+      }
     });
   },
 );

@@ -79,7 +79,7 @@ export interface Native {
   reply(method: number, call: number, payload: string): void;
 }
 
-/** Loads the addon: what was built here, else what the package brings; seen from the compiled file in dist/stub/src/ipc. */
+/** Loads the addon: what was built here, else what the package brings; seen from a folder of dist/stub/src. */
 export function loadNative(): Native {
   const require = createRequire(import.meta.url);
   const built = "../../../../build/lib/triton_typescript_stub.node";
