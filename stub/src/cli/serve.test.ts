@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { diesWithUs } from "../../../server/orphan_guard.ts";
 import { freePorts } from "../../../server/ports.ts";
 import { fakeServer, scratchFolder } from "../../../server/testing/scratch.ts";
+import { until } from "../../../server/testing/until.ts";
 import { chooseRepositories } from "./serve.ts";
 import { type Run, runCli } from "./testing/run_cli.ts";
 
@@ -104,6 +105,20 @@ describe("triton-ts serve with a fake server", () => {
     run.child.kill("SIGTERM");
     await run.ended; // of all that write to its output
     expect(run.stderr()).toContain("Stopping; once more ends the server at once ...");
+  });
+
+  it("ends when npx is gone while a server is fetched", async () => {
+    const bin = path.join(scratch.folder, "bin");
+    mkdirSync(bin);
+    writeFileSync(path.join(bin, "python3"), "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+    const env = { XDG_CACHE_HOME: path.join(scratch.folder, "cache"), PATH: `${bin}:/usr/bin:/bin`, TRITON_SERVER: "" };
+    const ports = ["--http-port", `${port}`, "--grpc-port", `${otherPorts[0]}`, "--metrics-port", `${otherPorts[1]}`];
+    const run = runCli(["serve", repository, ...ports], { ...env, npm_command: "exec" }, "npx");
+    runs.push(run);
+    await until(() => run.stderr().includes("Fetching Triton"), "the fetch");
+    run.child.kill("SIGTERM");
+    await run.ended; // of all that write to its output
+    expect(run.stderr()).toContain("Interrupted; what was fetched so far is removed.");
   });
 
   it("takes two signals at once for one, and a later second one as the order to end at once", async () => {

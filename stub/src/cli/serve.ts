@@ -97,13 +97,11 @@ function superviseSignals(server: ServerProcess): { asked: () => boolean; forced
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, onSignal);
-  const unwatch = watchNpx(() => process.kill(process.pid, "SIGTERM"));
   return {
     asked: () => firstAt !== undefined,
     forced: () => forced,
     release: () => {
       for (const signal of signals) process.removeListener(signal, onSignal);
-      unwatch();
     },
   };
 }
@@ -140,6 +138,20 @@ function checkCombination(args: readonly string[]): void {
 
 /** triton-ts serve: serves repositories until it is stopped. Gives the exit code. */
 export async function serve(
+  named: readonly string[],
+  options: ServeOptions,
+  extra: readonly string[],
+): Promise<number> {
+  // From here on, as a server is perhaps fetched first, which takes a minute: a signal ends each part in its own way.
+  const unwatch = watchNpx(() => process.kill(process.pid, "SIGTERM"));
+  try {
+    return await serveRepositories(named, options, extra);
+  } finally {
+    unwatch();
+  }
+}
+
+async function serveRepositories(
   named: readonly string[],
   options: ServeOptions,
   extra: readonly string[],
