@@ -183,7 +183,7 @@ describe("triton-ts infer with a fake server", () => {
       'error: --url needs an address such as http://127.0.0.1:8000, not "grpc://localhost".\n',
     );
     const unknown = await run("nope", "--url", url, "--image", picture);
-    expect(unknown.stderr).toContain("(HTTP 400): Request for unknown model: 'nope' is not found");
+    expect(unknown.stderr).toBe("error: The server has no model nope. It has bad.\n");
     expect((await run("bad", "--url", url)).stderr).toBe(
       "error: The server could not load the model bad: a syntax error\n",
     );

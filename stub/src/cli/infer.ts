@@ -19,6 +19,7 @@ export interface InferOptions extends InputOptions {
 }
 
 const shownElements = 32;
+const shownModels = 20;
 const notAddressed =
   "Triton's HTTP takes no model name with a blank, a slash or a question mark in it: rename the model's folder, or use a gRPC client.";
 
@@ -96,7 +97,11 @@ async function explained(error: unknown, client: HttpClient, model: string): Pro
   const failed = index.find(
     ({ name, state, reason }) => name === model && state === "UNAVAILABLE" && reason && reason !== "unloaded",
   );
-  return failed ? new CliError(`The server could not load the model ${model}: ${failed.reason}`) : error;
+  if (failed) return new CliError(`The server could not load the model ${model}: ${failed.reason}`);
+  const names = [...new Set(index.map(({ name }) => name))].filter((name) => name !== "").sort();
+  if (names.length === 0 || names.includes(model)) return error;
+  const more = names.length > shownModels ? `, and ${names.length - shownModels} more` : "";
+  return new CliError(`The server has no model ${model}. It has ${names.slice(0, shownModels).join(", ")}${more}.`);
 }
 
 /** Triton's `/infer` takes no model with `decoupled: true`. */

@@ -31,6 +31,8 @@ describe("makeInputs", () => {
     const open = { ...floats, shape: [-1, 3, -1, -1] };
     expect(make(model(open), ["x=[[[1,2]],[[3,4]],[[5,6]]]"])[0]?.shape).toEqual([1, 3, 1, 2]);
     expect(make(model(open), ["x=1,2,3"], { shape: ["x=1,3,1,1"] })[0]?.shape).toEqual([1, 3, 1, 1]);
+    expect(make(model(open), ["x=1,2,3"], { shape: ["x=3,1,1"] })[0]?.shape).toEqual([1, 3, 1, 1]);
+    expect(make(model({ ...floats, shape: [2, 2] }), ["x=1,2"], { shape: ["x=2"] })[0]?.shape).toEqual([2]);
     expect(() => make(model(open), ["x=1,2,3"], { shape: ["x=1,3,2,1"] })).toThrow(/asks for 6/);
   });
 

@@ -31,14 +31,19 @@ function splitPair(text: string, option: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function parseShape(text: string, name: string): number[] {
+/** Of a model that makes batches, a batch of one may be left out. */
+function withBatch(shape: number[], input: TensorMetadata): number[] {
+  return shape.length === input.shape.length - 1 && input.shape[0] === -1 ? [1, ...shape] : shape;
+}
+
+function parseShape(text: string, input: TensorMetadata): number[] {
   const sizes = text.split(/[,x]/).map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : -1));
   if (sizes.some((size) => size < 0)) {
     throw new CliError(
-      `--shape ${name}= needs sizes with commas between, such as 1,3,224,224, not ${JSON.stringify(text)}.`,
+      `--shape ${input.name}= needs sizes with commas between, such as 1,3,224,224, not ${JSON.stringify(text)}.`,
     );
   }
-  return sizes;
+  return withBatch(sizes, input);
 }
 
 function findInput(metadata: ModelMetadata, name: string): TensorMetadata & { datatype: DataType } {
@@ -61,9 +66,8 @@ function written(value: WrittenValue, input: TensorMetadata & { datatype: DataTy
   const { name, datatype } = input;
   const bytes = encodeElements(value.elements, datatype, name);
   const count = value.elements.length;
-  // Nested lists tell their shape; a batch of one may be left out.
-  const own = value.shape.length === input.shape.length - 1 ? [1, ...value.shape] : value.shape;
-  const chosen = shape ?? (value.nested ? own : fitShape(input.shape, count, name));
+  // Nested lists tell their shape.
+  const chosen = shape ?? (value.nested ? withBatch(value.shape, input) : fitShape(input.shape, count, name));
   return { name, datatype, shape: checkedShape(chosen, count, name), bytes };
 }
 
@@ -119,9 +123,9 @@ function imageInput(metadata: ModelMetadata, taken: ReadonlySet<string>): Tensor
 /** The tensors of the request. Throws CliError for anything that does not fit the model. */
 export function makeInputs(metadata: ModelMetadata, options: InputOptions): BinaryTensor[] {
   const shapes = new Map(options.shape.map((text) => splitPair(text, "--shape")));
-  const shapeOf = (name: string) => {
-    const text = shapes.get(name);
-    return text === undefined ? undefined : parseShape(text, name);
+  const shapeOf = (input: TensorMetadata) => {
+    const text = shapes.get(input.name);
+    return text === undefined ? undefined : parseShape(text, input);
   };
   for (const name of shapes.keys()) findInput(metadata, name);
   const given = new Set<string>();
@@ -134,13 +138,13 @@ export function makeInputs(metadata: ModelMetadata, options: InputOptions): Bina
     }
     given.add(name);
     const input = findInput(metadata, name);
-    if (value.startsWith("@")) return fromFile(value.slice(1), input, shapeOf(name));
-    return written(parseWritten(value, input.datatype, name), input, shapeOf(name));
+    if (value.startsWith("@")) return fromFile(value.slice(1), input, shapeOf(input));
+    return written(parseWritten(value, input.datatype, name), input, shapeOf(input));
   });
   if (options.image !== undefined) {
     const input = imageInput(metadata, new Set(tensors.map(({ name }) => name)));
     const picture = readUserFile(options.image, "picture");
-    tensors.push(fromBytes(picture, options.image, input, shapeOf(input.name)));
+    tensors.push(fromBytes(picture, options.image, input, shapeOf(input)));
   }
   if (tensors.length === 0) {
     const wanted = metadata.inputs
