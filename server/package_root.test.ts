@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { nativePart } from "./package_root.ts";
+import { howToBuild, nativePart } from "./package_root.ts";
 import { scratchFolder } from "./testing/scratch.ts";
 
 let scratch: ReturnType<typeof scratchFolder>;
@@ -25,4 +25,10 @@ it("a native part is what was built here, else what the package brings for this 
   expect(nativePart("part.so", scratch.folder)).toBe(brought);
   put("build", "lib");
   expect(nativePart("part.so", scratch.folder)).toBe(built);
+});
+
+it("a checkout can be built, an installed package cannot", () => {
+  expect(howToBuild(scratch.folder)).toMatch(/packed without it\. Install the file that "npm run pack:release" makes/);
+  writeFileSync(path.join(scratch.folder, "CMakeLists.txt"), "");
+  expect(howToBuild(scratch.folder)).toContain(`Run "npm run setup" in ${scratch.folder}.`);
 });

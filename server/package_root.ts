@@ -57,14 +57,20 @@ export function missingParts(): string[] {
   return [backendLibrary, stubAddon, stubMain].filter((file) => !existsSync(file));
 }
 
+/** What to do about a missing part. Only a checkout can be built. */
+export function howToBuild(root: string): string {
+  if (existsSync(path.join(root, "CMakeLists.txt"))) return `the backend is not built. Run "npm run setup" in ${root}.`;
+  return (
+    'this package was packed without it. Install the file that "npm run pack:release" makes in a checkout, ' +
+    "or the checkout itself."
+  );
+}
+
 /** Throws ServerError when a part is missing. */
 export function checkBuilt(): void {
   const [file] = missingParts();
   if (file === undefined) return;
-  throw new ServerError(
-    "PACKAGE",
-    `${file} is missing: the backend is not built. Run "npm run setup" in ${packageRoot}.`,
-  );
+  throw new ServerError("PACKAGE", `${file} is missing: ${howToBuild(packageRoot)}`);
 }
 
 /** The first Node release line that runs TypeScript models as they are. */
