@@ -101,6 +101,19 @@ test("what is young is collected long before, when nothing else is to be done", 
   expect(collections(true)).toBe(2);
 });
 
+test("the event loop is let go of again though a collection fails, and there is another one", async () => {
+  collect.mockImplementationOnce(() => {
+    throw new Error("no memory");
+  });
+  const kept = [take(1, 3 * MIB)];
+  await expect(turn()).rejects.toThrow("no memory");
+  await turn();
+  expect(wantTurn.mock.calls).toEqual([[true], [false]]);
+  kept.push(take(2, 5 * MIB));
+  await turn();
+  expect(collections(true)).toBe(2);
+});
+
 test("what is young is collected less often where that is of little use, until it is of use again", async () => {
   const kept = [take(1, 3 * MIB)];
   await turn();

@@ -123,8 +123,7 @@ export class AnswerMemory implements OutputMemory {
     wantTurn(true);
     setImmediate(() => {
       const before = this.#goneBytes;
-      collect(true);
-      // What it has found is told before the next of these.
+      // What it has found is told before the next of these, which comes whatever becomes of it.
       setImmediate(() => {
         wantTurn(false);
         const isOfUse = this.#goneBytes - before > this.#youngBytes / 2;
@@ -132,6 +131,7 @@ export class AnswerMemory implements OutputMemory {
         this.#leftByYoung = this.#bytes;
         this.#isCollectingYoung = false;
       });
+      collect(true);
     });
   }
 
