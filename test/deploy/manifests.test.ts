@@ -78,6 +78,7 @@ function script(name: string): string {
 interface Manifest {
   apiVersion: string;
   kind: string;
+  metadata: { name: string; annotations?: Record<string, string> };
   // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds
   spec: any;
 }
@@ -175,9 +176,12 @@ describe.skipIf(found === undefined)("the files for compose", () => {
 });
 
 describe.skipIf(found === undefined)("the manifests for KServe", () => {
+  const place = path.join(packageRoot, "deploy", "kserve");
+  const page = readFileSync(path.join(packageRoot, "docs", "deploy.md"), "utf8");
+  let all: Manifest[] | undefined;
   const manifests = () => {
-    const place = path.join(packageRoot, "deploy", "kserve");
-    return readdirSync(place).flatMap((name) => parse(readFileSync(path.join(place, name), "utf8")));
+    all ??= readdirSync(place).flatMap((name) => parse(readFileSync(path.join(place, name), "utf8")));
+    return all;
   };
 
   test("the service uses the runtime, and a format that it has", () => {
@@ -191,11 +195,61 @@ describe.skipIf(found === undefined)("the manifests for KServe", () => {
   test("the container is one of Kubernetes, and is asked where it listens", () => {
     const { containers } = of(manifests(), "ServingRuntime")!.spec;
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "runtime" }, spec: { containers } };
-    expect(validate([pod])).toMatchObject({ code: 0 });
-    const [{ args, readinessProbe, livenessProbe }] = containers;
-    const port = Number(args[args.indexOf("--http-port") + 1]);
-    expect(readinessProbe.httpGet.port).toBe(port);
-    expect(livenessProbe.httpGet.port).toBe(port);
+    const known = manifests().filter(({ kind }) => !FOREIGN.includes(kind));
+    expect(known.map(({ kind }) => kind).sort()).toEqual(["HorizontalPodAutoscaler", "PersistentVolumeClaim", "Pod"]);
+    expect(validate([pod, ...known])).toMatchObject({ code: 0 });
+    const [{ args, ports, startupProbe, readinessProbe, livenessProbe }] = containers;
+    const listens = (option: string) => Number(args[args.indexOf(option) + 1]);
+    // KServe serves the first at port 80, and knows gRPC by this name.
+    expect(ports).toEqual([
+      { name: "http1", containerPort: listens("--http-port"), protocol: "TCP" },
+      { name: "h2c", containerPort: listens("--grpc-port"), protocol: "TCP" },
+      { name: "metrics", containerPort: listens("--metrics-port"), protocol: "TCP" },
+    ]);
+    for (const probe of [startupProbe, readinessProbe, livenessProbe]) expect(probe.httpGet.port).toBe("http1");
+  });
+
+  test("models may take as long to load as under the chart, and a stop as long as the server's", () => {
+    const { startupProbe, lifecycle } = of(manifests(), "ServingRuntime")!.spec.containers[0];
+    const values = readFileSync(path.join(chart, "values.yaml"), "utf8");
+    const startup = Number(/^startupSeconds: (\d+)$/m.exec(values)?.[1]);
+    expect(startupProbe.periodSeconds * startupProbe.failureThreshold).toBe(startup);
+    const exit = Number(/^exitTimeoutSeconds: (\d+)$/m.exec(values)?.[1]);
+    const preStop = Number(lifecycle.preStop.exec.command[1]);
+    const { terminationGracePeriodSeconds } = of(manifests(), "InferenceService")!.spec.predictor;
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(exit + preStop);
+    expect(terminationGracePeriodSeconds).toBe(exit + 15); // as the chart's
+  });
+
+  test("the image, the volume and the service have the same names everywhere, also on the page", () => {
+    const [runtime, service] = [of(manifests(), "ServingRuntime")!, of(manifests(), "InferenceService")!];
+    const { image } = runtime.spec.containers[0];
+    expect(of(manifests(), "Pod")!.spec.containers[0].image).toBe(image);
+    const { version } = JSON.parse(readFileSync(path.join(packageRoot, "package.json"), "utf8")) as { version: string };
+    expect(image).toMatch(new RegExp(`:${version}$`));
+    expect(page).toContain(`docker tag triton-typescript:cpu ${image}\n`);
+    expect(page).toContain(`docker push ${image}\n`);
+    const { name } = of(manifests(), "PersistentVolumeClaim")!.metadata;
+    expect(service.spec.predictor.model.storageUri).toBe(`pvc://${name}/`);
+    const [volume] = of(manifests(), "Pod")!.spec.volumes;
+    expect(volume.persistentVolumeClaim.claimName).toBe(name);
+    expect(page).toContain(`inferenceservice/${service.metadata.name} `);
+    for (const file of readdirSync(place)) expect(page).toContain(`kubectl apply -f deploy/kserve/${file}`);
+  });
+
+  test("the autoscaler by the queue scales the service's pods by the chart's metric", () => {
+    const { name } = of(manifests(), "InferenceService")!.metadata;
+    const autoscaler = of(manifests(), "HorizontalPodAutoscaler")!;
+    expect(autoscaler.spec.scaleTargetRef.name).toBe(`${name}-predictor`);
+    // KServe would take one of that name for its own, and write over it.
+    expect(autoscaler.metadata.name).not.toBe(`${name}-predictor`);
+    const metric = autoscaler.spec.metrics[0].pods.metric.name;
+    expect(readFileSync(path.join(chart, "values.yaml"), "utf8")).toContain(`queueMetric: ${metric}\n`);
+    expect(readFileSync(path.join(packageRoot, "deploy", "prometheus-adapter.yaml"), "utf8")).toContain(metric);
+    const { selector, podMetricsEndpoints } = of(manifests(), "PodMonitor")!.spec;
+    expect(selector.matchLabels).toEqual({ "serving.kserve.io/inferenceservice": name });
+    const { ports } = of(manifests(), "ServingRuntime")!.spec.containers[0];
+    expect(ports.map((port: { name: string }) => port.name)).toContain(podMetricsEndpoints[0].port);
   });
 
   test("a field that is misspelt would be found", () => {
