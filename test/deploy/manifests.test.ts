@@ -254,7 +254,7 @@ describe.skipIf(found === undefined)("the manifests for KServe", () => {
 
   test("a field that is misspelt would be found", () => {
     const spec = { containers: [{ name: "a", image: "b", readinesProbe: {} }] };
-    const { code, output } = validate([{ apiVersion: "v1", kind: "Pod", spec }]);
+    const { code, output } = validate([{ apiVersion: "v1", kind: "Pod", metadata: { name: "pod" }, spec }]);
     expect(code).not.toBe(0);
     expect(output).toContain("readinesProbe");
   });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The robot configurations of examples/viam as a new user has them, started by the entry script, and asked as Viam's vision
 // service asks: it probes every model with a grey picture of 5x5 pixels.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -135,5 +136,52 @@ describe("the detector with the configuration of the C++ module", () => {
     expect(numbers(outputs, "location").slice(0, 4)).toEqual(wanted);
     expect(numbers(outputs, "n_detections")).toEqual([25]);
     expect(numbers(await module.client.infer(name, grey), "score")[0]).toBeCloseTo(128 / 255, 4);
+  });
+});
+
+describe("without a robot", () => {
+  /** What docs/viam.md prints in its first block of this kind that begins so. */
+  const printed = (begin: string) => {
+    const page = readFileSync(path.join(packageRoot, "docs", "viam.md"), "utf8");
+    const at = page.indexOf(begin) + begin.length;
+    expect(at, begin).toBeGreaterThan(begin.length);
+    return page.slice(at, page.indexOf("```", at));
+  };
+  const dryRun = (...args: string[]) => {
+    const script = path.join(examples, "try.ts");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+      cwd: packageRoot,
+      encoding: "utf8",
+    });
+    return { status, stdout, stderr };
+  };
+
+  test("the configuration that the guide prints is the sign reader's", () => {
+    const file = readFileSync(path.join(examples, "sign_reader.json"), "utf8");
+    expect(printed("```json\n")).toBe(file);
+  });
+
+  test("the dry run answers as the guide says", () => {
+    const [config = "", image = ""] = ["examples/viam/sign_reader.json", "test/pictures/stop_sign.jpg"];
+    const { status, stdout, stderr } = dryRun(config, image);
+    expect(status, stderr).toBe(0);
+    // The scores of one machine are not those of another to the last digit.
+    const plain = (text: string) => text.replace(/\d\.\d+/g, "#");
+    expect(plain(stdout)).toBe(plain(printed(`$ npx tsx examples/viam/try.ts ${config} ${image}\n`)));
+  });
+
+  test.each(["classifier.json", "effdet.json"])("it takes %s", (config) => {
+    const { status, stdout, stderr } = dryRun(path.join(examples, config), path.join(picturesFolder, "stop_sign.jpg"));
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(config === "effdet.json" ? /^score \[1, 25\]: 0\.\d+, /m : /^probability \[1, 3\]: 0/m);
+  });
+
+  test("what the module says against a configuration is printed", () => {
+    const wrong = path.join(repository, "wrong.json");
+    const service = { name: "a", model: "viam:mlmodelservice:triton", attributes: { model_nam: "brightness" } };
+    writeFileSync(wrong, JSON.stringify({ services: [service] }));
+    const { status, stderr } = dryRun(wrong, path.join(picturesFolder, "stop_sign.jpg"));
+    expect(status).toBe(1);
+    expect(stderr).toContain("model_name");
   });
 });
