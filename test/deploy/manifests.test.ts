@@ -230,7 +230,9 @@ describe.skipIf(found === undefined)("the manifests for KServe", () => {
     expect(page).toContain(`docker tag triton-typescript:cpu ${image}\n`);
     expect(page).toContain(`docker push ${image}\n`);
     const { name } = of(manifests(), "PersistentVolumeClaim")!.metadata;
-    expect(service.spec.predictor.model.storageUri).toBe(`pvc://${name}/`);
+    expect(service.spec.predictor.model.storageUri).toBe(`pvc://${name}/repository`);
+    const [mounted] = of(manifests(), "Pod")!.spec.containers[0].volumeMounts;
+    expect(page).toContain(`tar -x -C ${mounted.mountPath}/repository `);
     const [volume] = of(manifests(), "Pod")!.spec.volumes;
     expect(volume.persistentVolumeClaim.claimName).toBe(name);
     expect(page).toContain(`inferenceservice/${service.metadata.name} `);
