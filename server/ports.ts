@@ -7,32 +7,39 @@ const lowest = 20_000;
 /** As Linux has it where nobody has set it. */
 const usualSystemPorts = "32768 60999";
 
-/** The first of the ports that the system gives to outgoing connections, and to who asks for any. */
-function firstSystemPort(): number {
-  let text = usualSystemPorts;
+/** From and to the ports that the system gives to outgoing connections, and to who asks for any. */
+function systemPorts(): string {
   try {
-    text = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
+    return readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
   } catch {
-    // Not Linux, or a /proc without it.
+    return usualSystemPorts; // not Linux, or a /proc without it
   }
-  return Number.parseInt(text, 10);
 }
 
-/** Listens on a port of the loopback; undefined when it is taken. */
-function listen(port: number): Promise<net.Server | undefined> {
+/** A port to be tried; 0, the system's choice, where that leaves few others. */
+export function choosePort(range = systemPorts(), random = Math.random()): number {
+  const choices = Number.parseInt(range, 10) - lowest;
+  return choices < 1000 ? 0 : lowest + Math.floor(random * choices);
+}
+
+function listen(port: number): Promise<net.Server> {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
-    probe.once("error", (error) => (codeOf(error) === "EADDRINUSE" ? resolve(undefined) : reject(error)));
+    probe.once("error", reject);
     probe.listen(port, "127.0.0.1", () => resolve(probe));
   });
 }
 
+/** Listens on a port that is free; where many are taken, on one that the system finds. */
 async function probeOne(): Promise<net.Server> {
-  const choices = firstSystemPort() - lowest;
-  for (;;) {
-    const probe = await listen(choices < 1000 ? 0 : lowest + Math.floor(Math.random() * choices));
-    if (probe !== undefined) return probe;
+  for (let tries = 0; tries < 20; tries++) {
+    try {
+      return await listen(choosePort());
+    } catch (error) {
+      if (codeOf(error) !== "EADDRINUSE") throw error;
+    }
   }
+  return listen(0);
 }
 
 /**
