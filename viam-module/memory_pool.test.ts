@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type GrpcClient, type SharedMemoryRegion, Tensor } from "../client/index.ts";
 import { rangeOf } from "../client/memory_place.ts";
 import { Log } from "./log.ts";
-import { MemoryPool } from "./memory_pool.ts";
+import { MemoryPool, sizeFor } from "./memory_pool.ts";
 
 /** A fake of what the pool asks of a server: it opens the memory by its name, as a server does. */
 class FakeServer {
@@ -31,12 +31,13 @@ class FakeServer {
 
 let server: FakeServer;
 let pool: MemoryPool;
+let log: Log;
 let lines: string[];
 
 beforeEach(() => {
   server = new FakeServer();
   lines = [];
-  const log = new Log(
+  log = new Log(
     "pool",
     ({ message }) => lines.push(message),
     () => "debug",
@@ -104,10 +105,20 @@ test("one that is closed meanwhile places nothing, and fails nobody", async () =
 });
 
 test("what is free keeps a part of it only", async () => {
-  const size = 32 * 1024 * 1024;
+  const size = 1024 * 1024;
+  pool = new MemoryPool(server as unknown as GrpcClient, log, { mostFreeBytes: 2 * size });
   const placed = await Promise.all([1, 2, 3].map((value) => pool.place([picture(size, value)])));
   expect(pool.totalBytes).toBe(3 * size);
   for (const { release } of placed) release(true);
   expect(pool.totalBytes).toBe(2 * size);
   expect(server.gone).toHaveLength(1);
+});
+
+test("memory is at most a quarter larger than what it is for, and as large for pictures of about one size", () => {
+  for (const bytes of [65_536, 65_537, 100_000, 921_600, 1920 * 1080 * 3]) {
+    expect(sizeFor(bytes)).toBeGreaterThanOrEqual(bytes);
+    expect(sizeFor(bytes)).toBeLessThan(bytes * 1.25 + 1);
+  }
+  expect(sizeFor(921_600)).toBe(sizeFor(921_599));
+  expect(sizeFor(1920 * 1080 * 3)).toBe(6 * 1024 * 1024);
 });

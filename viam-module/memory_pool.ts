@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { type GrpcClient, SharedMemory, Tensor, TritonError } from "../client/index.ts";
 import { placeTensor } from "../client/memory_place.ts";
-import { messageOf } from "../server/error.ts";
+import { codeOf, messageOf } from "../server/error.ts";
 import type { Log } from "./log.ts";
 
 /** Smaller tensors are as fast in the message. */
@@ -13,7 +13,7 @@ const leastBytes = 64 * 1024;
 /** What all regions together may hold. What does not fit goes in the message. */
 const mostBytes = 256 * 1024 * 1024;
 /** What free regions may keep for the next calls. */
-const mostFreeBytes = 64 * 1024 * 1024;
+const usualFreeBytes = 64 * 1024 * 1024;
 /** How long a region rests whose call was given up: the server may still be reading it. */
 const restMs = 30_000;
 
@@ -31,7 +31,11 @@ export interface Placed {
   release(read: boolean): void;
 }
 
-const sizeFor = (byteLength: number): number => 2 ** Math.ceil(Math.log2(byteLength));
+/** A quarter of a power of two more than it takes at most, so that pictures of about one size find each other's memory. */
+export function sizeFor(byteLength: number): number {
+  const step = 2 ** Math.floor(Math.log2(byteLength)) / 4;
+  return Math.ceil(byteLength / step) * step;
+}
 
 const sizeOf = ({ bytes }: Region): number => bytes.byteLength;
 
@@ -43,13 +47,15 @@ export class MemoryPool {
   readonly #free: Region[] = [];
   readonly #all = new Set<Region>();
   readonly #resting = new Set<NodeJS.Timeout>();
+  readonly #mostFreeBytes: number;
   #totalBytes = 0;
   #refused: boolean;
   #closed = false;
 
   /** `sharesMemory`: false for a server of another machine. */
-  constructor(client: GrpcClient, log: Log, { sharesMemory = true } = {}) {
+  constructor(client: GrpcClient, log: Log, { sharesMemory = true, mostFreeBytes = usualFreeBytes } = {}) {
     this.#refused = !sharesMemory;
+    this.#mostFreeBytes = mostFreeBytes;
     this.#client = client;
     this.#log = log;
   }
@@ -125,7 +131,7 @@ export class MemoryPool {
       return region;
     } catch (error) {
       // There is no room in /dev/shm, which in containers is small.
-      const isFull = error instanceof TritonError && error.code === "UNAVAILABLE";
+      const isFull = error instanceof TritonError && codeOf(error.cause) === "ENOSPC";
       if (isFull) this.#log.warning(`A tensor goes in the message: ${messageOf(error)}`);
       else this.#refuse(error);
       return undefined;
@@ -154,7 +160,7 @@ export class MemoryPool {
     }
     this.#free.push(region);
     let freeBytes = this.#free.reduce((sum, region) => sum + sizeOf(region), 0);
-    while (freeBytes > mostFreeBytes) {
+    while (freeBytes > this.#mostFreeBytes) {
       const oldest = this.#free.shift()!;
       freeBytes -= sizeOf(oldest);
       this.#drop(oldest);
