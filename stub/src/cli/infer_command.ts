@@ -22,7 +22,12 @@ export function inferCommand(): Command {
     .option("--model-version <version>", "version of the model (default: the server chooses)")
     .option("--image <file>", "an encoded picture (JPEG, PNG, WebP) for the model's UINT8 or BYTES input")
     .option("--input <name=value>", "value of an input (repeatable)", collect, [])
-    .option("--shape <name=dims>", "shape of an input, such as x=1,3,224,224 (repeatable)", collect, [])
+    .option(
+      "--shape <name=dims>",
+      "shape of an input, such as x=1,3,224,224; a batch of one may be left out (repeatable)",
+      collect,
+      [],
+    )
     .option("--save <file>", "draw the boxes and texts of the answer into a copy of the picture")
     .option("--json", "print the whole answer as JSON")
     .addHelpText("after", examples)

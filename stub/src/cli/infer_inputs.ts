@@ -31,7 +31,7 @@ function splitPair(text: string, option: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Of a model that makes batches, a batch of one may be left out. */
+/** A batch of one may be left out. A model that makes batches has an open dimension first, as others may have, too. */
 function withBatch(shape: number[], input: TensorMetadata): number[] {
   return shape.length === input.shape.length - 1 && input.shape[0] === -1 ? [1, ...shape] : shape;
 }

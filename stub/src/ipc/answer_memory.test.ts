@@ -12,12 +12,13 @@ let native: MemoryNative;
 const free = vi.fn();
 const collect = vi.fn();
 const wantTurn = vi.fn();
+const whenFree = (run: () => void) => void setImmediate(run);
 let answers: AnswerMemory;
 beforeEach(() => {
   vi.resetAllMocks();
   vi.useFakeTimers();
   native = new MemoryNative();
-  answers = new AnswerMemory(new SharedMemory(native), 32 * MIB, { free, collect, wantTurn });
+  answers = new AnswerMemory(new SharedMemory(native), 32 * MIB, { free, collect, wantTurn, whenFree });
 });
 afterEach(() => vi.useRealTimers());
 

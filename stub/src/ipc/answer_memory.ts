@@ -15,7 +15,7 @@ const COLLECT_PART = 1 / 4;
 /**
  * Long before that the young objects are collected alone, which takes 0.1 to 2 ms in place of 4 to 11: so the server
  * writes its answers into few pages, which are in the caches. At most so many bytes are viewed before, or this part of the limit.
- * So it is on Node 26.10. On 20.20 a FinalizationRegistry hears of nothing before all is collected: there, memory comes back by
+ * So it is on Node 26.10. Where a FinalizationRegistry hears of nothing before all is collected, memory comes back by
  * COLLECT_PART alone, and the young are collected ever more rarely.
  */
 const YOUNG_BYTES = 4 << 20;
@@ -43,11 +43,13 @@ interface View {
 /** What is done with the memory of answers, by others. */
 export interface AnswerActions {
   /** Says that nobody needs an answer any more. */
-  free(owner: Owner): void;
+  readonly free: (owner: Owner) => void;
   /** Collects garbage, or what of it is young. */
-  collect(youngOnly: boolean): void;
+  readonly collect: (youngOnly: boolean) => void;
   /** Whether what is to be done in the event loop shall not wait until no entries come. */
-  wantTurn(isWanted: boolean): void;
+  readonly wantTurn: (isWanted: boolean) => void;
+  /** Does something when nothing waits. */
+  readonly whenFree: (run: () => void) => void;
 }
 
 /** The outputs of other models' answers, in the memory that the server wrote them to, until nobody refers to them any more. */
@@ -118,13 +120,13 @@ export class AnswerMemory implements OutputMemory {
 
   /** When nothing waits: what came with this answer goes on first. */
   #collectYoungSoon(): void {
-    const { collect, wantTurn } = this.#actions;
+    const { collect, wantTurn, whenFree } = this.#actions;
     this.#isCollectingYoung = true;
     wantTurn(true);
-    setImmediate(() => {
+    whenFree(() => {
       const before = this.#goneBytes;
       // What it has found is told before the next of these, which comes whatever becomes of it.
-      setImmediate(() => {
+      whenFree(() => {
         wantTurn(false);
         const isOfUse = this.#goneBytes - before > this.#youngBytes / 2;
         this.#youngBytes = isOfUse ? this.#leastYoungBytes : this.#youngBytes * 2;

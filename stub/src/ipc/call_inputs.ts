@@ -102,7 +102,7 @@ function checkSoundness(input: Tensor): void {
   if (shape.length > L.MAX_DIMS) {
     throw defect(`Input '${name}' has ${shape.length} dimensions, but at most ${L.MAX_DIMS} are supported.`);
   }
-  if (elementCountOf(shape) !== elementCount || !shape.every(Number.isSafeInteger)) {
+  if (elementCountOf(shape) !== elementCount || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
     throw defect(
       `Input '${name}' has ${elementCount} elements, but its shape is [${shape.join(", ")}] by now. Make a new Tensor instead.`,
     );

@@ -42,8 +42,10 @@ function encoded(text: string): Buffer {
 function encodedName(name: string): Buffer {
   const found = encodedNames.get(name);
   if (found !== undefined) return found;
-  const bytes = Buffer.from(name);
-  if (name.length > LONGEST_NAME) return bytes;
+  if (name.length > LONGEST_NAME) return Buffer.from(name);
+  // In memory of its own: what `Buffer.from` gives keeps 64 KiB that it shares with others.
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(name));
+  bytes.write(name);
   if (encodedNames.size === MOST_NAMES) encodedNames.clear();
   encodedNames.set(name, bytes);
   return bytes;

@@ -130,6 +130,9 @@ describe("a call", () => {
     await expect(request("echo", [spoilt]).exec()).rejects.toThrow(
       "Input 'A' has 1 elements, but its shape is [0.5] by now. Make a new Tensor instead.",
     );
+    const negative = floats("A", 1);
+    negative.shape.splice(0, 1, -1, -1);
+    await expect(request("echo", [negative]).exec()).rejects.toThrow("but its shape is [-1, -1] by now.");
     const deep = new Tensor("A", Float32Array.of(1), Array(33).fill(1));
     await expect(request("echo", [deep]).exec()).rejects.toThrow("has 33 dimensions, but at most 32 are supported");
     const gone = floats("A", 1);

@@ -44,6 +44,9 @@ export interface ExecuteSettings extends BatchSettings {
   onUnsendable(error: unknown): Answer;
 }
 
+/** Node's own: a model may replace the global one, by fake timers for instance. */
+const whenFree = setImmediate;
+
 const NOWHERE: Place = { region: 0, offset: 0, bytes: 0 };
 
 /** What the word `busy` says of the model. */
@@ -131,6 +134,7 @@ export class Connection {
       wantTurn: (isWanted) => {
         turnWanted[0] = isWanted ? 1 : 0;
       },
+      whenFree: (run) => void whenFree(run),
     });
     return new Calls({
       memory,

@@ -82,7 +82,7 @@ export function readU64(u32: Uint32Array, at: number): number {
   return u32[at / 4]! + u32[at / 4 + 1]! * TWO_32;
 }
 
-/** Writes a whole number from 0 to 2^53. */
+/** Writes a whole number from 0 to 2^53, which callers make sure of. */
 export function writeU64(u32: Uint32Array, at: number, value: number): void {
   u32[at / 4] = value; // the lower half: what is above does not fit
   u32[at / 4 + 1] = value / TWO_32;

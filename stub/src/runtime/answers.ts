@@ -106,8 +106,10 @@ export class AnswerMaker {
 
   #outputs(request: RequestRecord, response: InferenceResponse): Answer {
     const given = response.outputs;
-    const outputIndices = new Array<number>(given.length);
-    const outputs = new Array<Tensor>(given.length);
+    // An empty array has room for 17 once it is given the first. No more outputs than there are rules come out of this.
+    const most = Math.min(given.length, this.#rules.size);
+    const outputIndices = new Array<number>(most);
+    const outputs = new Array<Tensor>(most);
     let count = 0;
     let unknown: string | undefined;
     for (const output of given) {
