@@ -129,7 +129,6 @@ function outputOf(source) {
  * anything else that it does at its start. The modules of the API stay apart, as models import them, too.
  */
 async function joinRuntime() {
-  const { build } = await import("esbuild");
   const file = inRoot("dist/stub/src/runtime/stub.js");
   const output = {
     outfile: file,
@@ -140,11 +139,20 @@ async function joinRuntime() {
     sourcesContent: false,
   };
   const outside = { packages: "external", external: ["../api/*"] };
+  let inside;
   try {
-    await build({ entryPoints: [file], bundle: true, logLevel: "silent", ...output, ...outside });
+    const { build } = await import("esbuild");
+    const joined = await build({
+      ...{ entryPoints: [file], bundle: true, metafile: true, logLevel: "silent" },
+      ...output,
+      ...outside,
+    });
+    inside = Object.keys(joined.metafile.inputs);
   } catch (error) {
     throw new SetupError(`Putting the runtime into one file failed: ${error.message}`);
   }
+  const api = inside.filter((name) => name.startsWith("dist/stub/src/api/"));
+  if (api.length > 0) throw new SetupError(`There would be two of what models import: ${api.join(", ")}.`);
 }
 
 async function compileTypeScript(force) {
@@ -158,6 +166,7 @@ async function compileTypeScript(force) {
       "tsconfig.json",
       "tsconfig.build.json",
       "package-lock.json",
+      "scripts/lib/setup.mjs",
     ],
     (name) => !name.endsWith(".test.ts") && !name.includes("/testing/"),
   );
