@@ -86,6 +86,9 @@ async function runBeside(names, shown) {
   if (names.length === 0) return [];
   const [report, log] = [freshReport("beside.json"), freshReport("beside.log")];
   const output = openSync(log, "w");
+  console.log(
+    `\n=== ${names.join(", ")}: beside the others; what they say comes behind it, and until then is in ${log}`,
+  );
   const env = { ...process.env, TEST_REPORT: report };
   await run(process.execPath, ["scripts/test.mjs", ...names], { stdio: ["ignore", output, output], env });
   closeSync(output);

@@ -152,6 +152,7 @@ describe("without a robot", () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
       cwd: packageRoot,
       encoding: "utf8",
+      timeout: 90_000,
     });
     return { status, stdout, stderr };
   };
