@@ -13,6 +13,10 @@ uint64_t tsb_pace_first_average(uint64_t average_ns, uint64_t ns) {
   return tsb_pace_average(average_ns == 0 ? ns + 1 : average_ns, ns);
 }
 
+uint64_t tsb_pace_first_call_average(uint64_t average_ns, uint64_t ns) {
+  return tsb_pace_first_average(average_ns, ns < TSB_PACE_LATE_CALL_NS ? ns : TSB_PACE_LATE_CALL_NS);
+}
+
 uint32_t tsb_pace_share(uint32_t share, bool at_once) { return share + (at_once ? TSB_PACE_ALL / 16 : 0) - share / 16; }
 
 bool tsb_pace_is_sparse(uint32_t share) { return share < TSB_PACE_ALL / 5; }

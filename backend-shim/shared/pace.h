@@ -21,6 +21,9 @@ enum {
   TSB_PACE_MAX_GAP_NS = 400000,
   // Calls of other models that take longer are not waited for awake.
   TSB_PACE_MAX_CALL_NS = 500000,
+  // For the average, the first call of a batch that comes later than this, or never, comes then: a model that has
+  // stopped to call is not waited for after a few batches, and one that calls again is after a few, too.
+  TSB_PACE_LATE_CALL_NS = 2 * TSB_PACE_MAX_CALL_NS,
   // How much work may wait in the stub behind the batch that the model is busy with. Little, because a request that
   // waits there cannot go to another instance any more, nor be overtaken by one of a higher priority.
   TSB_PACE_PREFETCH_NS = 250000,
@@ -31,6 +34,8 @@ enum {
 uint64_t tsb_pace_average(uint64_t average_ns, uint64_t ns);
 // The same, where an average of 0 says that nothing was measured yet.
 uint64_t tsb_pace_first_average(uint64_t average_ns, uint64_t ns);
+// The same for how long after a batch its first call comes, bounded by TSB_PACE_LATE_CALL_NS.
+uint64_t tsb_pace_first_call_average(uint64_t average_ns, uint64_t ns);
 
 // The share of the last calls of Execute that followed at once on the one before, of TSB_PACE_ALL.
 enum { TSB_PACE_ALL = 1 << 16 };

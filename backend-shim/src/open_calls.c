@@ -55,7 +55,7 @@ int tsb_open_calls_begin(struct tsb_open_calls* calls, const struct tsb_owner* o
     calls->calls[owner->index] = *call;
     calls->count++;
     if (calls->batch_ns != 0) {
-      calls->first_ns = tsb_pace_first_average(calls->first_ns, (*call)->began_ns - calls->batch_ns);
+      calls->first_ns = tsb_pace_first_call_average(calls->first_ns, (*call)->began_ns - calls->batch_ns);
       calls->batch_ns = 0;
     }
     status = 0;
@@ -74,21 +74,32 @@ void tsb_open_calls_end(struct tsb_open_calls* calls, struct tsb_open_call* call
 void tsb_open_calls_note_batch(struct tsb_open_calls* calls, uint64_t now_ns) {
   if (calls->capacity == 0) return;  // it has never made a call: only this thread makes room
   pthread_mutex_lock(&calls->lock);
+  // The batch before has made no call: a model that calls no more is soon not waited for.
+  if (calls->batch_ns != 0 && calls->first_ns != 0) {
+    calls->first_ns = tsb_pace_first_call_average(calls->first_ns, TSB_PACE_LATE_CALL_NS);
+  }
   calls->batch_ns = now_ns;
+  calls->waited_for_first = false;
   pthread_mutex_unlock(&calls->lock);
 }
 
 struct tsb_open_calls_expected tsb_open_calls_expect(struct tsb_open_calls* calls) {
   struct tsb_open_calls_expected expected = {0};
-  if (calls->capacity == 0) return expected;
+  if (calls->capacity == 0) return expected;  // only this thread makes room
   pthread_mutex_lock(&calls->lock);
   if (calls->count > 0) {
     expected.call_ns = calls->call_ns;
-  } else if (calls->batch_ns != 0) {
+  } else if (calls->batch_ns != 0 && !calls->waited_for_first && calls->first_ns <= TSB_PACE_MAX_CALL_NS) {
     expected.first_ns = calls->first_ns;
   }
   pthread_mutex_unlock(&calls->lock);
   return expected;
+}
+
+void tsb_open_calls_note_no_first(struct tsb_open_calls* calls) {
+  pthread_mutex_lock(&calls->lock);
+  calls->waited_for_first = true;
+  pthread_mutex_unlock(&calls->lock);
 }
 
 bool tsb_open_calls_reserve_copy(struct tsb_open_calls* calls, struct tsb_open_call* call, uint64_t bytes,

@@ -29,8 +29,8 @@ struct tsb_open_call {
   void** copies;  // of inputs that the server must not read where they are, nor the stub change
   uint32_t copy_count;
   uint64_t copied_bytes;
-  struct tsb_viewed_block*
-      blocks;  // of inputs that were copied where the stub may see them; who ends the call frees them
+  // Of inputs that were copied where the stub may see them; who ends the call frees them.
+  struct tsb_viewed_block* blocks;
   uint32_t block_count;
   uint64_t began_ns;
   // --- Under `lock`
@@ -58,6 +58,7 @@ struct tsb_open_calls {
   uint64_t copied_bytes;  // of inputs, for all calls that are open
   uint64_t call_ns;       // how long one takes, averaged over the last few; 0: not known
   uint64_t batch_ns;      // when a batch was handed over, until a call is made for it; 0: none was
+  bool waited_for_first;  // for a call of that batch, and none came
   uint64_t first_ns;      // how long after that its first call comes, averaged likewise
   struct tsb_viewed_answer* answers;
   uint32_t answer_capacity, used_answers, first_free;
@@ -75,9 +76,12 @@ void tsb_open_calls_note_batch(struct tsb_open_calls* calls, uint64_t now_ns);
 // that is not so. Only for the thread that begins calls.
 struct tsb_open_calls_expected {
   uint64_t call_ns;   // how long a call takes
-  uint64_t first_ns;  // how long after a batch the first one is made
+  uint64_t first_ns;  // how long after a batch the first one is made; not if that is too long to be waited for awake
 };
 struct tsb_open_calls_expected tsb_open_calls_expect(struct tsb_open_calls* calls);
+// Nothing came while the first call of a batch was waited for: that is not done again before the next batch. For the
+// same thread.
+void tsb_open_calls_note_no_first(struct tsb_open_calls* calls);
 // Frees a call that was taken out, with its request.
 void tsb_open_call_free(struct tsb_open_call* call);
 // Counts bytes that are to be copied for a call, until it ends. False: they would be more than `limit` for all calls

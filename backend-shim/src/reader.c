@@ -156,7 +156,9 @@ static bool reader__wait_awake(struct tsb_instance* instance, struct tsb_stub* s
   uint64_t call_ns = expected.call_ns > 0 ? expected.call_ns : expected.first_ns;
   uint64_t wait_ns =
       call_ns > 0 ? tsb_pace_for_call_ns(is_sparse, call_ns) : tsb_pace_for_answer_ns(is_sparse, instance->compute_ns);
-  return tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
+  bool found = tsb_ring_wait_briefly(ring) || (wait_ns > 0 && tsb_ring_wait_yielding(ring, wait_ns));
+  if (!found && expected.first_ns > 0) tsb_open_calls_note_no_first(&stub->calls);
+  return found;
 }
 
 // Reads, until nothing is left or for a while; the supervisor will be woken for what comes next, or is. The caller

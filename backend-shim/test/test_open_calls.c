@@ -6,6 +6,7 @@
 
 #include "barrier.h"
 #include "check.h"
+#include "pace.h"
 
 static struct tsb_open_calls calls;
 
@@ -66,6 +67,7 @@ static void test_how_soon_the_first_call_is_expected(void) {
   CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 0);  // nothing is known yet
   struct tsb_open_call* call = begin(0);
   CHECK(calls.first_ns >= AGO_NS);
+  calls.first_ns = AGO_NS;  // whatever this machine took
   struct tsb_open_calls_expected expected = tsb_open_calls_expect(&calls);
   CHECK_INT(expected.first_ns, 0);
   CHECK_INT(expected.call_ns, calls.call_ns);
@@ -83,9 +85,64 @@ static void test_how_soon_the_first_call_is_expected(void) {
   tsb_open_calls_destroy(&calls);
 }
 
+// A batch whose first call came at once, so that the next one's is expected.
+static void learn_first(void) {
+  tsb_open_calls_init(&calls);
+  end(begin(0));
+  tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  end(begin(0));
+  CHECK(calls.first_ns > 0);
+  calls.first_ns = 50000;  // whatever this machine took
+}
+
+static void test_a_first_call_that_does_not_come_is_waited_for_once(void) {
+  learn_first();
+  tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 50000);
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 50000);  // something else has come, such as a metric
+  tsb_open_calls_note_no_first(&calls);
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 0);
+  tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK(tsb_open_calls_expect(&calls).first_ns > 50000);  // again, and it is expected later
+  struct tsb_open_call* call = begin(0);
+  CHECK_INT(tsb_open_calls_expect(&calls).call_ns, calls.call_ns);
+  end(call);
+  tsb_open_calls_destroy(&calls);
+}
+
+static void test_a_model_that_calls_no_more_is_not_waited_for(void) {
+  learn_first();
+  for (int i = 0; i < 3; i++) tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK(tsb_open_calls_expect(&calls).first_ns > 50000);
+  for (int i = 0; i < 6; i++) tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK_INT(tsb_open_calls_expect(&calls).first_ns, 0);  // so that the answer is waited for instead
+  tsb_open_calls_destroy(&calls);
+}
+
+static void test_a_call_long_after_a_batch_counts_little(void) {
+  learn_first();
+  tsb_open_calls_note_batch(&calls, tsb_now_ns() - UINT64_C(3600000000000));
+  end(begin(0));
+  CHECK_INT(calls.first_ns, tsb_pace_average(50000, TSB_PACE_LATE_CALL_NS));
+  tsb_open_calls_destroy(&calls);
+}
+
+// One that calls, but never for a batch, is not known better for that.
+static void test_nothing_is_learned_of_a_first_call_that_never_came(void) {
+  tsb_open_calls_init(&calls);
+  end(begin(0));
+  for (int i = 0; i < 3; i++) tsb_open_calls_note_batch(&calls, tsb_now_ns());
+  CHECK_INT(calls.first_ns, 0);
+  tsb_open_calls_destroy(&calls);
+}
+
 int main(void) {
   test_names();
   test_how_long_a_call_is_expected_to_take();
   test_how_soon_the_first_call_is_expected();
+  test_a_first_call_that_does_not_come_is_waited_for_once();
+  test_a_model_that_calls_no_more_is_not_waited_for();
+  test_a_call_long_after_a_batch_counts_little();
+  test_nothing_is_learned_of_a_first_call_that_never_came();
   return 0;
 }

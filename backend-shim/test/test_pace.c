@@ -64,6 +64,22 @@ static void test_an_average_begins_with_the_first(void) {
   CHECK(tsb_pace_first_average(0, 0) <= 1);
 }
 
+static void test_a_first_call_that_is_late_or_missing(void) {
+  CHECK_INT(tsb_pace_first_call_average(8000, 80000), tsb_pace_average(8000, 80000));
+  CHECK_INT(tsb_pace_first_call_average(8000, 3600 * UINT64_C(1000000000)), tsb_pace_average(8000, 1000000));
+  uint64_t average = 50000;
+  int batches = 0;
+  for (; tsb_pace_for_call_ns(true, average) > 0; batches++) {
+    average = tsb_pace_first_call_average(average, TSB_PACE_LATE_CALL_NS);
+  }
+  CHECK(batches > 2 && batches <= 8);  // one or two say nothing
+  for (int i = 0; i < 1000; i++) average = tsb_pace_first_call_average(average, TSB_PACE_LATE_CALL_NS);
+  for (batches = 0; tsb_pace_for_call_ns(true, average) == 0; batches++) {
+    average = tsb_pace_first_call_average(average, 50000);
+  }
+  CHECK(batches <= 8);
+}
+
 static void test_how_much_is_handed_over_early(void) {
   CHECK_INT(tsb_pace_prefetch(0), 0);  // nobody knows how fast the model is
   CHECK_INT(tsb_pace_prefetch(1), 4);
@@ -113,6 +129,7 @@ int main(void) {
   test_how_long_a_batch_is_waited_for();
   test_how_long_a_call_is_waited_for();
   test_an_average_begins_with_the_first();
+  test_a_first_call_that_is_late_or_missing();
   test_how_much_is_handed_over_early();
   test_useless_brief_waits_become_rare();
   test_a_lost_core_is_tried_less_often();
