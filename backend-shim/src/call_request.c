@@ -64,19 +64,24 @@ static int call_request__head(const struct call_request* making) {
   return 0;
 }
 
+// Whether so much more may be copied for calls. A record may name the same bytes as often as it likes, so what lies in
+// shared memory is no bound. False: *error says why.
+static bool call_request__may_copy(const struct call_request* making, uint64_t bytes) {
+  struct tsb_open_call* call = making->call;
+  uint64_t limit = call->stub->memory.max_stub_bytes;
+  if (tsb_open_calls_reserve_copy(&call->stub->calls, call, bytes, limit)) return true;
+  *making->error = tsb_error_new(
+      TRITONSERVER_ERROR_UNAVAILABLE,
+      "The inputs of the open calls of one process that are copied, which are BYTES and what clients have lent, would "
+      "take more than %llu bytes. Make fewer calls at a time, or raise "
+      "--backend-config=typescript,shm-max-byte-size.",
+      (unsigned long long)limit);
+  return false;
+}
+
 // Room that the stub cannot see, which is freed with the call; NULL: there is none, and *error says why.
 static void* call_request__private_room(const struct call_request* making, uint64_t bytes) {
   struct tsb_open_call* call = making->call;
-  uint64_t limit = call->stub->memory.max_stub_bytes;
-  // A record may name the same bytes as often as it likes, so what lies in shared memory is no bound.
-  if (!tsb_open_calls_reserve_copy(&call->stub->calls, call, bytes, limit)) {
-    *making->error = tsb_error_new(
-        TRITONSERVER_ERROR_UNAVAILABLE,
-        "The BYTES inputs of the open calls of one process, which are copied, would take more than %llu bytes. Make "
-        "fewer calls at a time, or raise --backend-config=typescript,shm-max-byte-size.",
-        (unsigned long long)limit);
-    return NULL;
-  }
   void** larger = realloc(call->copies, (call->copy_count + 1) * sizeof *larger);
   if (larger != NULL) call->copies = larger;
   void* room = larger == NULL ? NULL : malloc(bytes);
@@ -112,22 +117,24 @@ static void* call_request__shared_room(const struct call_request* making, uint64
   return NULL;
 }
 
-// What lies in memory of a client is lent to a request that is being executed, and copied.
-static int call_request__copy_loan(const struct call_request* making, const struct tsb_place* place, void* room) {
+// What lies in memory of a client is lent to a request that is being executed, or NULL.
+static const struct tsb_loan* call_request__find_loan(const struct call_request* making,
+                                                      const struct tsb_place* place) {
   struct tsb_instance* instance = making->instance;
   pthread_mutex_lock(&instance->lock);
   struct tsb_batch_slot* slot = tsb_batch_answer(&instance->batches, &making->head->parent, false);
   pthread_mutex_unlock(&instance->lock);
   // Only the caller, who reads entries, ends requests and with them their loans.
-  const struct tsb_loan* loan =
-      slot == NULL ? NULL : tsb_client_memory_find(&slot->loans, making->head->parent.item, place);
-  if (loan == NULL) return -EPROTO;
-  if (tsb_client_memory_copy(loan, place, room) == 0) return 0;
+  return slot == NULL ? NULL : tsb_client_memory_find(&slot->loans, making->head->parent.item, place);
+}
+
+static void call_request__copy_loan(const struct call_request* making, const struct tsb_loan* loan,
+                                    const struct tsb_place* place, void* room) {
+  if (tsb_client_memory_copy(loan, place, room) == 0) return;
   *making->error = tsb_error_new(
       TRITONSERVER_ERROR_INVALID_ARG,
       "An input of a call lies in a shared memory region that was cut short while the request was served. Keep the "
       "region at its size until it is unregistered.");
-  return 0;
 }
 
 // Where the server reads the data of an input; *data is NULL if there is none.
@@ -137,20 +144,22 @@ static int call_request__find_data(const struct call_request* making, const stru
   bool is_lent = tsb_client_memory_has(place), is_bytes = tensor->datatype == TRITONSERVER_TYPE_BYTES;
   *data = NULL;
   if (place->bytes == 0) return 0;
+  const struct tsb_loan* loan = is_lent ? call_request__find_loan(making, place) : NULL;
   const void* shared = is_lent ? NULL : tsb_stub_resolve(making->call->stub, place);
-  if (!is_lent && shared == NULL) return -EPROTO;
-  if (!is_lent && !is_bytes) {
+  if (loan == NULL && shared == NULL) return -EPROTO;
+  if (loan == NULL && !is_bytes) {
     *data = shared;
     return 0;
   }
+  if (!call_request__may_copy(making, place->bytes)) return 0;
   // Of BYTES the lengths must stay as they were checked.
   void* room =
       is_bytes ? call_request__private_room(making, place->bytes) : call_request__shared_room(making, place->bytes);
   if (room == NULL) return 0;
   *data = room;
-  if (is_lent) {
-    int status = call_request__copy_loan(making, place, room);
-    if (status < 0 || *making->error != NULL) return status;
+  if (loan != NULL) {
+    call_request__copy_loan(making, loan, place, room);
+    if (*making->error != NULL) return 0;
   } else {
     tsb_copy_out(room, shared, place->bytes);
   }

@@ -26,13 +26,14 @@ static void calls__end(struct tsb_open_call* call, struct tsb_entry last) {
   struct tsb_stub* stub = call->stub;
   struct tsb_backend* backend = call->context;
   last.flags |= TSB_CALL_RESPONSE_FINAL;
+  // Nobody reads them any more, and what the stub calls next may need their room.
+  for (uint32_t i = 0; i < call->block_count; i++) {
+    tsb_stub_memory_free(&stub->memory, &call->blocks[i].block, call->blocks[i].bytes);
+  }
   pthread_mutex_lock(&stub->calls.lock);
   tsb_open_calls_end(&stub->calls, call);
   if (!stub->calls.is_closed) tsb_stub_post(stub, &last, 1);
   pthread_mutex_unlock(&stub->calls.lock);
-  for (uint32_t i = 0; i < call->block_count; i++) {
-    tsb_stub_memory_free(&stub->memory, &call->blocks[i].block, call->blocks[i].bytes);
-  }
   tsb_open_call_free(call);
   tsb_stub_release(stub);
   tsb_backend_count_calls(backend, -1);

@@ -9,12 +9,25 @@
 
 enum { STREAM_RESPONSES = 3, LATE_US = 3000, VERY_LATE_US = 5500000, POLL_US = 500 };
 
-static atomic_long live, sent, cancelled, traced;
+static atomic_long live, sent, cancelled, traced, held;
+static atomic_bool is_held;
+static _Atomic uint64_t digests;
 
 long fake_live_calls(void) { return live; }
 long fake_sent_calls(void) { return sent; }
 long fake_cancelled_calls(void) { return cancelled; }
 long fake_traced_calls(void) { return traced; }
+
+void fake_hold(bool is_on) { is_held = is_on; }
+long fake_held_inputs(void) { return held; }
+uint64_t fake_held_digest(void) { return digests; }
+
+uint64_t fake_digest(const void* data, uint64_t bytes) {
+  const uint8_t* from = data;
+  uint64_t digest = UINT64_C(0xcbf29ce484222325);
+  for (uint64_t i = 0; i < bytes; i++) digest = (digest ^ from[i]) * UINT64_C(0x100000001b3);
+  return digest;
+}
 
 struct TRITONSERVER_ResponseAllocator {
   TRITONSERVER_ResponseAllocatorAllocFn_t allocate;
@@ -132,6 +145,14 @@ static void keep_response(TRITONSERVER_InferenceRequest* request) {
   TRITONSERVER_InferenceResponseDelete(response);
 }
 
+static void read_late(const TRITONSERVER_InferenceRequest* request) {
+  while (is_held) usleep(POLL_US);
+  for (uint32_t i = 0; i < request->input_count; i++) {
+    digests += fake_digest(request->inputs[i].data, request->inputs[i].bytes);
+    held++;
+  }
+}
+
 // Nothing of the request may be used once both callbacks have come: it is deleted then.
 static void* serve(void* argument) {
   TRITONSERVER_InferenceRequest* request = argument;
@@ -149,7 +170,8 @@ static void* serve(void* argument) {
   if (is(request, "stream")) {
     for (int i = 0; i < STREAM_RESPONSES; i++) respond(request, false);
     request->on_response(NULL, TRITONSERVER_RESPONSE_COMPLETE_FINAL, request->response_context);
-  } else if (is(request, "nothing")) {
+  } else if (is(request, "nothing") || is(request, "held")) {
+    if (is(request, "held")) read_late(request);
     request->on_response(NULL, TRITONSERVER_RESPONSE_COMPLETE_FINAL, request->response_context);
   } else if (is(request, "silent")) {
     while (!request->is_cancelled) usleep(POLL_US);
@@ -186,8 +208,8 @@ TRITONSERVER_Error* TRITONBACKEND_ModelServer(TRITONBACKEND_Model* model, TRITON
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestNew(TRITONSERVER_InferenceRequest** request,
                                                      TRITONSERVER_Server* server, const char* model_name,
                                                      int64_t model_version) {
-  static const char* const MODELS[] = {"echo",     "stream", "nothing", "silent", "failing",
-                                       "refusing", "large",  "short",   "keeping"};
+  static const char* const MODELS[] = {"echo",     "stream", "nothing", "silent",  "failing",
+                                       "refusing", "large",  "short",   "keeping", "held"};
   (void)server, (void)model_version;
   for (size_t i = 0; i < sizeof MODELS / sizeof MODELS[0]; i++) {
     if (strncmp(model_name, MODELS[i], strlen(MODELS[i])) != 0) continue;

@@ -14,6 +14,7 @@
 //   keeping        makes a response and deletes it, never sent, after it has ended without one and released its inputs
 //   keeping_long   the same, more than five seconds later
 //   large          answers with as many bytes as no memory holds
+//   held           reads its inputs and ends without a response once it is let go of, see fake_hold
 //
 // Any other name is of no model.
 #ifndef FAKE_CALLEE_H
@@ -27,5 +28,11 @@ long fake_live_calls(void);
 long fake_sent_calls(void);
 long fake_cancelled_calls(void);
 long fake_traced_calls(void);
+// From now on `held` waits; false: it is let go of, as at first.
+void fake_hold(bool is_on);
+// How many inputs `held` has read, and what: the sum of their digests.
+long fake_held_inputs(void);
+uint64_t fake_held_digest(void);
+uint64_t fake_digest(const void* data, uint64_t bytes);
 
 #endif

@@ -4,11 +4,13 @@
 #include "hostile_stub.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { CALLS = 64, OTHERS_GENERATIONS = 4, RECORD_BYTES = 4096, MODEL_AT = 2048 };
+enum { CALLS = 64, OTHERS_GENERATIONS = 4, RECORD_BYTES = 4096, MODEL_AT = 2688, NAME_AT = 2944 };
 
 static struct {
   bool is_open;
@@ -35,6 +37,11 @@ static void spoil_input(struct tsb_tensor* input) {
   if (is("call_input_nowhere")) input->place.region = TSB_REGION_OF_STUB | 4711;
   if (is("call_input_control")) input->place.region = 0;
   if (is("call_input_lent")) input->place.region = TSB_REGION_OF_CLIENT | 3;
+  if (is("call_input_lent_huge")) {
+    input->place.region = TSB_REGION_OF_CLIENT | 3;
+    input->place.bytes = UINT64_C(1) << 40;
+    *(int64_t*)(input + 1) = INT64_C(1) << 38;
+  }
   if (is("call_input_type")) input->datatype = 99;
   if (is("call_bytes_lie")) input->datatype = 13;
   if (is("call_bytes_none")) {
@@ -76,6 +83,29 @@ static void repeat_bytes(struct tsb_call* head) {
   head->input_count = INPUTS;
 }
 
+// An input of FP32 over and over, in turns as it is and as one element of BYTES.
+static void repeat_input(struct tsb_call* head, uint32_t count) {
+  enum { TYPE_BYTES = 13 };
+  const struct tsb_tensor* first = (const struct tsb_tensor*)(head + 1);
+  uint8_t* at = (uint8_t*)(first + 1) + sizeof(int64_t);
+  for (uint32_t i = 1; i < count; i++) {
+    struct tsb_tensor* next = (struct tsb_tensor*)at;
+    *next = *first;
+    next->name_offset = head->model.offset;
+    next->name_bytes = 1;
+    if (i % 2 == 1) next->datatype = TYPE_BYTES;
+    *(int64_t*)(next + 1) = i % 2 == 1 ? 1 : *(const int64_t*)(first + 1);
+    at += sizeof *next + sizeof(int64_t);
+  }
+  head->input_count = count;
+}
+
+// The client cuts its file short while the request is served.
+static void cut_short(void) {
+  int fd = shm_open(getenv("FAKE_STUB_CLIENT"), O_RDWR, 0);
+  if (fd < 0 || ftruncate(fd, 0) != 0 || close(fd) != 0) _exit(98);
+}
+
 static void spoil_head(struct tsb_call* head, uint8_t* record) {
   if (is("call_shorter")) head->record_bytes = 8;
   if (is("call_longer")) head->record_bytes = UINT32_MAX;
@@ -112,23 +142,23 @@ static struct tsb_place call_record(const struct tsb_request* request, struct ts
   struct tsb_call* head = (struct tsb_call*)block.base;
   uint64_t dims_bytes = input->dims_count * sizeof(int64_t);
   struct tsb_tensor* tensor = (struct tsb_tensor*)(head + 1);
-  uint32_t at = (uint32_t)(sizeof *head + sizeof *tensor + dims_bytes);
   *tensor = *input;
   tensor->name = TSB_NAME_INLINE;
-  tensor->name_offset = at;
+  tensor->name_offset = NAME_AT;
   tensor->name_bytes = 2;
   memcpy(tensor + 1, input + 1, dims_bytes);
-  memcpy(block.base + at, "IN", 2);
-  at = MODEL_AT;
+  memcpy(block.base + NAME_AT, "IN", 2);
   *head = (struct tsb_call){.record_bytes = RECORD_BYTES,
                             .parent = parent,
                             .trace = parent,
                             .model_version = -1,
-                            .model = {at, (uint32_t)strlen(model)},
+                            .model = {MODEL_AT, (uint32_t)strlen(model)},
                             .parameters_offset = RECORD_BYTES,
                             .input_count = 1};
-  memcpy(block.base + at, model, strlen(model));
+  memcpy(block.base + MODEL_AT, model, strlen(model));
   if (is("call_bytes_again")) repeat_bytes(head);
+  if (is("call_second_lies")) repeat_input(head, 2);
+  if (is("call_input_again")) repeat_input(head, 12);
   spoil_input(tensor);
   spoil_head(head, block.base);
   return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = RECORD_BYTES};
@@ -193,6 +223,7 @@ void call_for_batch(const struct tsb_entry* batch) {
   const struct tsb_request* request = requests_of(batch, &count);
   if (is("cancels_those_of_others")) cancel_calls_of_others();
   if (is("floods")) call_without_a_rest(batch, request);
+  if (is("call_cut_short")) cut_short();
   for (uint32_t i = 0; i < count; i++) {
     start_call(batch, i, request);
     request = (const struct tsb_request*)((const uint8_t*)request + request->record_bytes);

@@ -9,6 +9,7 @@
 struct fake_host world_host;
 float world_data[WORLD_REQUESTS][WORLD_ELEMENTS];
 TRITONBACKEND_Request world_requests[WORLD_REQUESTS];
+const char* world_memory = "\"shm-default-byte-size\":\"4194304\",\"shm-max-byte-size\":\"8388608\"";
 static char starts_file[256];
 
 void world_prepare(const char* name) {
@@ -25,11 +26,9 @@ struct tsb_instance* world_instance(void) { return world_host.instance.state; }
 
 void world_start(const char* evils, const char* config) {
   const char* step;
-  struct fake_host_plan plan = {.options =
-                                    "\"restart-backoff-ms\":\"20\",\"shm-default-byte-size\":\"4194304\","
-                                    "\"shm-max-byte-size\":\"8388608\"",
-                                .config = config,
-                                .repository = "/nowhere"};
+  char options[256];
+  snprintf(options, sizeof options, "\"restart-backoff-ms\":\"20\",%s", world_memory);
+  struct fake_host_plan plan = {.options = options, .config = config, .repository = "/nowhere"};
   fprintf(stderr, "--- %s\n", evils);
   unlink(starts_file);
   setenv("FAKE_STUB_EVILS", evils, 1);

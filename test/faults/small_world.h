@@ -18,6 +18,9 @@ extern struct fake_host world_host;
 extern float world_data[WORLD_REQUESTS][WORLD_ELEMENTS];
 extern TRITONBACKEND_Request world_requests[WORLD_REQUESTS];
 
+// What the backend is told of its memory; to be set before the model is loaded.
+extern const char* world_memory;
+
 // Once, before all: as in the server, with the fake stub in Node's place. `name` is part of a file's name.
 void world_prepare(const char* name);
 void world_close(void);

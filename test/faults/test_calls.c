@@ -98,6 +98,7 @@ static void test_evils(void) {
                                       "call_input_nowhere",
                                       "call_input_control",
                                       "call_input_lent",
+                                      "call_input_lent_huge",
                                       "call_input_type",
                                       "call_bytes_none",
                                       "call_input_name",
