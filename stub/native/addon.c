@@ -81,12 +81,13 @@ static napi_value JS_logLevels(napi_env env, napi_callback_info info) {
 }
 
 static napi_value JS_start(napi_env env, napi_callback_info info) {
-  METHOD(3);
+  METHOD(4);
   napi_value name;
   if (!addon->connected || addon->started) return addon__throw(env, "start must follow connect, once.");
   napi_create_reference(env, arguments[0], 1, &addon->on_entries);
   napi_create_reference(env, arguments[1], 1, &addon->on_frame);
   napi_create_reference(env, arguments[2], 1, &addon->on_idle);
+  napi_create_reference(env, arguments[3], 1, &addon->on_broken);
   napi_create_string_utf8(env, "triton-typescript", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &addon->context);
   int status = tsb_loop_start(addon);

@@ -31,17 +31,28 @@ static bool loop__call(struct tsb_addon* addon, napi_ref function_ref, size_t co
   return false;
 }
 
+// Tells JavaScript that nothing can be sent any more, which ends the process. `status` 0: the outbox itself is not
+// sound.
+static void loop__break(struct tsb_addon* addon, int status) {
+  char text[256] = "The outbox says that it holds more than there is room for.";
+  napi_env env = addon->env;
+  napi_value message, error = NULL;
+  if (status < 0) snprintf(text, sizeof text, "Could not send answers to the server: %s.", strerror(-status));
+  if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) == napi_ok &&
+      napi_create_error(env, NULL, message, &error) == napi_ok && loop__call(addon, addon->on_broken, 1, &error)) {
+    return;
+  }
+  napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, text, NAPI_AUTO_LENGTH);
+}
+
 // What was put into the outbox meanwhile, also by microtasks, goes in one go.
 static void loop__send_unsent(struct tsb_addon* addon) {
   struct tsb_loop_unsent unsent = addon->unsent;
   addon->unsent = (struct tsb_loop_unsent){0};
   if (unsent.entries == 0 && unsent.blocks == 0) return;
-  if (unsent.entries <= TSB_OUTBOX_ENTRIES && unsent.blocks <= TSB_OUTBOX_ENTRIES &&
-      tsb_loop_send(addon, unsent.entries, unsent.blocks) == 0) {
-    return;
-  }
-  napi_fatal_error("triton-typescript", NAPI_AUTO_LENGTH, "Nothing can be sent to the server any more.",
-                   NAPI_AUTO_LENGTH);
+  bool is_sound = unsent.entries <= TSB_OUTBOX_ENTRIES && unsent.blocks <= TSB_OUTBOX_ENTRIES;
+  int status = is_sound ? tsb_loop_send(addon, unsent.entries, unsent.blocks) : 0;
+  if (!is_sound || status < 0) loop__break(addon, status);
 }
 
 static void loop__deliver_entries(struct tsb_addon* addon, uint32_t count) {

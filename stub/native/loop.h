@@ -59,6 +59,7 @@ struct tsb_addon {
   napi_ref on_entries;   // (count) => void: entries stand in `inbox`
   napi_ref on_frame;     // (method, call, isReply, region, payload) => void
   napi_ref on_idle;      // () => void: no batch has come for a while
+  napi_ref on_broken;    // (error) => void: what was to be sent by itself cannot be
   napi_async_context context;
   struct tsb_entry inbox[TSB_INBOX_ENTRIES];
   struct tsb_entry outbox[TSB_OUTBOX_ENTRIES];

@@ -56,6 +56,11 @@ test("while a batch is executed, the addon knows that the model is busy", () => 
   expect(busy[0]).toBe(0);
 });
 
+test("what cannot be sent by itself breaks the connection", () => {
+  native.noteBroken(new Error("Could not send."));
+  expect(heard).toEqual(["Could not send."]);
+});
+
 test("a batch before the model is initialized, and one that cannot be read, break the connection", () => {
   const host = new MemoryHost(native, tables);
   host.execute([{}]);

@@ -117,6 +117,7 @@ export class Connection {
       (count) => inbox.deliver(count),
       (method, call, isReply, region, payload) => this.#control.onFrame({ method, call, isReply, region, payload }),
       () => handlers.onIdle(),
+      (error) => handlers.onBroken(error),
     );
   }
 

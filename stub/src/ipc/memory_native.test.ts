@@ -83,11 +83,13 @@ test("frames of the control channel go both ways", () => {
     () => {},
     (...frame) => heard.push(frame),
     () => heard.push("idle"),
+    (error) => heard.push(error.message),
   );
   native.reply(2, 7, "{}");
   native.deliverFrame({ method: 4, call: 8, isReply: false, region: 5, payload: "[]" });
   native.noteIdle();
-  expect(heard).toEqual([[2, 7, "{}"], [4, 8, false, 5, "[]"], "idle"]);
+  native.noteBroken(new Error("broken"));
+  expect(heard).toEqual([[2, 7, "{}"], [4, 8, false, 5, "[]"], "idle", "broken"]);
 });
 
 describe("a client's file", () => {

@@ -64,6 +64,7 @@ export class MemoryNative implements Native {
   #onEntries: (count: number) => void = () => {};
   #onFrame: Parameters<Native["start"]>[1] = () => {};
   #onIdle: () => void = () => {};
+  #onBroken: (error: Error) => void = () => {};
   #lastRegion = 0;
   #consumed = 0;
   /** What was sent while the server does not read: entries, and blocks to be freed behind them. */
@@ -87,10 +88,8 @@ export class MemoryNative implements Native {
     return this.outbound.limit;
   }
 
-  start(onEntries: (count: number) => void, onFrame: Parameters<Native["start"]>[1], onIdle: () => void): void {
-    this.#onEntries = onEntries;
-    this.#onFrame = onFrame;
-    this.#onIdle = onIdle;
+  start(...handlers: Parameters<Native["start"]>): void {
+    [this.#onEntries, this.#onFrame, this.#onIdle, this.#onBroken] = handlers;
   }
 
   logLevels(): ArrayBuffer {
@@ -241,6 +240,11 @@ export class MemoryNative implements Native {
 
   deliverFrame({ method, call, isReply, region, payload }: Frame): void {
     this.#onFrame(method, call, isReply, region, payload);
+  }
+
+  /** What was to be sent by itself cannot be. */
+  noteBroken(error: Error): void {
+    this.#onBroken(error);
   }
 
   /** No batch has come for some seconds. */

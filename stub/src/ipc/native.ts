@@ -33,12 +33,14 @@ export interface Native {
   connect(descriptor: number, fingerprint: bigint): number;
   /**
    * Accepts the server's handshake, and begins to deliver entries (a count of them, in `inbox`) and frames of the control
-   * channel; says when no entry has come for a while. What a frame of the handshake or of regions asks is done already.
+   * channel; says when no entry has come for a while, and why what goes by itself (`unsent`) cannot be
+   * sent any more. What a frame of the handshake or of regions asks is done already.
    */
   start(
     onEntries: (count: number) => void,
     onFrame: (method: number, call: number, isReply: boolean, region: number, payload: string) => void,
     onIdle: () => void,
+    onBroken: (error: Error) => void,
   ): void;
   /** One word (u32) of the server's, to be read: LOG_LEVEL_* of the lines that its log takes, as far as it has told. Call once. */
   logLevels(): ArrayBuffer;
