@@ -50,6 +50,8 @@ export class MemoryPool {
   readonly #mostFreeBytes: number;
   #totalBytes = 0;
   #refused: boolean;
+  /** It is not said again for each picture. */
+  #hasWarned = false;
   #closed = false;
 
   /** `sharesMemory`: false for a server of another machine. */
@@ -132,8 +134,10 @@ export class MemoryPool {
     } catch (error) {
       // There is no room in /dev/shm, which in containers is small.
       const isFull = error instanceof TritonError && codeOf(error.cause) === "ENOSPC";
-      if (isFull) this.#log.warning(`A tensor goes in the message: ${messageOf(error)}`);
-      else this.#refuse(error);
+      if (!isFull) this.#refuse(error);
+      else if (!this.#hasWarned)
+        this.#log.warning(`Tensors go in messages while there is no room: ${messageOf(error)}`);
+      this.#hasWarned = true;
       return undefined;
     }
   }
