@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { countBytesElements } from "../api/bytes.ts";
-import { defect, TritonError } from "../api/errors.ts";
+import { TritonError } from "../api/errors.ts";
 import { placeOf, sourceOf, type Tensor, unserializedElements } from "../api/tensor.ts";
-import { elementCountOf } from "../api/tensor_checks.ts";
-import * as L from "../protocol/layout.gen.ts";
 import type { AnswerMemory } from "./answer_memory.ts";
 import type { Place } from "./record.ts";
 import { allocatedPlace, RequestLife, requestOfPlace } from "./request_life.ts";
@@ -44,7 +42,7 @@ export class CallInputs {
    * fit its shape any more.
    */
   placeOf(input: Tensor): Place | undefined {
-    checkSoundness(input);
+    checkTexts(input);
     const found = this.#find(input);
     if (found === undefined || found.place.bytes === 0) return undefined;
     const { place, request } = found;
@@ -96,17 +94,9 @@ export class CallInputs {
   }
 }
 
-/** The shape of a tensor is the model's to change, and so is the data; what a client sent need not be strings. */
-function checkSoundness(input: Tensor): void {
+/** The data of a tensor is the model's to change, and what a client sent need not be strings. */
+function checkTexts(input: Tensor): void {
   const { name, shape, elementCount, datatype } = input;
-  if (shape.length > L.MAX_DIMS) {
-    throw defect(`Input '${name}' has ${shape.length} dimensions, but at most ${L.MAX_DIMS} are supported.`);
-  }
-  if (elementCountOf(shape) !== elementCount || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
-    throw defect(
-      `Input '${name}' has ${elementCount} elements, but its shape is [${shape.join(", ")}] by now. Make a new Tensor instead.`,
-    );
-  }
   if (datatype !== "BYTES") return;
   const count = unserializedElements(input)?.length ?? countBytesElements(input.data as Uint8Array);
   if (count === elementCount) return;

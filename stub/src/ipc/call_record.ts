@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A call of another model as it lies in shared memory (struct tsb_call).
 import type { CallContent } from "../api/caller.ts";
+import { defect } from "../api/errors.ts";
 import type { Parameters } from "../api/parameters.ts";
 import type { Tensor } from "../api/tensor.ts";
+import { elementCountOf } from "../api/tensor_checks.ts";
 import * as L from "../protocol/layout.gen.ts";
 import { type Dtype, dtypeOfName } from "./dtype.ts";
 import type { Owner } from "./entries.ts";
@@ -16,6 +18,7 @@ import {
 import { align, type Place, type Region, readText, readU64, requireInside, writeU64 } from "./record.ts";
 import { type Content, contentOf, copyContent } from "./tensor_data.ts";
 import {
+  copyShape,
   nextTensor,
   readTensorDtype,
   readTensorName,
@@ -60,6 +63,33 @@ interface MeasuredInput {
   readonly source: Place | Content;
 }
 
+/** The shape, which is the model's to change. */
+function shapeOf({ name, shape, elementCount }: Tensor): readonly number[] {
+  if (shape.length > L.MAX_DIMS) {
+    throw defect(`Input '${name}' has ${shape.length} dimensions, but at most ${L.MAX_DIMS} are supported.`);
+  }
+  const copy = copyShape(shape);
+  if (copy !== undefined && elementCountOf(copy) === elementCount) return copy;
+  const now = Array.isArray(shape) ? [...shape].map(String).join(", ") : "";
+  throw defect(
+    `Input '${name}' has ${elementCount} elements, but its shape is [${now}] by now. Make a new Tensor instead.`,
+  );
+}
+
+/** The server holds a process that sends another size for broken, with all requests that it has. */
+function checkSize(
+  { name }: Tensor,
+  { dtype, shape }: Omit<MeasuredInput, "source">,
+  { bytes }: Place | Content,
+): void {
+  const wanted = elementCountOf(shape) * dtype.bytes;
+  if (dtype.name === "BYTES" || bytes === wanted) return;
+  throw defect(
+    `Input '${name}' of datatype ${dtype.name} and shape [${shape.join(", ")}] takes ${wanted} bytes, but its data has ${bytes} ` +
+      "by now. Make a new Tensor instead.",
+  );
+}
+
 function isPlace(source: Place | Content): source is Place {
   return "region" in source;
 }
@@ -77,6 +107,7 @@ export class MeasuredCall {
 
   /**
    * @param placeOf where an input lies that is not to be copied. Asked last, as shapes and parameters may run code of the model.
+   * @throws TritonError INTERNAL when an input is not what it was made as
    */
   constructor(content: CallContent, placeOf: (input: Tensor, index: number) => Place | undefined) {
     const { inputs, correlationId } = content;
@@ -88,9 +119,13 @@ export class MeasuredCall {
     const heads = inputs.map((input) => ({
       name: encodedName(input.name),
       dtype: dtypeOfName(input.datatype),
-      shape: input.shape.slice(),
+      shape: shapeOf(input),
     }));
-    this.#inputs = heads.map((head, i) => ({ ...head, source: placeOf(inputs[i]!, i) ?? contentOf(inputs[i]!) }));
+    this.#inputs = heads.map((head, i) => {
+      const source = placeOf(inputs[i]!, i) ?? contentOf(inputs[i]!);
+      checkSize(inputs[i]!, head, source);
+      return { ...head, source };
+    });
     let bytes = L.CALL_SIZE + this.#requested.length * L.TEXT_PLACE_SIZE + parametersBytes(this.#parameters);
     let copied = 0;
     for (const { name, shape, source } of this.#inputs) {

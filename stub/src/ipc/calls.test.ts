@@ -124,6 +124,37 @@ describe("a call", () => {
     await expect(request("echo", [shorter]).exec()).rejects.toThrow("has 2 elements, but its data holds 1");
   });
 
+  test.each<[string, (input: Tensor) => void, string]>([
+    [
+      "another datatype",
+      (input) => Object.assign(input, { datatype: "BOOL" }),
+      "of datatype BOOL and shape [4] takes 4",
+    ],
+    ["more data", (input) => Object.defineProperty(input, "data", { value: new Float32Array(9) }), "takes 16 bytes"],
+    [
+      "data that changes",
+      (input) => {
+        let reads = 0;
+        Object.defineProperty(input, "data", { get: () => new Float32Array(++reads > 1 ? 4 : 2) });
+      },
+      "",
+    ],
+    ["a slice of its own", (input) => Object.assign(input.shape, { slice: () => [-1] }), ""],
+    [
+      "a species of its own",
+      (input) => Object.defineProperty(input.shape, "constructor", { value: { [Symbol.species]: () => [7] } }),
+      "",
+    ],
+    ["a text as a side", (input) => Object.assign(input.shape, { 0: "4" }), "but its shape is [4] by now"],
+  ])("with an input that has %s: the call fails, or is right, and the process goes on", async (_what, spoil, text) => {
+    const input = floats("A", 1, 2, 3, 4);
+    spoil(input);
+    const answer = request("echo", [input]).exec();
+    if (text === "") await answer.then(read, () => undefined);
+    else await expect(answer).rejects.toThrow(text);
+    expect(read(await request("echo", [floats("A", 5)]).exec())).toEqual([5]);
+  });
+
   test("with a shape that was spoilt, and with data that was transferred away", async () => {
     const spoilt = floats("A", 1);
     spoilt.shape[0] = 0.5;

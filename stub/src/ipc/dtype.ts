@@ -2,7 +2,10 @@
 import type { DataType, TensorData } from "../api/datatype.ts";
 import * as L from "../protocol/layout.gen.ts";
 
-type ArrayConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => TensorData;
+interface ArrayConstructor {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, offset: number, length: number): TensorData;
+}
 
 /** A datatype as the protocol knows it. */
 export interface Dtype {

@@ -16,6 +16,7 @@ import {
 import { align, type Place, type Region, readText, requireInside } from "./record.ts";
 import { type Content, contentOf, copyContent } from "./tensor_data.ts";
 import {
+  copyShape,
   nextTensor,
   readTensorDtype,
   readTensorName,
@@ -65,21 +66,31 @@ const NO_OUTPUTS: readonly MeasuredOutput[] = [];
 /** Cuts a message at the protocol's limit, on a whole character. */
 function encodeMessage(message: string): Buffer {
   const text = Buffer.from(message);
-  if (text.length <= L.MAX_MESSAGE_BYTES) return text;
-  return Buffer.from(
-    `${text
-      .subarray(0, L.MAX_MESSAGE_BYTES - 16)
-      .toString()
-      .replace(/\uFFFD+$/, "")} ...`,
-  );
+  if (fittingBytes(text, L.MAX_MESSAGE_BYTES) === text.length) return text;
+  const begin = text.subarray(0, fittingBytes(text, L.MAX_MESSAGE_BYTES - 16));
+  return Buffer.from(`${begin.toString().replace(/\uFFFD+$/, "")} ...`);
 }
 
-/** A copy of a shape, which the model may have changed since its tensor was made. */
+/**
+ * How many bytes of a text fit into a limit as gRPC sends them: each that is not printable ASCII, or is a percent sign, as three.
+ * Clients end the connection, with all its calls, over a longer one.
+ */
+function fittingBytes(text: Buffer, limit: number): number {
+  if (text.length * 3 <= limit) return text.length;
+  let room = limit;
+  for (let i = 0; i < text.length; i++) {
+    const byte = text[i]!;
+    room -= byte >= 0x20 && byte < 0x7f && byte !== 0x25 ? 1 : 3;
+    if (room < 0) return i;
+  }
+  return text.length;
+}
+
 function shapeOf({ name, shape }: Tensor): readonly number[] {
-  const copy: readonly unknown[] = Array.isArray(shape) ? shape.slice() : [];
-  const sound = Array.isArray(shape) && copy.length <= L.MAX_DIMS;
-  if (sound && copy.every((side) => Number.isSafeInteger(side) && (side as number) >= 0)) return copy as number[];
-  throw defect(`The shape of output '${name}' was changed to [${copy.join(", ")}], which is none.`);
+  const copy = copyShape(shape);
+  if (copy !== undefined) return copy;
+  const now = Array.isArray(shape) ? [...shape].map(String) : [];
+  throw defect(`The shape of output '${name}' was changed to [${now.join(", ")}], which is none.`);
 }
 
 /**

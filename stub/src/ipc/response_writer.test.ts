@@ -281,6 +281,20 @@ describe("errors", () => {
     expect(message).not.toContain("\uFFFD");
     expect(new TextEncoder().encode(message).length).toBeLessThanOrEqual(L.MAX_MESSAGE_BYTES);
   });
+
+  test.each([
+    ["a", 60_000, 60_000],
+    ["a", 70_000, 65_520],
+    ["%", 21_000, 21_000],
+    ["%", 30_000, 21_840],
+    ["é", 10_000, 10_000],
+    ["é", 20_000, 10_920],
+  ])("a message of many %s is cut as it travels over gRPC: of %d there stay %d", (letter, count, kept) => {
+    const [sent] = send([failure(letter.repeat(count))]);
+    const { message } = sent!.error!;
+    expect(message.replace(/ \.\.\.$/, "")).toHaveLength(kept);
+    expect(message.endsWith(" ...")).toBe(kept < count);
+  });
 });
 
 test("a batch larger than the outbox", () => {

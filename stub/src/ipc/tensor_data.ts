@@ -36,7 +36,7 @@ export function copyContent(region: Region, offset: number, { name, bytes, data,
     if (data.byteLength !== bytes) throw changed(name);
     // By an array of the same kind: to ask a small array for its buffer takes longer than all the rest, as V8 makes it only
     // then.
-    new array(region.buffer, offset, bytes / data.BYTES_PER_ELEMENT).set(data as never);
+    new array(region.buffer, offset, bytes / array.BYTES_PER_ELEMENT).set(data as never);
     return;
   }
   const room = new Uint8Array(region.buffer, offset, bytes);

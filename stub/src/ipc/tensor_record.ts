@@ -54,6 +54,21 @@ export function readTensorPlace(region: Region, at: number): Place {
   return readPlace(region, at + L.TENSOR_PLACE);
 }
 
+/** A copy of a shape, which the model may have changed since its tensor was made; undefined when it is none any more. */
+export function copyShape(shape: unknown): number[] | undefined {
+  if (!Array.isArray(shape)) return undefined;
+  // By its own loop: whatever the array and its methods have become, each number is read once.
+  const count: unknown = shape.length;
+  if (typeof count !== "number" || !(count <= L.MAX_DIMS)) return undefined;
+  const copy: number[] = new Array<number>(count);
+  for (let i = 0; i < count; i++) {
+    const side: unknown = shape[i];
+    if (!Number.isSafeInteger(side) || (side as number) < 0) return undefined;
+    copy[i] = side as number;
+  }
+  return copy;
+}
+
 /** Writes a head, with the index of the name in the table, and returns where the next one begins. */
 export function writeTensor(
   region: Region,
