@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ModelFolder } from "./testing/model_folder.ts";
+import { ModelFolder, model } from "./testing/model_folder.ts";
 
 let folder: ModelFolder;
 let root: string;
@@ -15,8 +15,6 @@ beforeEach(() => {
 });
 
 afterEach(() => folder.remove());
-
-const model = (body: string, head = "") => `${head}\nexport default class Model { execute() { ${body} } }\n`;
 
 describe("faults of the model", () => {
   test.each(["model.ts", "model.mjs"])("a syntax error in %s has file, line, column and source", async (name) => {

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { pickModelClass } from "./model_loader.ts";
-import { ModelFolder } from "./testing/model_folder.ts";
+import { ModelFolder, model } from "./testing/model_folder.ts";
 
 let folder: ModelFolder;
 let root: string;
@@ -16,8 +16,6 @@ beforeEach(() => {
 });
 
 afterEach(() => folder.remove());
-
-const model = (body: string, head = "") => `${head}\nexport default class Model { execute() { ${body} } }\n`;
 
 describe("finding the file", () => {
   test("model.ts comes before the other names", async () => {

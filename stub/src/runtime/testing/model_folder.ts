@@ -33,6 +33,9 @@ export interface Report {
   noise: string;
 }
 
+/** The source of a model whose `execute` does this. */
+export const model = (body: string, head = "") => `${head}\nexport default class Model { execute() { ${body} } }\n`;
+
 /** A folder with a repository, a model `m` and its version 1. */
 export class ModelFolder {
   readonly root = mkdtempSync(join(tmpdir(), "model-folder-"));
