@@ -5,10 +5,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
-import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
+import { bundledNode, inRoot, root, toolScript } from "./lib/paths.mjs";
 import { onPath, run } from "./lib/process.mjs";
 import { setup } from "./lib/setup.mjs";
 import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
+import { failureLines, junitFailures, vitestFailures } from "./lib/test_failures.mjs";
 
 const results = "build/test-results";
 /** For each fuzz target; `npm run fuzz` has more time. */
@@ -36,11 +37,16 @@ function freshReport(name) {
   return inRoot(results, name);
 }
 
+function textOf(report) {
+  return existsSync(report) ? readFileSync(report, "utf8") : undefined;
+}
+
 async function vitest(...projects) {
   const report = freshReport(`${projects[0]}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const code = await tool("vitest", "run", ...projects.flatMap((project) => ["--project", project]), ...reporters);
-  return vitestCounts(code, existsSync(report) ? readFileSync(report, "utf8") : undefined);
+  const text = textOf(report);
+  return { ...vitestCounts(code, text), failures: vitestFailures(text, root) };
 }
 
 async function ctest(folder) {
@@ -48,7 +54,8 @@ async function ctest(folder) {
   // Most of a C test is waiting for time limits and processes, so that more of them run at once than there are cores.
   const shown = ["--output-on-failure", "--no-tests=error", `-j${3 * availableParallelism()}`];
   const code = await run("ctest", ["--test-dir", folder, ...shown, "--output-junit", report]);
-  return junitCounts(code, existsSync(report) ? readFileSync(report, "utf8") : undefined);
+  const text = textOf(report);
+  return { ...junitCounts(code, text), failures: junitFailures(text) };
 }
 
 /** The C tests of a build folder that is configured. Their sources under test/ are not among those that setup watches. */
@@ -94,7 +101,7 @@ async function runBeside(names, shown) {
   closeSync(output);
   await shown;
   process.stdout.write(readFileSync(log));
-  const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {};
+  const counts = JSON.parse(textOf(report) ?? "{}");
   return names.map((name) => [name, counts[name] ?? check(1)]);
 }
 
@@ -159,6 +166,9 @@ if (!onPath("ctest")) console.error("ctest was not found on PATH (it comes with 
 const counted = await runSteps(chosen);
 const sum = { passed: 0, failed: 0, skipped: 0 };
 console.log("");
+for (const [name, { failures = [] }] of counted) {
+  for (const line of failureLines(name, failures)) console.log(line);
+}
 for (const [name, counts] of counted) {
   for (const key of Object.keys(sum)) sum[key] += counts[key];
   console.log(`${name.padEnd(10)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
