@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -60,16 +61,11 @@ int tsb_mapping_find(int maps_fd, struct tsb_mapping* mapping, const void* data,
   return 0;
 }
 
-int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void* data, uint64_t* bytes) {
-  struct mapping__query query;
+// A path may lead to another file by now.
+static int mapping__open(const char* path, int flags, const struct tsb_mapping* mapping, uint64_t* bytes) {
   struct stat info;
-  char name[MAX_NAME_BYTES] = "";
-  int status = mapping__ask(maps_fd, &query, data, name, sizeof name);
-  if (status < 0) return status;
-  if (strncmp(name, MAPPING__FOLDER, sizeof MAPPING__FOLDER - 1) != 0) return -EXDEV;
-  int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
   if (fd < 0) return -errno;
-  // The name may lead to another file by now.
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || (uint64_t)info.st_dev != mapping->device ||
       (uint64_t)info.st_ino != mapping->inode) {
     close(fd);
@@ -77,4 +73,19 @@ int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void*
   }
   *bytes = (uint64_t)info.st_size;
   return fd;
+}
+
+int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void* data, uint64_t* bytes) {
+  struct mapping__query query;
+  char path[MAX_NAME_BYTES] = "";
+  int status = mapping__ask(maps_fd, &query, data, path, sizeof path);
+  if (status < 0) return status;
+  if (strncmp(path, MAPPING__FOLDER, sizeof MAPPING__FOLDER - 1) != 0) return -EXDEV;
+  int fd = mapping__open(path, O_NOFOLLOW, mapping, bytes);
+  if (fd >= 0) return fd;
+  // Its name is gone, or another file's. Through the mapping itself only an administrator of the machine gets at it.
+  snprintf(path, sizeof path, "/proc/self/map_files/%llx-%llx", (unsigned long long)query.start,
+           (unsigned long long)query.end);
+  int unnamed = mapping__open(path, 0, mapping, bytes);
+  return unnamed >= 0 ? unnamed : fd;
 }

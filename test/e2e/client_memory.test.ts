@@ -4,6 +4,7 @@ import {
   closeSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -160,6 +161,16 @@ async function send(model: string, where: Where, parameters: Record<string, unkn
   const { status, body } = await inferJson(server, model, { parameters, inputs, outputs: [{ name: "OUT" }] });
   return { status, error: body.error as string | undefined, out: Int32Array.from(body.outputs?.[0].data ?? []) };
 }
+/** Whether the server, with what this process may, too, can open a file through its mapping: root, outside of containers. */
+const opensMappings = (() => {
+  const [first] = readdirSync("/proc/self/map_files");
+  try {
+    closeSync(openSync(`/proc/self/map_files/${first}`, "r"));
+    return true;
+  } catch {
+    return false;
+  }
+})();
 /** Whether the process of a model has the file of the region in its memory, whatever its name leads to now. */
 const isMapped = (model: string, region: string) =>
   readFileSync(`/proc/${stubOf(server, model)}/maps`, "utf8").includes(path(region));
@@ -173,6 +184,18 @@ describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
     expect(isMapped(model, region)).toBe(true);
     fill(region, ramp(1000));
     expect((await send(model, { region })).out).toEqual(ramp(1000));
+    await unregister(region);
+    await until(() => !isMapped(model, region), "the end of the mapping");
+  });
+
+  // So that nothing is left behind by a client that dies. Where the server may not find the file any more, it is copied.
+  test("a region whose name was taken away, and given to another file", async () => {
+    const region = await register(label("nameless"), ramp(1));
+    rmSync(path(region));
+    for (let i = 0; i < 2; i++) expect((await send(model, { region })).out).toEqual(ramp(1));
+    expect(isMapped(model, region)).toBe(opensMappings);
+    writeFileSync(path(region), ramp(1000));
+    expect((await send(model, { region })).out).toEqual(ramp(1));
     await unregister(region);
     await until(() => !isMapped(model, region), "the end of the mapping");
   });
