@@ -2,16 +2,16 @@
 // node scripts/test.mjs [STEP...]: makes the checkout ready, then runs every check and test, and ends with one line
 // "N passed, N failed". Without names of steps all of them run, whatever fails before, but for "image", which needs root and a
 // network; "all" stands for each of them.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
-import { bundledNode, inRoot, root, toolScript } from "./lib/paths.mjs";
+import { bundledNode, root, toolScript } from "./lib/paths.mjs";
 import { onPath, run } from "./lib/process.mjs";
 import { setup } from "./lib/setup.mjs";
 import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
 import { failureLines, junitFailures, vitestFailures } from "./lib/test_failures.mjs";
+import { freshReport, textOf } from "./lib/test_report.mjs";
 
-const results = "build/test-results";
 /** For each fuzz target; `npm run fuzz` has more time. */
 const FUZZ_SECONDS = 6;
 
@@ -29,16 +29,6 @@ async function generated() {
     counts.failed += failed;
   }
   return counts;
-}
-
-function freshReport(name) {
-  mkdirSync(inRoot(results), { recursive: true });
-  rmSync(inRoot(results, name), { force: true });
-  return inRoot(results, name);
-}
-
-function textOf(report) {
-  return existsSync(report) ? readFileSync(report, "utf8") : undefined;
 }
 
 async function vitest(...projects) {

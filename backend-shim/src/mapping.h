@@ -18,7 +18,7 @@ int tsb_mapping_open_maps(void);
 int tsb_mapping_find(int maps_fd, struct tsb_mapping* mapping, const void* data, uint64_t bytes);
 // Opens the shared memory object (POSIX, /dev/shm) whose mapping holds `data`, for reading. `bytes` is its size. A
 // descriptor or negative; -EXDEV: it lies elsewhere; -ENOENT: its name has been given to another file or removed, and
-// this process may not open it without (that takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, outside of user namespaces).
+// this process may not open it without (that takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, and no user namespace).
 int tsb_mapping_open(int maps_fd, const struct tsb_mapping* mapping, const void* data, uint64_t* bytes);
 
 #endif

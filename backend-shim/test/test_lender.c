@@ -113,7 +113,10 @@ static void check_opening_without_name(const struct fake_client* client, struct 
   set_administrator(false);
   CHECK_INT(tsb_mapping_open(maps_fd, mapping, client->base, &bytes), -ENOENT);
   set_administrator(true);
-  if (!may_open_mapping(client)) return;
+  if (!may_open_mapping(client)) {
+    printf("not tested here: a file without a name, which only root outside of containers may open\n");
+    return;
+  }
   int fd = tsb_mapping_open(maps_fd, mapping, client->base, &bytes);
   CHECK(fd >= 0);
   CHECK_INT(bytes, client->bytes);
