@@ -4,7 +4,6 @@ import {
   closeSync,
   ftruncateSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -17,7 +16,9 @@ import { stubOf } from "./faults/bad_models.ts";
 import {
   control,
   inferJson,
+  isMappedBy,
   type ModelSpec,
+  opensMappings,
   requestJson,
   startServer,
   type TestServer,
@@ -161,19 +162,8 @@ async function send(model: string, where: Where, parameters: Record<string, unkn
   const { status, body } = await inferJson(server, model, { parameters, inputs, outputs: [{ name: "OUT" }] });
   return { status, error: body.error as string | undefined, out: Int32Array.from(body.outputs?.[0].data ?? []) };
 }
-/** Whether the server, with what this process may, too, can open a file through its mapping: root, outside of containers. */
-const opensMappings = (() => {
-  const [first] = readdirSync("/proc/self/map_files");
-  try {
-    closeSync(openSync(`/proc/self/map_files/${first}`, "r"));
-    return true;
-  } catch {
-    return false;
-  }
-})();
 /** Whether the process of a model has the file of the region in its memory, whatever its name leads to now. */
-const isMapped = (model: string, region: string) =>
-  readFileSync(`/proc/${stubOf(server, model)}/maps`, "utf8").includes(path(region));
+const isMapped = (model: string, region: string) => isMappedBy(stubOf(server, model), path(region));
 
 describe.each(["reader", "strict", "overlapping"])("%s", (model) => {
   const label = (text: string) => `${model}_${text}`;

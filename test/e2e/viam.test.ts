@@ -8,8 +8,9 @@ import { packageRoot } from "../../server/package_root.ts";
 import { childrenOf, descendants } from "../../server/processes.ts";
 import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
-import { isAlive, makeRepository, startServer } from "./harness/index.ts";
-import { pictureModel } from "./harness/viam_models.ts";
+import { stubOf } from "./faults/bad_models.ts";
+import { isAlive, isMappedBy, makeRepository, opensMappings, startServer } from "./harness/index.ts";
+import { pictureModel, textModel } from "./harness/viam_models.ts";
 
 const served = path.join(packageRoot, "model_repository");
 const slow = `
@@ -28,6 +29,19 @@ const oneFloat = `backend: "typescript"
 input [ { name: "IN", data_type: TYPE_FP32, dims: [ -1 ] } ]
 output [ { name: "OUT", data_type: TYPE_FP32, dims: [ -1 ] } ]
 `;
+/** Answers when there is a file at the path that it is told. */
+const gated = `
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { InferenceResponse, Tensor } from "triton-typescript";
+export default class Gated {
+  async execute(requests) {
+    const { gate } = requests[0].parameters;
+    while (!existsSync(gate)) await sleep(50);
+    return requests.map((request) => new InferenceResponse([new Tensor("OUT", request.input("IN", "FP32").data, [1])]));
+  }
+}
+`;
 /** Tells its version, and that of all that were loaded. */
 const versioned = `
 import { InferenceResponse, Tensor } from "triton-typescript";
@@ -43,31 +57,18 @@ export default class Versioned {
 
 const broken = "throw new Error('broken on purpose');";
 
-const text = `
-import { InferenceResponse, Tensor } from "triton-typescript";
-export default class Text {
-  execute(requests) {
-    return requests.map((request) => {
-      const strings = request.input("TEXT", "BYTES").strings();
-      return new InferenceResponse([new Tensor("TEXT", strings, [1]), new Tensor("LENGTH", Int32Array.of(strings[0].length), [1])]);
-    });
-  }
-}
-`;
-
 const repository = makeRepository([
   "identity",
   "callee",
   "counter",
+  {
+    name: "gated",
+    config: `${oneFloat}parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "64" } }`,
+    files: { "1/model.ts": gated },
+  },
   { name: "slow", config: oneFloat, files: { "1/model.ts": slow } },
   pictureModel,
-  {
-    name: "text",
-    config: `backend: "typescript"
-      input [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] } ]
-      output [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] }, { name: "LENGTH", data_type: TYPE_INT32, dims: [ 1 ] } ]`,
-    files: { "1/model.ts": text },
-  },
+  textModel,
   { name: "broken", config: oneFloat, files: { "1/model.ts": broken } },
   {
     name: "versioned",
@@ -243,14 +244,32 @@ describe("tensors", () => {
       expect(Buffer.compare(copy!.tensor.value!.data as Uint8Array, pixels)).toBe(0);
     }
     expect(new Set(mapped()).size).toBe(1);
+    // The model reads it there, where the server may find memory that has no name any more; else it gets a copy.
+    expect(isMappedBy(stubOf({ pid: server! }, "picture"), "/dev/shm/triton-viam-")).toBe(opensMappings);
     expect(readdirSync("/dev/shm").filter((name) => name.startsWith(`triton-viam-${module.pid}-`))).toEqual([]);
     await module.client.remove("picture");
   });
 });
 
+test("messages of 32 MiB go both ways; one that is too large is refused by itself", async () => {
+  await module.client.add("huge", of("picture"));
+  const send = (height: number, width: number) => {
+    const pixels = new Uint8Array(height * width * 3).fill(height % 251);
+    return module.client.infer("huge", { image: bytes(pixels, height, width, 3) });
+  };
+  const { copy } = await send(4096, 2731);
+  const data = copy!.tensor.value!.data as Uint8Array;
+  expect(data.byteLength).toBeGreaterThan(32 * 1024 * 1024);
+  expect(Buffer.compare(data, new Uint8Array(data.byteLength).fill(4096 % 251))).toBe(0);
+  await expect(send(4096, 5462)).rejects.toMatchObject({ code: 8 });
+  expect(await send(1, 1)).toHaveProperty("copy");
+  await module.client.remove("huge");
+});
+
 describe("calls", () => {
   test("a hundred are in flight at once, and none blocks another resource", async () => {
-    await module.client.add("waiting", of("callee", { model_parameters: { waitMs: 2000 } }));
+    const gate = path.join(robot.folder, "gate");
+    await module.client.add("waiting", of("gated", { model_parameters: { gate } }));
     await module.client.add("quick", of("callee"));
     let answered = 0;
     const calls = Array.from({ length: 100 }, async (_, i) => {
@@ -261,6 +280,8 @@ describe("calls", () => {
     await until(async () => (await module.client.status("waiting"))["calls_in_flight"] === 100, "a hundred calls");
     expect(answered).toBe(0);
     await module.client.infer("quick", { IN: floats(1) });
+    expect(answered).toBe(0);
+    writeFileSync(gate, "open");
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     await module.client.remove("quick");
   });

@@ -83,7 +83,7 @@ export async function stateOf(server: TestServer, model: string): Promise<{ stat
 }
 
 /** The process of a model's instance; undefined while it has none. */
-export function stubOf(server: TestServer, model: string, instance = 0): number | undefined {
+export function stubOf(server: Pick<TestServer, "pid">, model: string, instance = 0): number | undefined {
   // The server names the instances of a group MODEL_GROUP_NUMBER, and MODEL_NUMBER without a group.
   const title = new RegExp(`^triton-typescript ${model}(_0)?_${instance}$`);
   return childrenOf(server.pid).find((pid) => isAlive(pid) && title.test(commandLine(pid)[0] ?? ""));

@@ -2,6 +2,7 @@
 // What a test file needs to drive the real server.
 export { childrenOf } from "../../../server/processes.ts";
 export * from "./http.ts";
+export * from "./mappings.ts";
 export * from "./mirror.ts";
 export * from "./repository.ts";
 export * from "./samples.ts";

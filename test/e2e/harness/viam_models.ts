@@ -22,3 +22,24 @@ export const pictureModel: ModelSpec = {
     output [ { name: "copy", data_type: TYPE_UINT8, dims: [ -1, -1, 3 ] } ]`,
   files: { "1/model.ts": picture },
 };
+
+const text = `
+import { InferenceResponse, Tensor } from "triton-typescript";
+export default class Text {
+  execute(requests) {
+    return requests.map((request) => {
+      const strings = request.input("TEXT", "BYTES").strings();
+      return new InferenceResponse([new Tensor("TEXT", strings, [1]), new Tensor("LENGTH", Int32Array.of(strings[0].length), [1])]);
+    });
+  }
+}
+`;
+
+/** Gives a text back, which Viam cannot carry, and its length. */
+export const textModel: ModelSpec = {
+  name: "text",
+  config: `backend: "typescript"
+    input [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] } ]
+    output [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] }, { name: "LENGTH", data_type: TYPE_INT32, dims: [ 1 ] } ]`,
+  files: { "1/model.ts": text },
+};
