@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program that a robot starts: main.js ADDRESS [--log-level=LEVEL] [--tcp-mode]
+// For tests, which cannot wait that long: --parent-gone-ms=N, how long the robot may be unreachable before the module ends.
 import { parseArgs } from "node:util";
 import { messageOf } from "../server/error.ts";
 import { parseLevel } from "./log.ts";
@@ -9,6 +10,7 @@ import { onOrphaned } from "./parent.ts";
 interface Arguments {
   address: string;
   logLevel: string | undefined;
+  parentGoneMs: number | undefined;
 }
 
 /** A robot may have options that this module does not know yet. */
@@ -16,7 +18,11 @@ function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     strict: false,
-    options: { "log-level": { type: "string" }, "tcp-mode": { type: "boolean" } },
+    options: {
+      "log-level": { type: "string" },
+      "tcp-mode": { type: "boolean" },
+      "parent-gone-ms": { type: "string" },
+    },
   });
   const address = process.env["VIAM_MODULE_ADDRESS"] || positionals[0];
   if (!address) {
@@ -26,17 +32,23 @@ function readArguments(): Arguments {
     );
   }
   const level = values["log-level"];
-  return { address, logLevel: typeof level === "string" ? level : undefined };
+  const goneMs = Number(values["parent-gone-ms"]);
+  return {
+    address,
+    logLevel: typeof level === "string" ? level : undefined,
+    parentGoneMs: goneMs > 0 ? goneMs : undefined,
+  };
 }
 
 async function run(): Promise<void> {
-  const { address, logLevel } = readArguments();
+  const { address, logLevel, parentGoneMs } = readArguments();
   const hasParent = process.env["VIAM_NO_MODULE_PARENT"] !== "true";
   let stopping = false;
   const module = new ViamModule({
     address,
     logLevel: parseLevel(logLevel ?? "") ?? "info",
     hasParent,
+    parentGoneMs,
     onParentGone: () => stop("the robot cannot be reached any more"),
   });
   const stop = (why: string) => {

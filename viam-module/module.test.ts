@@ -18,6 +18,7 @@ import {
 import { serviceDefinition } from "../proto/service_definition.ts";
 import { packageRoot } from "../server/package_root.ts";
 import { freePorts } from "../server/ports.ts";
+import { descendants } from "../server/processes.ts";
 import { until } from "../server/testing/until.ts";
 import { FakeRobot, ModuleProcess, type ModuleProcessOptions } from "./testing/robot.ts";
 
@@ -262,6 +263,32 @@ test("it ends when the process that started it has ended", async () => {
   const module = await underAnother({});
   module.end();
   await until(() => !isAlive(module.pid), "the module to end");
+});
+
+test("it ends when the robot cannot be reached any more", async () => {
+  const module = start({ args: ["--log-level=debug", "--parent-gone-ms=1000"] });
+  await module.untilReady(robot.address);
+  await until(() => robot.log().includes("The robot answers at"), "the module to have seen the robot");
+  robot.stop();
+  expect(await module.ended).toEqual({ code: 0, signal: null });
+  expect(module.output()).toContain("The module stops: the robot cannot be reached any more.");
+});
+
+test("a server that does not come in the time of start_timeout_seconds is ended, and its name stays free", async () => {
+  // A real one always comes.
+  const fake = path.join(robot.folder, "fake-tritonserver");
+  writeFileSync(fake, "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+  const module = start({ env: { TRITON_SERVER: fake } });
+  await module.untilReady(robot.address);
+  const attributes = { model_name: "m", model_repository_path: robot.folder };
+  for (const seconds of [1, 1.5]) {
+    await expect(module.client.add("m", { ...attributes, start_timeout_seconds: seconds })).rejects.toMatchObject({
+      details: expect.stringMatching(
+        /The Triton server was not ready after \d+ ms\. Its log is in the log of the module\./,
+      ),
+    });
+    expect(descendants(module.pid)).toEqual([]);
+  }
 });
 
 test("with VIAM_NO_MODULE_PARENT it stays by itself", async () => {

@@ -33,6 +33,8 @@ export interface ModuleOptions {
   hasParent: boolean;
   /** The robot was there and is gone. */
   onParentGone: () => void;
+  /** How long it may be unreachable before it counts as gone. Default: 20 s. */
+  parentGoneMs?: number | undefined;
 }
 
 export class ViamModule {
@@ -90,7 +92,11 @@ export class ViamModule {
     void this.#parent?.close();
     try {
       this.#parent = new Parent(address);
-      this.#unwatch = this.#parent.onGone(this.#options.onParentGone);
+      this.#unwatch = this.#parent.watch({
+        met: () => this.log.debug(`The robot answers at ${address}.`),
+        gone: this.#options.onParentGone,
+        goneMs: this.#options.parentGoneMs,
+      });
     } catch (error) {
       this.log.warning(`The log stays on the module's output: ${messageOf(error)}`);
     }

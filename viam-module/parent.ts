@@ -15,10 +15,19 @@ const patienceMs = 5000;
 /** More entries that are on their way at once go to our output: a robot that is slow must not fill our memory. */
 const mostOpen = 200;
 /** How long the robot may be unreachable, once it was there, before it counts as gone. */
-const goneMs = 20_000;
+const usualGoneMs = 20_000;
 const checkMs = 500;
 /** How long the last entries may take at the end. */
 const closeMs = 1000;
+
+/** What is told about the robot's being there. */
+export interface ParentWatch {
+  /** It was reached for the first time. */
+  met?: () => void;
+  /** It was there, and then was not for a while. */
+  gone: () => void;
+  goneMs?: number | undefined;
+}
 
 /** The robot's names of levels. */
 const robotLevel = { debug: "debug", info: "info", warning: "warn", error: "error" } as const;
@@ -48,18 +57,18 @@ export class Parent {
     });
   };
 
-  /** Calls back when the robot has been reached and then is not for a while. Gives what ends the watch. */
-  onGone(gone: () => void): () => void {
+  /** Calls back when the robot has been reached, and when it then is not for a while. Gives what ends the watch. */
+  watch({ met = () => undefined, gone, goneMs = usualGoneMs }: ParentWatch): () => void {
     const channel = this.#client.getChannel();
-    let missingSince: number | undefined;
-    let met = false;
+    /** When it was last seen there; undefined before the first time. */
+    let seen: number | undefined;
     const timer = setInterval(() => {
       // Asking for a connection is what makes the channel try again.
-      const state = channel.getConnectivityState(true);
-      met ||= state === connectivityState.READY;
-      if (!met || state === connectivityState.READY || state === connectivityState.IDLE) missingSince = undefined;
-      else missingSince ??= Date.now();
-      if (missingSince === undefined || Date.now() - missingSince < goneMs) return;
+      if (channel.getConnectivityState(true) === connectivityState.READY) {
+        if (seen === undefined) met();
+        seen = Date.now();
+      }
+      if (seen === undefined || Date.now() - seen < goneMs) return;
       clearInterval(timer);
       gone();
     }, checkMs);
