@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { type GrpcClient, type SharedMemoryRegion, Tensor } from "../client/index.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type GrpcClient, SharedMemory, type SharedMemoryRegion, Tensor, TritonError } from "../client/index.ts";
 import { rangeOf } from "../client/memory_place.ts";
 import { Log } from "./log.ts";
 import { MemoryPool, sizeFor } from "./memory_pool.ts";
@@ -46,6 +46,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   await pool.close({ serverGoesOn: false });
   for (const file of server.files.values()) closeSync(file);
 });
@@ -92,6 +93,34 @@ test("a server that cannot map it gets messages from then on, and no name stays"
   await pool.place([picture(100_000, 1)]);
   expect(key).toBe("");
   expect(lines).toEqual([expect.stringMatching(/^Large tensors go to fake:8001 in messages.*no such file/)]);
+});
+
+test("that there is no room is said once, and again when there was room in between", async () => {
+  const create = SharedMemory.create.bind(SharedMemory);
+  let roomBytes = 0;
+  // A fake of a /dev/shm that is full, which a test must not bring about for all programs of the machine.
+  vi.spyOn(SharedMemory, "create").mockImplementation((options) => {
+    if (options.byteSize <= roomBytes) return create(options);
+    const cause = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    throw new TritonError("/dev/shm is full", "UNAVAILABLE", { cause });
+  });
+  const isPlaced = async (byteLength: number) =>
+    rangeOf((await pool.place([picture(byteLength, 1)])).tensors[0]!) !== undefined;
+  const said = expect.stringMatching(/^Tensors go in messages while there is no room: \/dev\/shm is full/);
+
+  expect(await isPlaced(1_000_000)).toBe(false);
+  expect(await isPlaced(1_000_000)).toBe(false);
+  expect(lines).toEqual([said]);
+  roomBytes = 200_000;
+  // There is still none for what did not fit.
+  expect([await isPlaced(100_000), await isPlaced(1_000_000)]).toEqual([true, false]);
+  expect(lines).toEqual([said]);
+  roomBytes = 2_000_000;
+  expect(await isPlaced(1_000_000)).toBe(true);
+  expect(lines).toEqual([said]);
+  roomBytes = 0;
+  expect([await isPlaced(1_000_000), await isPlaced(1_000_000)]).toEqual([false, false]);
+  expect(lines).toEqual([said, said]);
 });
 
 test("one that is closed meanwhile places nothing, and fails nobody", async () => {

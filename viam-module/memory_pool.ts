@@ -50,8 +50,8 @@ export class MemoryPool {
   readonly #mostFreeBytes: number;
   #totalBytes = 0;
   #refused: boolean;
-  /** It is not said again for each picture. */
-  #hasWarned = false;
+  /** How much did not fit when it was said that there is no room: not again for each picture, but when as much fitted since. */
+  #shortBytes: number | undefined;
   #closed = false;
 
   /** `sharesMemory`: false for a server of another machine. */
@@ -130,16 +130,21 @@ export class MemoryPool {
       const region = { memory, bytes: new Uint8Array(memory.buffer.buffer) };
       this.#all.add(region);
       this.#totalBytes += byteSize;
+      if (byteSize >= (this.#shortBytes ?? 0)) this.#shortBytes = undefined;
       return region;
     } catch (error) {
       // There is no room in /dev/shm, which in containers is small.
       const isFull = error instanceof TritonError && codeOf(error.cause) === "ENOSPC";
-      if (!isFull) this.#refuse(error);
-      else if (!this.#hasWarned)
-        this.#log.warning(`Tensors go in messages while there is no room: ${messageOf(error)}`);
-      this.#hasWarned = true;
+      if (isFull) this.#warnOfRoom(byteSize, error);
+      else this.#refuse(error);
       return undefined;
     }
+  }
+
+  #warnOfRoom(byteSize: number, error: Error): void {
+    if (this.#shortBytes !== undefined) return;
+    this.#shortBytes = byteSize;
+    this.#log.warning(`Tensors go in messages while there is no room: ${messageOf(error)}`);
   }
 
   /** A server in a container of its own has another /dev/shm. */
