@@ -14,8 +14,11 @@ export type LogSink = (record: LogRecord) => void;
 
 const order: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 
-/** The less serious one of two levels: what is logged when either is asked for. */
-export const lowerLevel = (a: LogLevel, b: LogLevel): LogLevel => (order.indexOf(a) < order.indexOf(b) ? a : b);
+/** The least serious one of some levels: what is logged when any of them is asked for. Undefined for none. */
+export function lowestLevel(levels: Iterable<LogLevel>): LogLevel | undefined {
+  const asked = new Set(levels);
+  return order.find((level) => asked.has(level));
+}
 
 /** A level as a robot's configuration or command line writes it; undefined for what is none. */
 export function parseLevel(text: string): LogLevel | undefined {
@@ -40,13 +43,18 @@ export class Log {
     this.#level = level;
   }
 
+  /** The least serious level that is written. */
+  get level(): LogLevel {
+    return this.#level();
+  }
+
   /** A log of a part, which may have a level of its own. */
   of(name: string, level: () => LogLevel | undefined = () => undefined): Log {
     return new Log(name, this.#sink, () => level() ?? this.#level());
   }
 
   write(level: LogLevel, message: string): void {
-    if (order.indexOf(level) < order.indexOf(this.#level())) return;
+    if (order.indexOf(level) < order.indexOf(this.level)) return;
     this.#sink({ level, logger: this.name, message, time: new Date() });
   }
 

@@ -3,7 +3,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type FileSchema, LabelType, type MetadataSchema } from "../proto/gen/viam/service/mlmodel/v1/mlmodel_pb.ts";
 import type { Labels } from "./labels.ts";
-import type { ContractInput, ContractOutput, ContractTensor, ModelContract } from "./model_contract.ts";
+import {
+  type ContractInput,
+  type ContractOutput,
+  type ContractTensor,
+  type ModelContract,
+  shapeText,
+} from "./model_contract.ts";
 
 type Metadata = MessageInitShape<typeof MetadataSchema>;
 type Files = MessageInitShape<typeof FileSchema>[];
@@ -75,4 +81,13 @@ export function metadataOf(
       ...(index === 0 && labels !== undefined ? { extra: { labels: labels.file } } : {}),
     })),
   };
+}
+
+/** What a model takes and gives, as Viam sees it, in a sentence. */
+export function tensorsText({ inputInfo = [], outputInfo = [] }: Metadata): string {
+  const list = (tensors: typeof inputInfo) =>
+    tensors
+      .map(({ name, dataType, shape = [] }) => `${JSON.stringify(name)} (${dataType} ${shapeText(shape)})`)
+      .join(", ") || "nothing";
+  return `It takes ${list(inputInfo)} and gives ${list(outputInfo)}.`;
 }

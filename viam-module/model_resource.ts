@@ -66,8 +66,9 @@ export class ModelResource {
    */
   static async open(attributes: Attributes, hosts: Hosts, log: Log, signal: AbortSignal): Promise<ModelResource> {
     const { modelName, modelVersion } = attributes;
-    const host = hosts.use(attributes);
+    const host = hosts.use(attributes, log.level);
     const { source } = host;
+    log.debug(`The model ${modelName} is being loaded by ${source.description}.`);
     try {
       await source.running(signal);
       const loading = source.use(modelName, modelVersion);
@@ -106,6 +107,8 @@ export class ModelResource {
       return await work;
     } catch (error) {
       this.#failures++;
+      const { status, message } = moduleError(error);
+      this.#parts.log.debug(`A call failed with ${status}: ${message}`);
       throw error;
     } finally {
       this.#open.delete(work);
@@ -196,7 +199,9 @@ export class ModelResource {
     });
     await Promise.race([Promise.allSettled(this.#open), late]);
     clearTimeout(timer);
-    await this.#parts.release();
+    const { contract, log, release } = this.#parts;
+    await release();
+    log.debug(`The model ${contract.model} was given up.`);
   }
 }
 

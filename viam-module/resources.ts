@@ -4,6 +4,7 @@ import type { Attributes, LogLevel } from "./attributes.ts";
 import { ModuleError, moduleError } from "./errors.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Log } from "./log.ts";
+import { tensorsText } from "./metadata.ts";
 import { ModelResource } from "./model_resource.ts";
 import { Turns } from "./waiting.ts";
 
@@ -18,7 +19,6 @@ export interface ResourceConfig {
 interface Slot {
   readonly turns: Turns;
   resource: ModelResource | undefined;
-  level: LogLevel | undefined;
   /** Gives up what is under way when the resource is removed. */
   readonly removal: AbortController;
 }
@@ -47,27 +47,25 @@ export class Resources {
     const slot = this.#slots.get(name) ?? {
       turns: new Turns(),
       resource: undefined,
-      level: undefined,
       removal: new AbortController(),
     };
     this.#slots.set(name, slot);
     await slot.turns.next(async () => {
-      const log = this.#log.of(name, () => slot.level);
+      // The one that is replaced keeps its own.
+      const log = this.#log.of(name, () => attributes.logLevel ?? logLevel);
       const ends = AbortSignal.any([signal, slot.removal.signal]);
       const before = slot.resource;
       try {
-        const level = attributes.logLevel ?? logLevel;
-        const opened = await ModelResource.open(attributes, this.#hosts, log, ends);
-        slot.level = level;
-        slot.resource = opened;
+        slot.resource = await ModelResource.open(attributes, this.#hosts, log, ends);
       } catch (error) {
         const failure = moduleError(error);
+        log.debug(`The model ${attributes.modelName} cannot be had: ${failure.message}`);
         const stays = before === undefined ? "" : " The model that it had before goes on.";
         if (before === undefined && this.#slots.get(name) === slot) this.#slots.delete(name);
         throw new ModuleError(failure.status, `${failure.message}${stays}`, { cause: error });
       }
-      const { model, version } = slot.resource.contract;
-      log.info(`The model ${model}, version ${version}, is ready.`);
+      const { contract, metadata } = slot.resource;
+      log.info(`The model ${contract.model}, version ${contract.version}, is ready. ${tensorsText(metadata)}`);
       // Later: the answer tells the robot that the new one is there.
       void before?.close(drainMs).catch((error: unknown) => log.warning(moduleError(error).message));
     });
