@@ -15,7 +15,7 @@ function framed(flag: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-function answerOf(error: ServiceError | null, reply: Buffer | undefined): Buffer {
+function answerOf(error: Pick<ServiceError, "code" | "details"> | null, reply: Buffer | undefined): Buffer {
   const details = encodeURIComponent(error?.details ?? "");
   const trailers = framed(
     trailersFlag,
@@ -29,8 +29,14 @@ export interface GrpcWebBridge {
   close(): void;
 }
 
-/** Listens at a free port of this machine for calls to `target`. */
-export async function grpcWebBridge(target: string): Promise<GrpcWebBridge> {
+/** Answers a call itself: message to message. Undefined for a method that goes on to the target. */
+export type OwnMethods = (path: string) => ((message: Uint8Array) => Promise<Uint8Array>) | undefined;
+
+/** Listens at a port of this machine, a free one by default, for calls to `target`. */
+export async function grpcWebBridge(
+  target: string,
+  { port = 0, own = () => undefined }: { port?: number; own?: OwnMethods } = {},
+): Promise<GrpcWebBridge> {
   const limits = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
   const client = new Client(target, credentials.createInsecure(), limits);
   const asItIs = (bytes: Buffer) => bytes;
@@ -42,11 +48,18 @@ export async function grpcWebBridge(target: string): Promise<GrpcWebBridge> {
     };
     // Of the robot itself the SDK asks whether it is there.
     if (request.url?.startsWith("/viam.robot.v1.RobotService/")) return answer(answerOf(null, Buffer.alloc(0)));
+    const method = own(request.url ?? "");
+    if (method !== undefined) {
+      return method(message).then(
+        (reply) => answer(answerOf(null, Buffer.from(reply))),
+        (error: Error) => answer(answerOf({ code: 2, details: error.message }, undefined)),
+      );
+    }
     client.makeUnaryRequest(request.url ?? "", asItIs, asItIs, message, (error, reply?: Buffer) =>
       answer(answerOf(error, reply)),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     close() {
