@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   ClientError,
   fetchOnce,
+  Gate,
   look,
+  metric,
   mirrorConfig,
   type Seen,
   startServer,
@@ -73,22 +76,25 @@ beforeAll(async () => {
 const together = <T>(count: number, start: (i: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, i) => start(i)));
 
-/** Keeps the only instance of a model busy; the requests that follow wait in the queue. */
-async function occupy(model: string, ms = 1000): Promise<{ freed: Promise<Seen> }> {
-  const executions = async () =>
-    [
-      ...(await (await fetchOnce(server.metricsUrl)).text()).matchAll(
-        /^nv_inference_pending_request_count\{model="(\w+)".*\} (\d+)$/gm,
-      ),
-    ]
-      .filter((match) => match[1] === model)
-      .map((match) => Number(match[2]));
-  const freed = look(client, model, { delayMs: ms, rows: 1 });
-  freed.catch(() => undefined);
-  // The request has left the client when the server's queue was seen empty after it; a short wait is enough for that.
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  await until(async () => (await executions()).every((pending) => pending === 0), `${model} to be busy`);
-  return { freed };
+/** Keeps the only instance of a model busy until it is freed; the requests that follow wait in the queue. */
+async function occupy(model: string): Promise<{ free: () => Promise<Seen> }> {
+  const gate = new Gate();
+  const occupant = look(client, model, { gate, rows: 1 });
+  occupant.catch(() => undefined);
+  await gate.arrivals(1, server);
+  return {
+    free() {
+      gate.open();
+      return occupant;
+    },
+  };
+}
+
+/** Waits until so many requests are in the queue of a model. */
+async function queued(model: string, count: number): Promise<void> {
+  const pending = async () =>
+    (await metric(server, "nv_inference_pending_request_count")).get(`{model="${model}",version="1"}`);
+  await until(async () => (await pending()) === count, `${count} requests of ${model} to wait`, 60_000, server);
 }
 
 async function outcome(request: Promise<Seen>): Promise<Seen | ClientError> {
@@ -140,10 +146,11 @@ describe("the dynamic batcher", () => {
   });
 
   test("fills a batch while the instance is busy", async () => {
-    const { freed } = await occupy("delayed");
-    const seen = await together(5, () => look(client, "delayed", { rows: 1 }));
-    expect(seen.map(({ batch }) => batch)).toEqual([5, 5, 5, 5, 5]);
-    await freed;
+    const { free } = await occupy("delayed");
+    const waiting = together(5, () => look(client, "delayed", { rows: 1 }));
+    await queued("delayed", 5);
+    await free();
+    expect((await waiting).map(({ batch }) => batch)).toEqual([5, 5, 5, 5, 5]);
   });
 });
 
@@ -207,51 +214,59 @@ describe("errors within a batch", () => {
 
 describe("a queue policy", () => {
   test("refuses what exceeds max_queue_size", async () => {
-    const { freed } = await occupy("short_queue");
-    const outcomes = await together(6, () => outcome(look(client, "short_queue", { rows: 1 })));
-    const refused = outcomes.filter((each): each is ClientError => each instanceof ClientError);
-    expect(refused.length).toBeGreaterThanOrEqual(4);
+    const { free } = await occupy("short_queue");
+    const refused: ClientError[] = [];
+    const outcomes = together(6, async () => {
+      const each = await outcome(look(client, "short_queue", { rows: 1 }));
+      if (each instanceof ClientError) refused.push(each);
+    });
+    await until(() => refused.length >= 4, "four refusals", 60_000, server);
+    await free();
+    await outcomes;
     for (const error of refused) {
       expect(error.message).toMatch(/[Ee]xceeds maximum queue size/);
       expect(error.status).toBe("StatusCode.UNAVAILABLE");
     }
-    expect(outcomes.length - refused.length).toBeGreaterThanOrEqual(1);
-    await freed;
+    expect(refused.length).toBeLessThanOrEqual(5);
   });
 
   test("rejects what waits too long", async () => {
-    const { freed } = await occupy("impatient");
+    const { free } = await occupy("impatient");
     const late = await outcome(look(client, "impatient", { rows: 1 }));
     expect((late as ClientError).message).toMatch(/Request timeout expired/);
     expect((late as ClientError).status).toBe("StatusCode.UNAVAILABLE");
-    await freed;
+    await free();
   });
 
   test("takes the client's own timeout where it may", async () => {
-    const { freed } = await occupy("impatient");
+    const { free } = await occupy("impatient");
     const hasty = await outcome(look(client, "impatient", { rows: 1, timeoutUs: 1000 }));
     expect((hasty as ClientError).message).toMatch(/Request timeout expired/);
-    await freed;
+    await free();
   });
 
   test("may answer late instead", async () => {
-    const { freed } = await occupy("postponing");
-    expect((await look(client, "postponing", { rows: 1 })).batch).toBe(1);
-    await freed;
+    const { free } = await occupy("postponing");
+    const late = look(client, "postponing", { rows: 1 });
+    await queued("postponing", 1);
+    await sleep(20); // beyond its time
+    await free();
+    expect((await late).batch).toBe(1);
   });
 
   test("serves a higher priority first", async () => {
-    const { freed } = await occupy("ranked");
+    const { free } = await occupy("ranked");
     const ask = (priority?: number) => look(client, "ranked", { rows: 1, priority });
     const low = together(3, () => ask(3));
     const usual = together(3, () => ask());
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await queued("ranked", 6);
     const high = together(3, () => ask(1));
+    await queued("ranked", 9);
+    await free();
     const order = async (group: Promise<Seen[]>) => (await group).map((seen) => seen.order);
     const [highOrder, usualOrder, lowOrder] = [await order(high), await order(usual), await order(low)];
     expect(Math.max(...highOrder)).toBeLessThan(Math.min(...usualOrder));
     expect(Math.max(...usualOrder)).toBeLessThan(Math.min(...lowOrder));
-    await freed;
   });
 });
 
@@ -270,18 +285,25 @@ test("ragged batches keep each request's own size", async () => {
 });
 
 describe("MAX_IN_FLIGHT_BATCHES", () => {
-  const load = (model: string, delayMs: number) => together(64, () => look(client, model, { delayMs }));
+  const count = 64;
+  /** Sends requests that are all held until `inFlight` of them are. */
+  const load = async (model: string, inFlight: number, delayMs: number) => {
+    const gate = new Gate();
+    const seen = together(count, () => look(client, model, { gate, delayMs }));
+    await gate.arrivals(inFlight, server);
+    gate.open();
+    return seen;
+  };
   const most = (seen: readonly Seen[]) => Math.max(...seen.map(({ mostInFlight }) => mostInFlight));
 
   test("lets a model that awaits work on many batches at once", async () => {
-    const seen = await load("overlapping", 200);
-    expect(new Set(seen.map(({ order }) => order)).size).toBe(64);
-    expect(most(seen)).toBeGreaterThan(16);
-    expect(most(seen)).toBeLessThanOrEqual(64);
+    const seen = await load("overlapping", count, 0);
+    expect(new Set(seen.map(({ order }) => order)).size).toBe(count);
+    expect(most(seen)).toBe(count);
   });
 
   test("is a limit", async () => {
-    const seen = await load("four", 50);
+    const seen = await load("four", 4, 50);
     expect(most(seen)).toBe(4);
   });
 
@@ -292,9 +314,12 @@ describe("MAX_IN_FLIGHT_BATCHES", () => {
 
   test("lets a later request finish first", async () => {
     const finished: string[] = [];
-    const slow = look(client, "overlapping", { delayMs: 1000 }).then(() => finished.push("slow"));
-    const quick = look(client, "overlapping", { delayMs: 1 }).then(() => finished.push("quick"));
-    await Promise.all([slow, quick]);
+    const gate = new Gate();
+    const slow = look(client, "overlapping", { gate }).then(() => finished.push("slow"));
+    await gate.arrivals(1, server);
+    await look(client, "overlapping").then(() => finished.push("quick"));
+    gate.open();
+    await slow;
     expect(finished).toEqual(["quick", "slow"]);
   });
 });

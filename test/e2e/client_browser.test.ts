@@ -10,7 +10,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { STREAMER, TALKER } from "./harness/client_models.ts";
-import { startServer, type TestServer } from "./harness/index.ts";
+import { Gate, startServer, type TestServer } from "./harness/index.ts";
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
@@ -21,6 +21,9 @@ function findChromium(): string | undefined {
   const files = names.flatMap((name) => folders.map((folder) => path.join(folder, name)));
   return [process.env["CHROMIUM"] ?? "", ...files].find((file) => file !== "" && existsSync(file));
 }
+
+/** Keeps a request longer than the page's deadline. */
+const gate = new Gate();
 
 /** What the page does; it reports what it saw, or what it died of. */
 const SCRIPT = `
@@ -55,7 +58,7 @@ try {
   for await (const part of client.generateStream("streamer", { WHAT: "for-ever" })) if (++count > 3) break;
   result.count = count;
   result.unknown = await failure(client.infer("nobody", []));
-  result.late = await failure(client.infer("talker", [new Tensor("WHAT", ["nap"], [1])], { deadlineMs: 200 }));
+  result.late = await failure(client.infer("talker", [new Tensor("WHAT", ["${gate.folder}"], [1])], { deadlineMs: 200 }));
   result.nobody = await failure(new HttpClient({ url: "http://127.0.0.1:1" }).serverMetadata());
   await report(result);
 } catch (error) {

@@ -5,7 +5,7 @@ import { type GenerateResult, HttpClient, Tensor } from "../../client/http/index
 import { SharedMemory } from "../../client/index.ts";
 import { collect, failure } from "../../client/testing/calls.ts";
 import { STREAMER, seenBy, TALKER, what } from "./harness/client_models.ts";
-import { fetchOnce, startServer, type TestServer, until } from "./harness/index.ts";
+import { fetchOnce, Gate, startServer, type TestServer, until } from "./harness/index.ts";
 
 let server: TestServer;
 let client: HttpClient;
@@ -163,7 +163,9 @@ describe("errors", () => {
   });
 
   test("a deadline, a signal and close() end the call", async () => {
-    const late = await failure(client.infer("talker", [what("nap")], { deadlineMs: 300 }));
+    const gate = new Gate();
+    const late = await failure(client.infer("talker", [what(gate.folder)], { deadlineMs: 300 }));
+    gate.open();
     expect(late).toMatchObject({ code: "UNAVAILABLE", reason: "DEADLINE" });
     expect(late.message).toMatch(/within 300 ms.*deadlineMs/);
     const controller = new AbortController();
@@ -218,7 +220,7 @@ describe("generate", () => {
   test("leaving the loop, and a signal, end the stream", async () => {
     const over = "stream of 'for-ever' is over, cancelled: true";
     const isOverAgain = async (before: number) =>
-      until(() => server.logLines(over).length > before, "the stream to be over", 30_000, server);
+      until(() => server.logLines(over).length > before, "the stream to be over", 60_000, server);
     let before = server.logLines(over).length;
     for await (const part of client.generateStream("streamer", { WHAT: "for-ever" }))
       if (Number(outOf(part)) > 3) break;
@@ -264,7 +266,7 @@ export default class { execute(requests) { // größer
     const result = await client.infer("made_here", [new Tensor("IN", Int32Array.of(21), [1])]);
     expect(result.output("OUT", "INT32").data[0]).toBe(42);
     await client.unloadModel("made_here", { unloadDependents: true });
-    await until(async () => !(await client.isModelReady("made_here")), "the model to be gone", 30_000, server);
+    await until(async () => !(await client.isModelReady("made_here")), "the model to be gone", 60_000, server);
     expect(await client.isModelReady("nobody")).toBe(false);
     expect((await failure(client.loadModel("nobody"))).message).toContain("load model 'nobody'");
   });

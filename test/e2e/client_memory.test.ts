@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stubOf } from "./faults/bad_models.ts";
 import {
   control,
+  Gate,
   inferJson,
   isMappedBy,
   type ModelSpec,
@@ -38,6 +39,7 @@ output [ { name: "OUT", data_type: TYPE_INT32, dims: [ -1 ] }, { name: "OTHER_OU
 ${parameters}`,
   files: {
     "1/model.ts": `
+import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brotliCompress } from "node:zlib";
 import { InferenceResponse, Tensor, type InferenceRequest } from "triton-typescript";
@@ -49,7 +51,7 @@ export default class Reader {
   async #answer(request: InferenceRequest) {
     const { data } = request.input("IN", "INT32");
     const out = (values: Int32Array) => new InferenceResponse([new Tensor("OUT", values, [values.length])]);
-    const { case: name, wait } = request.parameters;
+    const { case: name, wait, gate } = request.parameters;
     if (name === "kept") return out(Int32Array.of(this.#kept.length));
     if (name !== "answer_kept" && name !== "forget_it") this.#kept = data;
     // One piece of output, so that another thread reads all of the input without coming back to JavaScript in between.
@@ -59,6 +61,8 @@ export default class Reader {
     if (name === "handle" || name === "block_and_handle") process.on("SIGSEGV", () => {});
     if (name === "sum") return out(Int32Array.of(data.reduce((sum, value) => sum + value, 0)));
     if (name === "write" || name === "handle") for (let i = 0; i < data.length; i++) data[i]! += 1;
+    if (gate !== undefined) appendFileSync(gate + "/here", "+");
+    while (gate !== undefined && !existsSync(gate + "/go")) await sleep(5);
     if (wait !== undefined) await sleep(Number(wait));
     if (name === "keep_sum_late") this.#kept = Int32Array.of(data.reduce((sum, value) => sum + value, 0));
     const other = request.optionalInput("OTHER", "INT32");
@@ -403,9 +407,11 @@ describe("a fresh process", () => {
       ftruncateSync(file, BYTES);
       closeSync(file);
     };
-    const late = send("reader", where, { wait: 500 });
-    await sleep(250);
+    const gate = new Gate();
+    const late = send("reader", where, { gate: gate.folder });
+    await gate.arrivals(1, server);
     cut();
+    gate.open();
     const refusal = /lies in a shared memory region that was cut short while the request was served\./;
     for (const reply of [late, send("reader", where), send("reader", where, { case: "sum" })]) {
       expect(await reply).toMatchObject({ status: 400, error: expect.stringMatching(refusal) });
@@ -427,7 +433,7 @@ describe("a fresh process", () => {
     const region = await register("later", large);
     await send("reader", { region, count }, { case: "compress" });
     const stub = stubOf(server, "reader");
-    await until(() => !isMapped("reader", region), "the end of the mapping");
+    await until(() => !isMapped("reader", region), "the end of the mapping", 240_000, server);
     const other = await register("late", ramp(1));
     const replies = await Promise.all(
       ["answer_kept", "forget_it", "forget_it"].map((name) => send("reader", { region: other }, { case: name })),
@@ -466,7 +472,7 @@ describe("a model that is called", () => {
     truncateSync(path(region));
     const kept = async () => (await send("called", { region: spare }, { case: "answer_kept" })).out;
     const spare = await register("spare", ramp(0));
-    await until(async () => (await kept()).length === 1, "the model that was called to be done", 30_000, server);
+    await until(async () => (await kept()).length === 1, "the model that was called to be done", 60_000, server);
     expect(await kept()).toEqual(Int32Array.of(ramp(1).reduce((sum, value) => sum + value)));
     await unregister(region);
     await unregister(spare);

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
+  eventually,
+  Gate,
   look,
   type ModelSpec,
   metric,
@@ -198,10 +200,12 @@ describe("the response cache", () => {
     const again = await ask("cached", 1);
     const other = await ask("cached", 2);
     expect([first.order, again.order, other.order]).toEqual([1, 1, 2]);
-    const [stats] = await statistics(server, "cached");
-    expect(stats!.inference_stats.cache_hit.count).toBe(1);
-    expect(stats!.inference_stats.cache_miss.count).toBe(2);
-    expect((await metric(server, "nv_cache_num_hits_per_model")).get('{model="cached",version="1"}')).toBe(1);
+    await eventually(async () => {
+      const [stats] = await statistics(server, "cached");
+      expect(stats!.inference_stats.cache_hit.count).toBe(1);
+      expect(stats!.inference_stats.cache_miss.count).toBe(2);
+      expect((await metric(server, "nv_cache_num_hits_per_model")).get('{model="cached",version="1"}')).toBe(1);
+    });
   });
 
   test.each(protocols)("does not keep an error over %s", async (protocol) => {
@@ -221,7 +225,11 @@ describe("the response cache", () => {
 test("the rate limiter lets as many instances work as there are resources", async () => {
   // Quick ones first, so that the instances look fast.
   for (let i = 0; i < 40; i++) await look(client, "limited");
-  const seen = await Promise.all(Array.from({ length: 12 }, () => look(client, "limited", { delayMs: 60 })));
+  const gate = new Gate();
+  const looks = Array.from({ length: 12 }, () => look(client, "limited", { gate, delayMs: 60 }));
+  await gate.arrivals(2, server);
+  gate.open();
+  const seen = await Promise.all(looks);
   const together = seen.map(({ from }) => seen.filter((other) => other.from <= from && from < other.to).length);
   expect(Math.max(...together)).toBe(2);
   expect(new Set(seen.map(({ model }) => model.pid)).size).toBeGreaterThanOrEqual(2);
@@ -275,16 +283,20 @@ describe("an ensemble of TypeScript models", () => {
 });
 
 describe("instance_group", () => {
-  /** The instances that answer when each of `count` requests finds the others busy. */
-  const instances = async (model: string, count: number) => {
-    const seen = await Promise.all(Array.from({ length: count }, () => look(client, model, { delayMs: 150 })));
+  /** The instances that answer when each of `count` requests finds the others busy, `expected` of them at least. */
+  const instances = async (model: string, count: number, expected: number) => {
+    const gate = new Gate();
+    const looks = Array.from({ length: count }, () => look(client, model, { gate, delayMs: 150 }));
+    await gate.arrivals(expected, server);
+    gate.open();
+    const seen = await Promise.all(looks);
     return [...new Map(seen.map((each) => [each.model.instance, each.model])).values()].sort((a, b) =>
       a.instance.localeCompare(b.instance),
     );
   };
 
   test("starts one process for each instance of each group", async () => {
-    const found = await instances("groups", 6);
+    const found = await instances("groups", 6, 3);
     expect(found.map(({ instance, kind }) => [instance, kind])).toEqual([
       ["a_0", "CPU"],
       ["a_1", "CPU"],
@@ -300,16 +312,18 @@ describe("instance_group", () => {
     for (let i = 0; i < 50; i++) await look(client, "pair");
     for (let i = 0; i < 4; i++) {
       const finished: string[] = [];
-      const slow = look(client, "pair", { delayMs: 800 }).then(() => finished.push("slow"));
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      const gate = new Gate();
+      const slow = look(client, "pair", { gate }).then(() => finished.push("slow"));
+      await gate.arrivals(1, server);
       for (const quick of ["first", "second"]) await look(client, "pair").then(() => finished.push(quick));
+      gate.open();
       await slow;
       expect(finished).toEqual(["first", "second", "slow"]);
     }
   });
 
   test("is one instance on the CPU by default", async () => {
-    const found = await instances("default_group", 3);
+    const found = await instances("default_group", 3, 1);
     expect(found).toEqual([
       {
         name: "default_group",
@@ -323,7 +337,7 @@ describe("instance_group", () => {
   });
 
   test("a host policy pins every process, the one that read the model's file first among them", async () => {
-    const found = await instances("pinned", 4);
+    const found = await instances("pinned", 4, 2);
     expect(found).toHaveLength(2);
     expect(found.map(({ pid }) => allowedCores(pid))).toEqual([String(lastCore), String(lastCore)]);
     for (const { pid } of found) process.kill(pid, "SIGKILL");
@@ -331,7 +345,7 @@ describe("instance_group", () => {
       () => server.logLines("Stub process 'pinned").filter((line) => line.includes("restarted.")).length === 2,
       "restarts",
     );
-    const again = await instances("pinned", 4);
+    const again = await instances("pinned", 4, 2);
     expect(again.map(({ pid }) => allowedCores(pid))).toEqual([String(lastCore), String(lastCore)]);
   });
 

@@ -4,7 +4,7 @@ import { appendFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stubOf } from "./faults/bad_models.ts";
-import { control, inferJson, type ModelSpec, startServer, type TestServer, until } from "./harness/index.ts";
+import { control, Gate, inferJson, type ModelSpec, startServer, type TestServer, until } from "./harness/index.ts";
 
 const config = (word: string) => ({
   backend: "typescript",
@@ -19,7 +19,7 @@ parameters { key: "WORD" value { string_value: "${word}" } }`;
 
 /** Says its WORD, between marks that stand in its code. */
 const code = (mark: string, more = "") => `
-import { statSync } from "node:fs";
+import { appendFileSync, existsSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InferenceResponse, modelParameter, models, Tensor } from "triton-typescript";
 export default class Says {
@@ -39,6 +39,11 @@ const says = (name: string, word: string, more?: string): ModelSpec => ({
   config: configText(word),
   files: { "1/model.ts": code("<", more) },
 });
+
+/** In a model's initialize: it waits at the gate of a test. */
+const passes = ({ folder }: Gate) => `
+    appendFileSync("${folder}/here", "+");
+    while (!existsSync("${folder}/go")) await sleep(5);`;
 
 /** In a model's class, before its execute. */
 const FINALIZE = `async finalize() {
@@ -104,6 +109,7 @@ const start = (modelControlMode: "none" | "explicit" | "poll", models: (string |
   });
 
 describe("with explicit control", () => {
+  const gate = new Gate();
   let server: TestServer;
 
   beforeAll(async () => {
@@ -117,7 +123,7 @@ describe("with explicit control", () => {
       says("cane", "x", 'await models.load("abel");'),
       says("abel", "x", 'await sleep(200); await models.load("cane");'),
       { ...says("lingers", "x"), files: { "1/model.ts": code("<").replace("execute(", FINALIZE) } },
-      says("slow", "slow", "await sleep(1500);"),
+      says("slow", "slow", passes(gate)),
       part,
       whole,
     ]);
@@ -213,17 +219,18 @@ describe("with explicit control", () => {
       { code: "INVALID_ARG", message: expect.stringContaining("cannot wait until it is unloaded itself") },
     ]);
     expect(await act(server, unload("controller"), isReady("controller"))).toEqual(["done", false]);
-    await until(() => server.log().includes("successfully unloaded 'controller'"), "its end", 30_000, server);
+    await until(() => server.log().includes("successfully unloaded 'controller'"), "its end", 60_000, server);
     expect((await control(server, "load", "controller")).status).toBe(200);
     // It may load itself again, too, while it answers.
     expect(await act(server, load("controller", {}), isReady("controller"))).toEqual(["done", true]);
   });
 
   test("a process that dies while it loads another model", async () => {
-    await expect(act(server, { do: "beginLoad", name: "slow" }, settle, { do: "exit" })).rejects.toThrow(
-      "is not healthy",
-    );
-    await until(() => server.isModelReady("slow"), "the load to go on", 30_000, server);
+    expect(await act(server, { do: "beginLoad", name: "slow" })).toEqual(["done"]);
+    await gate.arrivals(1, server);
+    await expect(act(server, { do: "exit" })).rejects.toThrow("is not healthy");
+    gate.open();
+    await until(() => server.isModelReady("slow"), "the load to go on", 60_000, server);
     expect(await act(server, isReady("slow"))).toEqual([true]);
   });
 });

@@ -5,7 +5,7 @@ import type { ModelSpec } from "./repository.ts";
 
 /**
  * Says what a request was, and does what its input says: "echo", "sleep" until it is cancelled, "nap" for a
- * second, or answer with a code of Triton.
+ * second, wait at the gate that it names, or answer with a code of Triton.
  */
 export const TALKER: ModelSpec = {
   name: "talker",
@@ -18,6 +18,7 @@ input [
 output [ { name: "SEEN", data_type: TYPE_STRING, dims: [ 1 ] }, { name: "DATA_OUT", data_type: TYPE_FP32, dims: [ -1 ] } ]`,
   files: {
     "1/model.ts": `
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InferenceResponse, Tensor, TritonError } from "triton-typescript";
 export default class {
@@ -32,6 +33,10 @@ export default class {
         console.info("woken, cancelled: " + request.isCancelled);
       }
       return new TritonError("was cancelled", "CANCELLED");
+    }
+    if (what.startsWith("/")) {
+      while (!existsSync(what + "/go")) await sleep(5);
+      return new TritonError("passed the gate", "INTERNAL");
     }
     if (what === "nap") {
       await sleep(1_000);

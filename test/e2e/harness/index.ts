@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a test file needs to drive the real server.
 export { childrenOf } from "../../../server/processes.ts";
+export * from "./gate.ts";
 export * from "./http.ts";
 export * from "./mappings.ts";
 export * from "./mirror.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fixture "mirror": a model that answers with what it saw of its request.
 
+import type { Gate } from "./gate.ts";
 import { tensor, texts } from "./tensors.ts";
 import type { ClientInput, InferOptions, InferReply, Protocol, TritonClient } from "./triton_client.ts";
 
@@ -39,6 +40,8 @@ export interface MirrorOptions extends Omit<InferOptions, "inputs"> {
   inputs?: readonly ClientInput[];
   /** Milliseconds that the model waits before it answers. */
   delayMs?: number;
+  /** Where the model waits before that; it looks at the first request of a batch. */
+  gate?: Gate;
   /** Rows of the input of a model that batches. */
   rows?: number;
   protocol?: Protocol;
@@ -46,11 +49,15 @@ export interface MirrorOptions extends Omit<InferOptions, "inputs"> {
 
 /** Sends a request to a mirror and gives what the model saw. */
 export async function look(client: TritonClient, model: string, options: MirrorOptions = {}): Promise<Seen> {
-  const { delayMs, rows, protocol = "grpc", parameters, inputs, ...rest } = options;
+  const { delayMs, gate, rows, protocol = "grpc", parameters, inputs, ...rest } = options;
   const shape = rows === undefined ? [2] : [rows, 2];
   const reply = await client.infer(protocol, model, {
     inputs: inputs ?? [tensor("INPUT", "FP32", new Array(2 * (rows ?? 1)).fill(1), shape)],
-    parameters: delayMs === undefined ? parameters : { ...parameters, delay_ms: delayMs },
+    parameters: {
+      ...parameters,
+      ...(delayMs !== undefined && { delay_ms: delayMs }),
+      ...(gate !== undefined && { gate: gate.folder }),
+    },
     ...rest,
   });
   return seenIn(reply);
