@@ -168,13 +168,17 @@ test("the client of the example bls, whose models are twins of python_backend's"
 
 describe("cancelling", () => {
   test("by a signal", async () => {
-    const answer = await act("abort", "callee");
-    expect(answer).toEqual({ ours: true, code: "CANCELLED", message: "callee was cancelled" });
+    const answer = act("abort", "callee");
+    await server.waitForLog("callee has begun abort");
+    await act("abortNow", "callee");
+    expect(await answer).toEqual({ ours: true, code: "CANCELLED", message: "callee was cancelled" });
     await server.waitForLog("callee was cancelled abort");
   });
 
   test("a request cancels the calls that were made for it", async () => {
-    const status = await client.cancel("caller", { inputs: [tensor("IN", "FP32", [1])] }, 200);
+    const status = await client.cancel("caller", { inputs: [tensor("IN", "FP32", [1])] }, () =>
+      server.waitForLog("callee has begun wait"),
+    );
     expect(status).toBe("StatusCode.CANCELLED");
     await server.waitForLog("callee was cancelled wait");
   });
@@ -197,7 +201,7 @@ describe("at the edges of a model's life", () => {
     await server.waitForLog("hanging");
     process.kill(pid, "SIGKILL");
     expect(await hanging).toMatchObject({ error: expect.stringContaining("is not healthy") });
-    await until(() => (stubOf(server, "caller") ?? pid) !== pid, "a new process", 30_000, server);
+    await until(() => (stubOf(server, "caller") ?? pid) !== pid, "a new process", 60_000, server);
     expect(await act("plain", "callee")).toEqual({ values: [1, 2, 3] });
   });
 });

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   ClientError,
@@ -9,11 +8,13 @@ import {
   fetchOnce,
   type InferOptions,
   inferJson,
+  metric,
   requestJson,
   type StreamItem,
   startServer,
   type TestServer,
   TritonClient,
+  until,
 } from "./harness/index.ts";
 
 let server: TestServer;
@@ -25,6 +26,7 @@ input [ { name: "WHAT" data_type: TYPE_STRING dims: [ 1 ] } ]
 output [ { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
 ${more}`;
 const DECOUPLED = "model_transaction_policy { decoupled: true }";
+const PAIRS = "dynamic_batching { preferred_batch_size: [ 2 ] max_queue_delay_microseconds: 60000000 }";
 
 const HEAD = `
 import { setTimeout as sleep } from "node:timers/promises";
@@ -66,7 +68,10 @@ export default class {
     for (const request of requests) {
       const sender = request.responseSender();
       const [what, count] = whatOf(request);
-      if (what === "keep") this.kept.push(sender);
+      if (what === "keep") {
+        this.kept.push(sender);
+        console.info("a sender is kept");
+      }
       else if (what === "busy") {
         await sender.send(number(1));
         await sleep(10);
@@ -178,7 +183,7 @@ beforeAll(async () => {
   server = await startServer({
     models: [
       model("stream", STREAM, DECOUPLED),
-      model("batched", STREAM, `${DECOUPLED} dynamic_batching { max_queue_delay_microseconds: 100000 }`),
+      model("batched", STREAM, `${DECOUPLED} ${PAIRS}`),
       model("sender", SENDER, DECOUPLED),
       model("default", DEFAULT, ""),
       model("default_stream", DEFAULT_STREAM, ""),
@@ -277,7 +282,7 @@ describe("a sender", () => {
 
   test("is used when execute is over, by another request", async () => {
     const kept = stream("sender", "keep");
-    await sleep(100);
+    await server.waitForLog("a sender is kept");
     expect(await stream("sender", "release")).toEqual(["end"]);
     expect(await kept).toEqual([7]);
   });
@@ -343,12 +348,17 @@ describe("rescheduling", () => {
 });
 
 test("a cancelled request ends by its signal; those that wait never reach the model", async () => {
-  const first = client.cancel("wait", say("first"), 300);
-  await server.waitForLog("the model got 'first'");
-  const second = client.cancel("wait", say("second"), 50);
-  expect([await first, await second]).toEqual(["StatusCode.CANCELLED", "StatusCode.CANCELLED"]);
-  const third = client.cancel("wait", say("third"), 300);
-  await server.waitForLog("the model got 'third'");
+  const got = (what: string) => server.waitForLog(`the model got '${what}'`);
+  const waiting = async () =>
+    (await metric(server, "nv_inference_pending_request_count")).get('{model="wait",version="1"}');
+  let second = "";
+  const first = await client.cancel("wait", say("first"), async () => {
+    await got("first");
+    second = await client.cancel("wait", say("second"), () =>
+      until(async () => (await waiting()) === 1, "the second request to wait", 60_000, server),
+    );
+  });
+  expect([first, second]).toEqual(["StatusCode.CANCELLED", "StatusCode.CANCELLED"]);
+  await client.cancel("wait", say("third"), () => got("third"));
   expect(server.log()).not.toContain("the model got 'second'");
-  await third;
 });

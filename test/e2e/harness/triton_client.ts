@@ -183,10 +183,15 @@ export class TritonClient {
     );
   }
 
-  /** Runs an inference over gRPC that is cancelled after a while, and gives the status of the answer. */
-  async cancel(model: string, options: InferOptions, afterMs: number): Promise<string> {
+  /** Runs an inference over gRPC that is cancelled when `when` has settled, and gives the status of the answer. */
+  async cancel(model: string, options: InferOptions, when: () => Promise<unknown>): Promise<string> {
     const inputs = options.inputs.map(encode);
-    return (await this.#send({ operation: "cancel", model, inputs, afterMs })) as string;
+    const tag = this.#tag;
+    const answer = this.#send({ operation: "cancel", model, inputs });
+    answer.catch(() => undefined);
+    await when();
+    this.#write({ operation: "go_on", tag });
+    return (await answer) as string;
   }
 
   /** Calls another method of tritonclient's InferenceServerClient, such as get_model_config. */
@@ -207,8 +212,12 @@ export class TritonClient {
         return;
       }
       this.#waiting.set(tag, { resolve, reject });
-      this.#child.stdin!.write(`${JSON.stringify({ ...command, tag })}\n`);
+      this.#write({ ...command, tag });
     });
+  }
+
+  #write(command: object): void {
+    this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
   }
 
   #take(reply: DriverReply): void {

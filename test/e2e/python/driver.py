@@ -197,7 +197,7 @@ def stream(command):
 
 
 def cancel(command):
-    """Sends a request over gRPC and cancels it after a while; gives the status of what comes back."""
+    """Sends a request over gRPC and cancels it when it is told to; gives the status of what comes back."""
     _, client = client_of("grpc")
     regions = Regions(client)
     outcome = []
@@ -208,7 +208,7 @@ def cancel(command):
         done.set()
 
     context = client.async_infer(command["model"], make_inputs(grpcclient, command, regions), take)
-    done.wait(command["afterMs"] / 1000)
+    command["word"].wait()
     context.cancel()
     done.wait(60)
     return outcome[0]
@@ -240,6 +240,14 @@ def answer(command):
         sys.stdout.flush()
 
 
+words = {}  # what each cancel waits for, by its tag
+
 with ThreadPoolExecutor(max_workers=WORKERS) as pool:
     for line in sys.stdin:
-        pool.submit(answer, json.loads(line))
+        received = json.loads(line)
+        if received["operation"] == "go_on":
+            words.pop(received["tag"]).set()
+            continue
+        if received["operation"] == "cancel":
+            received["word"] = words[received["tag"]] = threading.Event()
+        pool.submit(answer, received)
