@@ -9,7 +9,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageRoot } from "../../server/package_root.ts";
 import { freePorts } from "../../server/ports.ts";
-import { fetchOnce, inferJson, startServer, type TestServer, until } from "./harness/index.ts";
+import { eventually, fetchOnce, inferJson, startServer, type TestServer, until } from "./harness/index.ts";
 
 const read = (...names: string[]) => readFileSync(path.join(packageRoot, ...names), "utf8");
 
@@ -61,19 +61,22 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe("the metrics that are asked for", () => {
-  test("by the dashboard are on /metrics", async () => {
+  const missing = async (names: readonly string[]) => {
     const text = await (await fetchOnce(server.metricsUrl)).text();
+    return names.filter((name) => !new RegExp(`^${name}\\{`, "m").test(text));
+  };
+
+  test("by the dashboard are on /metrics", async () => {
     const dashboard = read("docker", "monitoring", "grafana", "dashboard.json");
     const names = metricNames(dashboard);
     expect(names.length).toBeGreaterThan(8);
-    expect(names.filter((name) => !new RegExp(`^${name}\\{`, "m").test(text))).toEqual([]);
+    await eventually(async () => expect(await missing(names)).toEqual([]));
   });
 
   test("by the autoscaler are on /metrics", async () => {
-    const text = await (await fetchOnce(server.metricsUrl)).text();
     const names = metricNames(read("deploy", "prometheus-adapter.yaml"));
     expect(names).toHaveLength(2);
-    expect(names.filter((name) => !new RegExp(`^${name}\\{`, "m").test(text))).toEqual([]);
+    await eventually(async () => expect(await missing(names)).toEqual([]));
   });
 });
 

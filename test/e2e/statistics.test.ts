@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  eventually,
   look,
   type ModelStatistics,
   metric,
@@ -51,6 +52,10 @@ const only = async (model: string): Promise<ModelStatistics> => {
   return found[0]!;
 };
 
+/** Waits until so many executions are counted, which is a moment after their answers. */
+const counted = (model: string, executions: number) =>
+  eventually(async () => expect((await only(model)).execution_count).toBe(executions));
+
 /** The metrics of a model by their names without "nv_inference_". */
 async function metricsOf(model: string, ...names: string[]): Promise<Record<string, number | undefined>> {
   const label = `{model="${model}",version="1"}`;
@@ -63,6 +68,7 @@ async function metricsOf(model: string, ...names: string[]): Promise<Record<stri
 describe("single requests", () => {
   beforeAll(async () => {
     for (let i = 0; i < 5; i++) await look(client, "mirror", { delayMs: 20 });
+    await counted("mirror", 5);
   });
 
   test("count as one execution each", async () => {
@@ -114,6 +120,7 @@ describe("batches", () => {
     // One batch of four requests with a row each, then one of two requests with two rows each.
     await Promise.all(Array.from({ length: 4 }, () => look(client, "batched", { rows: 1, delayMs: 10 })));
     await Promise.all(Array.from({ length: 2 }, () => look(client, "batched", { rows: 2, delayMs: 10 })));
+    await counted("batched", 2);
   });
 
   test("count rows as inferences, and execute calls as executions", async () => {
@@ -138,6 +145,7 @@ describe("failures", () => {
     const act = (action: string) =>
       client.infer("grpc", "answers", { inputs: [tensor("ACTION", "BYTES", [action], [1, 1])] }).catch(() => undefined);
     await Promise.all([act("ok"), act("return NOT_FOUND"), act("ok"), act("shape")]);
+    await counted("answers", 1);
     const stats = await only("answers");
     expect([stats.inference_stats.success.count, stats.inference_stats.fail.count]).toEqual([2, 2]);
     expect(stats.inference_stats.fail.ns).toBeGreaterThan(0);

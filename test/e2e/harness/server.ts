@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real tritonserver for a test, as "triton-ts serve" does, and ends it for certain.
 import { readFileSync, rmSync } from "node:fs";
-import { inject } from "vitest";
+import { inject, vi } from "vitest";
 import { tritonArguments } from "../../../server/arguments.ts";
 import { backendFolder } from "../../../server/backend_folder.ts";
 import type { ServerEnd } from "../../../server/early_end.ts";
@@ -88,7 +88,7 @@ export class TestServer {
   }
 
   /** Waits until the log matches, and gives the match. */
-  async waitForLog(pattern: RegExp | string, timeoutMs = 30_000): Promise<string> {
+  async waitForLog(pattern: RegExp | string, timeoutMs = 60_000): Promise<string> {
     const find = () =>
       typeof pattern === "string" ? this.#log.includes(pattern) && pattern : pattern.exec(this.#log)?.[0];
     await until(() => find() !== undefined && find() !== false, `the log to hold ${pattern}`, timeoutMs, this);
@@ -192,7 +192,7 @@ export async function killServers(): Promise<void> {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
   server?: TestServer,
 ): Promise<void> {
   const whyNever = () => (server !== undefined && !server.isRunning ? "the server ended" : undefined);
@@ -202,6 +202,14 @@ export async function until(
     if (server !== undefined && error instanceof Error) error.message += `\n${server.log().slice(-6000)}`;
     throw error;
   }
+}
+
+/**
+ * Checks again and again until nothing fails, for what shows a moment after an answer, as the server's statistics do. Fails with
+ * what the last check found.
+ */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 60_000, interval: 20 });
 }
 
 /** A model instance names itself in its command line as soon as it runs; before, that is the server's for a moment. */
