@@ -46,8 +46,9 @@ export default defineConfig({
           fileParallelism: false,
           globalSetup: ["test/e2e/harness/global_setup.ts"],
           setupFiles: ["test/e2e/harness/stop_all.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 300_000,
+          // For a machine that is several times as slow as a usual one, or as busy.
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
         },
       },
       {

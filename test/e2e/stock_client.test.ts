@@ -32,7 +32,7 @@ export default class {
   async untilLeft(request) {
     this.waiting++;
     // Nobody learns of a client that leaves over HTTP: such a request ends by itself.
-    const limit = AbortSignal.timeout(2000);
+    const limit = AbortSignal.timeout(8000);
     const signal = request.id.includes("HTTP") ? limit : request.signal;
     await new Promise((resolve) => signal.aborted ? resolve() : signal.addEventListener("abort", resolve));
     this.waiting--;
@@ -116,6 +116,7 @@ test("tritonclient: the log settings that a client changes hold at once for what
     expect(await drive("log_settings", JSON.stringify(settings), text)).toBe("PASS log_settings\n");
     await server.waitForLog(`done: ${text}`);
   }
+  await server.waitForLog("[waiter_0] info at last");
   const logged = steps.map(([, text]) => text).filter((text) => server.log().includes(`[waiter_0] ${text}`));
   expect(logged).toEqual(["debug while verbose", "info at last"]);
 });
