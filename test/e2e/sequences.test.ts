@@ -178,15 +178,13 @@ describe("a correlation id", () => {
 });
 
 test("the direct strategy keeps a sequence on its instance", async () => {
-  const instances = await Promise.all(
-    Array.from({ length: 8 }, async (_, i) => {
-      const found: string[] = [];
-      for (let at = 0; at < 4; at++) {
-        found.push((await step("direct_two", 4100 + i, { start: at === 0, end: at === 3 })).model.instance);
-      }
-      return found;
-    }),
-  );
+  const instances: string[][] = Array.from({ length: 8 }, () => []);
+  // In step: all have begun before the first one ends, so that one instance has no room for them.
+  for (let at = 0; at < 4; at++) {
+    const ends = { start: at === 0, end: at === 3 };
+    const seen = await Promise.all(instances.map((_, i) => step("direct_two", 4100 + i, ends)));
+    for (const [i, { model }] of seen.entries()) instances[i]!.push(model.instance);
+  }
   for (const found of instances) expect(new Set(found).size).toBe(1);
   expect(new Set(instances.flat())).toEqual(new Set(["direct_two_0_0", "direct_two_0_1"]));
 });

@@ -190,7 +190,9 @@ describe("tensors", () => {
     const { TEXT: none, LENGTH } = await module.client.infer("text", input);
     expect(none).toBeUndefined();
     expect(LENGTH!.tensor).toMatchObject({ case: "int32Tensor", value: { data: [5] } });
-    expect(robot.log().match(/warn text: .*left out: TEXT\./g)).toHaveLength(1);
+    const warnings = () => robot.log().match(/warn text: .*left out: TEXT\./g) ?? [];
+    await until(() => warnings().length > 0, "the warning");
+    expect(warnings()).toHaveLength(1);
     const { TEXT } = await module.client.infer("text", input, { extra: { bytes_outputs: "json" } });
     expect(Buffer.from(TEXT!.tensor.value!.data as Uint8Array).toString()).toBe('["grüße"]');
     const names = async () => (await module.client.metadata("text")).outputInfo.map(({ name }) => name);
@@ -294,7 +296,7 @@ describe("calls", () => {
     const caller = new AbortController();
     const call = module.client.infer("waiting", { IN: floats(1) }, { signal: caller.signal, timeoutMs: 600_000 });
     const rejected = expect(call).rejects.toMatchObject({ code: 1 });
-    await until(async () => (await module.client.status("waiting"))["calls_in_flight"] === 1, "the call to arrive");
+    await until(() => robot.log().includes("callee has begun by its caller"), "the call to arrive");
     caller.abort();
     await rejected;
     await until(() => cancels("by its caller") === 1, "the model to notice");
@@ -303,7 +305,7 @@ describe("calls", () => {
   test("one whose time is up is cancelled in the model", async () => {
     const patient = { model_parameters: { waitMs: 600_000, name: "by its deadline" } };
     await module.client.reconfigure("waiting", of("callee", patient));
-    const call = module.client.infer("waiting", { IN: floats(1) }, { timeoutMs: 2000 });
+    const call = module.client.infer("waiting", { IN: floats(1) }, { timeoutMs: 4000 });
     await expect(call).rejects.toMatchObject({ code: 4 });
     await until(() => cancels("by its deadline") === 1, "the model to notice");
     await module.client.remove("waiting");
@@ -324,7 +326,7 @@ describe("calls", () => {
     const { OUT } = await module.client.infer("counting", { IN: floats(1e9, 1) });
     expect(OUT!.tensor.value!.data).toEqual([0]);
     await until(() => robot.log().includes("counter was cancelled"), "the stream to be cancelled");
-    expect(robot.log()).toMatch(/info counting: The model counter streams/);
+    await until(() => /info counting: The model counter streams/.test(robot.log()), "what the module says of it");
     await expect(module.client.infer("counting", { IN: floats(0) })).rejects.toMatchObject({
       details: expect.stringContaining("without a response"),
     });
@@ -431,7 +433,10 @@ describe("a server", () => {
     ended = true;
     await Promise.all(load);
     expect(serversOf(module.pid)).toHaveLength(1);
-    expect(robot.log()).toMatch(/error triton: The Triton server ended by itself \(SIGKILL\)/);
+    await until(
+      () => /error triton: The Triton server ended by itself \(SIGKILL\)/.test(robot.log()),
+      "what the module says of it",
+    );
   });
 
   test("that has just died is waited for, instead of failing the call", async () => {
@@ -460,7 +465,7 @@ describe("a server", () => {
     );
     expect(await other.isModelReady("callee")).toBe(true);
     const add = (model: string) =>
-      module.client.add("far", { model_name: model, server_url: other.grpcUrl, start_timeout_seconds: 1 });
+      module.client.add("far", { model_name: model, server_url: other.grpcUrl, start_timeout_seconds: 5 });
     await expect(add("caller")).rejects.toMatchObject({
       code: 5,
       details: 'The repository has no model "caller". Did you mean "callee"?',
