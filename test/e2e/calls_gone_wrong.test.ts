@@ -59,7 +59,7 @@ async function act(name: string, model: string, more: Record<string, unknown> = 
 async function kill(model: string): Promise<void> {
   const pid = stubOf(server, model)!;
   process.kill(pid, "SIGKILL");
-  await until(() => (stubOf(server, model) ?? pid) !== pid, "a new process", 30_000, server);
+  await until(() => (stubOf(server, model) ?? pid) !== pid, "a new process", 60_000, server);
 }
 
 test("a model that dies in the middle of a stream ends the stream with an error", async () => {
@@ -79,7 +79,7 @@ test("a model that is being unloaded ends its streams, and takes no new calls", 
   await until(
     async () => (await act("unknown", "leaving"))["code"] === "NOT_FOUND",
     "the unload to begin",
-    30_000,
+    60_000,
     server,
   );
   expect((await act("unknown", "leaving"))["message"]).toContain("Request for unknown model: 'leaving'");
@@ -102,7 +102,7 @@ test("a model that is not healthy says so", async () => {
   await until(
     async () => (await act("fails", "fragile", { code: "INTERNAL" }))["error"] === "none",
     "an answer",
-    30_000,
+    60_000,
     server,
   );
 });
@@ -110,7 +110,7 @@ test("a model that is not healthy says so", async () => {
 test("a process that is killed with calls open in both directions: who called it hears of it, and nothing is left open", async () => {
   for (let i = 0; i < 3; i++) {
     const asked = act("via", "relay", { task: "hang", target: "callee" });
-    await until(() => server.logLines("hanging").length === i + 1, "the relay to hang", 30_000, server);
+    await until(() => server.logLines("hanging").length === i + 1, "the relay to hang", 60_000, server);
     await kill("relay");
     expect(await asked).toMatchObject({
       ours: true,
@@ -120,11 +120,11 @@ test("a process that is killed with calls open in both directions: who called it
   }
   // An open call would keep the model from being unloaded.
   for (const model of ["relay", "caller", "callee"]) expect(await control(server, "unload", model)).toBe("");
-  await until(async () => !(await server.isModelReady("callee")), "the unload", 30_000, server);
+  await until(async () => !(await server.isModelReady("callee")), "the unload", 60_000, server);
   await until(
     () => ["relay", "caller", "callee"].every((model) => stubOf(server, model) === undefined),
     "their processes to end",
-    30_000,
+    60_000,
     server,
   );
 });

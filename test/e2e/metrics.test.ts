@@ -103,7 +103,7 @@ describe("metrics of a model", () => {
       await until(
         async () => (await sample("metered_finalized")) === before + i,
         "the change of finalize to be seen",
-        30_000,
+        60_000,
         server,
       );
     }
@@ -153,7 +153,7 @@ describe("metrics of a model", () => {
     await until(
       async () => (await left()).every((value) => value === undefined),
       "the metrics of an unloaded model to go",
-      30_000,
+      60_000,
       server,
     );
     // Those of others are untouched, and it begins anew.
@@ -172,7 +172,7 @@ describe("metrics of a model", () => {
     await until(
       async () => (await sample("metered_level", labels)) === 1,
       "the model to be initialized again",
-      30_000,
+      60_000,
       server,
     );
     await ask("killed", "count");
@@ -180,7 +180,7 @@ describe("metrics of a model", () => {
     await until(
       async () => (await sample("triton_typescript_restarts_total", labels)) === 1,
       "the restart to be counted",
-      30_000,
+      60_000,
       server,
     );
   });
@@ -199,7 +199,7 @@ describe("built-in metrics", () => {
     await until(
       async () => (await counts("metered")).every((count, i) => count === before[i]! + 10),
       "ten batches to be counted",
-      30_000,
+      60_000,
       server,
     );
     const [execute, roundTrip, lag] = await Promise.all(
@@ -223,7 +223,7 @@ describe("built-in metrics", () => {
       body: JSON.stringify({ COUNT: 5 }),
     });
     expect((await reply.text()).match(/data: /g)).toHaveLength(5);
-    await until(async () => (await count("streamer")) === 1, "the stream to be counted", 30_000, server);
+    await until(async () => (await count("streamer")) === 1, "the stream to be counted", 60_000, server);
     expect(await sample("triton_typescript_first_response_seconds_sum", 'model="streamer"')).toBeGreaterThan(0);
     await ask("metered", "count");
     expect(await count("metered")).toBe(0);
@@ -233,7 +233,7 @@ describe("built-in metrics", () => {
     const value = (name: string, ...labels: string[]) =>
       sample(`triton_typescript_${name}`, 'model="holder"', ...labels);
     const becomes = (name: string, is: (value: number) => boolean, ...labels: string[]) =>
-      until(async () => is((await value(name, ...labels)) ?? Number.NaN), `${name} to change`, 30_000, server);
+      until(async () => is((await value(name, ...labels)) ?? Number.NaN), `${name} to change`, 60_000, server);
     expect(await value("open_requests")).toBe(0);
     const open = ask("holder", "hold");
     await becomes("open_requests", (count) => count === 1);

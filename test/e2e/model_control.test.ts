@@ -74,7 +74,7 @@ describe("explicit control", () => {
     expect(before).toHaveLength(2);
     expect((await control("second", "unload")).status).toBe(200);
     await server.waitForLog("finalized two");
-    await until(() => server.stubs().length === 1, "the process to end", 30_000, server);
+    await until(() => server.stubs().length === 1, "the process to end", 60_000, server);
     expect(await server.isModelReady("second")).toBe(false);
     expect(await wordOf(server, "first")).toBe("<one>");
   });
@@ -91,7 +91,7 @@ describe("explicit control", () => {
     writeFileSync(path.join(server.repository, "first", "1", "model.ts"), code("uno"));
     expect((await control("first", "load")).status).toBe(200);
     expect(await wordOf(server, "first")).toBe("<uno>");
-    await until(() => !isAlive(old!), "the old process to end", 30_000, server);
+    await until(() => !isAlive(old!), "the old process to end", 60_000, server);
   });
 
   test("a load may bring another configuration", async () => {
@@ -105,7 +105,7 @@ describe("explicit control", () => {
     expect((await control("second", "load", { parameters: { config: JSON.stringify(override) } })).status).toBe(200);
     expect(server.stubs()).toHaveLength(4);
     await control("second", "unload");
-    await until(() => server.stubs().length === 1, "three processes to end", 30_000, server);
+    await until(() => server.stubs().length === 1, "three processes to end", 60_000, server);
   });
 
   test("many loads and unloads leave neither process nor descriptor behind", async () => {
@@ -113,13 +113,13 @@ describe("explicit control", () => {
     const cycle = async () => {
       await control("second", "load");
       await control("second", "unload");
-      await until(() => server.stubs().length === 1, "the process to end", 30_000, server);
+      await until(() => server.stubs().length === 1, "the process to end", 60_000, server);
     };
     for (let i = 0; i < 3; i++) await cycle();
     const before = descriptors();
     for (let i = 0; i < 10; i++) await cycle();
     // Connections of these requests are closed a little later.
-    await until(() => descriptors() <= before, `${before} descriptors, not ${descriptors()}`, 20_000, server);
+    await until(() => descriptors() <= before, `${before} descriptors, not ${descriptors()}`, 60_000, server);
     expect(await wordOf(server, "first")).toBe("<uno>");
   });
 
@@ -199,6 +199,6 @@ describe("poll control", () => {
     expect(await wordOf(server, "added")).toBe("<three>");
     rmSync(path.join(server.repository, "added"), { recursive: true });
     await until(async () => !(await server.isModelReady("added")), "the model to be unloaded", 60_000, server);
-    await until(() => server.stubs().length === 2, "its process to end", 30_000, server);
+    await until(() => server.stubs().length === 2, "its process to end", 60_000, server);
   });
 });

@@ -149,7 +149,7 @@ describe.each(titled)("$title", ({ release, tritonVersion, installation, reason 
     test("a process that dies is replaced", async () => {
       const { status, error } = await inferCase(server, "dies", "kill");
       expect([status, error]).toEqual([since("24.01") ? 503 : 400, expect.stringMatching(/killed by signal 9/)]);
-      await until(async () => (await inferCase(server, "dies", "lives")).status === 200, "an answer", 30_000, server);
+      await until(async () => (await inferCase(server, "dies", "lives")).status === 200, "an answer", 60_000, server);
     });
 
     test("a model that cannot be loaded says why", async () => {

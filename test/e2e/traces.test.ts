@@ -98,7 +98,7 @@ function idsOf(seen: SeenTrace | undefined): { traceId: string; spanId: string }
 async function spanOf(seen: SeenTrace | undefined): Promise<Span> {
   const { traceId, spanId } = idsOf(seen);
   const find = () => collector.spans.find((span) => span.spanId === spanId && span.traceId === traceId);
-  await until(() => find() !== undefined, `span ${spanId} at the collector`, 30_000, server);
+  await until(() => find() !== undefined, `span ${spanId} at the collector`, 60_000, server);
   return find()!;
 }
 
