@@ -9,22 +9,25 @@ import { childrenOf, descendants } from "../../server/processes.ts";
 import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { stubOf } from "./faults/bad_models.ts";
-import { isAlive, isMappedBy, makeRepository, opensMappings, startServer } from "./harness/index.ts";
+import { Gate, isAlive, isMappedBy, makeRepository, opensMappings, startServer } from "./harness/index.ts";
 import { pictureModel, textModel } from "./harness/viam_models.ts";
 
 const served = path.join(packageRoot, "model_repository");
-const slow = `
+/** Its load takes as long as a gate is closed. */
+const slow = ({ folder }: Gate) => `
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InferenceResponse, Tensor } from "triton-typescript";
 export default class Slow {
   async initialize() {
-    await sleep(3000);
+    while (!existsSync("${folder}/go")) await sleep(5);
   }
   execute(requests) {
     return requests.map(() => new InferenceResponse([new Tensor("OUT", Float32Array.of(7), [1])]));
   }
 }
 `;
+const [slowGate, endlessGate] = [new Gate(), new Gate()];
 const oneFloat = `backend: "typescript"
 input [ { name: "IN", data_type: TYPE_FP32, dims: [ -1 ] } ]
 output [ { name: "OUT", data_type: TYPE_FP32, dims: [ -1 ] } ]
@@ -66,7 +69,8 @@ const repository = makeRepository([
     config: `${oneFloat}parameters { key: "MAX_IN_FLIGHT_BATCHES" value { string_value: "64" } }`,
     files: { "1/model.ts": gated },
   },
-  { name: "slow", config: oneFloat, files: { "1/model.ts": slow } },
+  { name: "slow", config: oneFloat, files: { "1/model.ts": slow(slowGate) } },
+  { name: "endless", config: oneFloat, files: { "1/model.ts": slow(endlessGate) } },
   pictureModel,
   textModel,
   { name: "broken", config: oneFloat, files: { "1/model.ts": broken } },
@@ -348,6 +352,7 @@ describe("a change of configuration", () => {
     while (!done) {
       const { OUT } = await module.client.infer("changing", { IN: floats(1) });
       answers.push((OUT!.tensor.value!.data as number[])[0]!);
+      if (answers.length > 10) slowGate.open();
     }
     await change;
     expect(answers.filter((answer) => answer === 1).length).toBeGreaterThan(10);
@@ -362,11 +367,13 @@ describe("a change of configuration", () => {
   });
 
   test("a resource that is removed while it is being added is not there afterwards", async () => {
-    const added = module.client.add("early", of("slow"));
+    const added = module.client.add("early", of("endless"));
     const rejected = expect(added).rejects.toMatchObject({ code: 1 });
-    await until(() => robot.log().includes("loading: slow:1"), "the load to begin");
-    await module.client.remove("early");
+    await until(() => robot.log().includes("loading: endless:1"), "the load to begin");
+    const removed = module.client.remove("early");
     await rejected;
+    endlessGate.open();
+    await removed;
     await expect(module.client.metadata("early")).rejects.toMatchObject({ code: 5 });
   });
 
