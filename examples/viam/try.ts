@@ -2,6 +2,10 @@
 // Tries a robot's configuration without a robot: npx tsx examples/viam/try.ts CONFIGURATION PICTURE. Starts the module as a robot
 // does, adds the first ML model of the configuration, asks it with the picture, and prints the answer. Where the configuration has
 // a /path/to, the models of these examples are made and served.
+//
+// A tool of a checkout, and nothing to copy: who asks a robot does so with Viam's SDK, as client.ts does. The robot's side of the
+// protocol, which starts modules, is in no SDK and no part of the published package; the tests play it, and this uses what they use,
+// so that there is one such fake.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
