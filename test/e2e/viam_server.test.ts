@@ -166,6 +166,7 @@ describe.skipIf(!binary)("a viam-server (skipped unless VIAM_SERVER names one, b
     const changed = structuredClone(configuration);
     changed.services.find(({ name }) => name === "sign-reader")!.attributes["bytes_outputs"] = "json";
     const { network } = JSON.parse(readFileSync(file, "utf8")) as { network: object };
+    // In place: viam-server watches the file, and not its name.
     writeFileSync(file, JSON.stringify({ network, ...changed }));
     const { bytes, width, height } = await picture();
     const pixels = await sharp(bytes).removeAlpha().raw().toBuffer();

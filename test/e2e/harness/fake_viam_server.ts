@@ -94,7 +94,11 @@ await grpcWebBridge(`unix:${path.join(robot.folder, "module.sock")}`, {
   own: (method) => (method.startsWith(visionPath) ? vision[method.slice(visionPath.length)] : undefined),
 });
 watchFile(file, { interval: 200 }, () => {
-  configuration = read();
+  try {
+    configuration = read();
+  } catch {
+    return; // It is being written: there will be another change.
+  }
   addModels().catch(console.error);
 });
 process.on("SIGTERM", async () => {
