@@ -45,8 +45,16 @@ export function moduleError(error: unknown): ModuleError {
   return new ModuleError(name, messageOf(error), { cause: error });
 }
 
+/**
+ * Texts of errors go in a header, where a character may take nine bytes and a client takes 16 KiB: one that is longer ends
+ * the connection, and with it all other calls. What callers have sent, and errors repeat, has no such bound.
+ */
+const mostCharacters = 1500;
+
 /** What grpc-js wants of a handler that fails. */
 export function serviceError(error: unknown): { code: status; details: string } {
   const { status: name, message } = moduleError(error);
-  return { code: status[name], details: message };
+  const rest = message.length - mostCharacters;
+  const details = rest > 0 ? `${message.slice(0, mostCharacters)} ... (${rest} more characters)` : message;
+  return { code: status[name], details };
 }

@@ -133,6 +133,9 @@ describe("a module that runs", () => {
         details: expect.stringContaining("missing, which does not exist"),
       });
     }
+    await expect(module.client.add("m", { model_name: "m", model_repository_path: "/dev/null" })).rejects.toMatchObject(
+      { code: 5, details: expect.stringContaining("/dev/null, which is no folder") },
+    );
     const backends = { model_name: "m", model_repository_path: robot.folder, backend_directory: "/no/backends" };
     await expect(module.client.add("m", backends)).rejects.toMatchObject({
       code: 5,
@@ -144,6 +147,16 @@ describe("a module that runs", () => {
     });
     await expect(module.client.infer("m", {})).rejects.toMatchObject({ code: 5 });
     await module.client.remove("m");
+  });
+
+  test("a name that is as long as a book costs the call that has it only", async () => {
+    const others = module.client.validate("m", { model_name: "m", model_repository_path: "/nowhere" });
+    await expect(module.client.infer("\u00df".repeat(100_000), {})).rejects.toMatchObject({
+      code: 5,
+      details: expect.stringMatching(/^This module has no resource "\u00df+ \.\.\. \(\d+ more characters\)$/),
+    });
+    await others;
+    await module.client.validate("m", { model_name: "m", model_repository_path: "/nowhere" });
   });
 
   test("reflection gives descriptors that link, of every service that it lists", async () => {

@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import { unary } from "./module_service.ts";
+import { bareName, unary } from "./module_service.ts";
 
 /** A call as far as `unary` sees it, and its signal. */
 function callOf(work: () => Promise<string>) {
@@ -16,6 +16,15 @@ function callOf(work: () => Promise<string>) {
   });
   return { call, answered, signal: () => signal! };
 }
+
+test.each([
+  ["rdk:service:mlmodel/m", "m"],
+  ["rdk:service:mlmodel/a/b", "a/b"],
+  ["a/b", "a/b"],
+  ["m", "m"],
+])("the resource %s is called %s", (name, bare) => {
+  expect(bareName(name)).toBe(bare);
+});
 
 describe("the signal of a call", () => {
   test("is aborted when the caller is gone before the answer", async () => {

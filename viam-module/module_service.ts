@@ -57,8 +57,8 @@ function resourceConfig(config: ComponentConfig | undefined): ResourceConfig {
   }
 }
 
-/** The name at the end of "rdk:service:mlmodel/NAME". */
-const bareName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+/** The name at the end of "rdk:service:mlmodel/NAME", which may have further slashes. */
+export const bareName = (name: string): string => name.replace(/^[^/]*:[^/]*:[^/]*\//, "");
 
 export interface ModuleHooks {
   /** The robot has said where it can be reached. */

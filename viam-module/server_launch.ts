@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts a tritonserver for the module: explicit control of models, one port of the loopback that nobody is told, and an end
 // together with the module, whatever ends that.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { GrpcClient } from "../client/index.ts";
 import { tritonArguments } from "../server/arguments.ts";
@@ -116,10 +116,12 @@ export async function launchServer(
 
 /** @throws ModuleError for a folder that is no repository */
 export function checkRepository(repository: string): void {
-  if (existsSync(repository)) return;
+  const found = statSync(repository, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  const fault = found === undefined ? "does not exist" : "is no folder";
   throw new ModuleError(
     "NOT_FOUND",
-    `The attribute "model_repository_path" names ${repository}, which does not exist. It is the folder with one subfolder for each model.`,
+    `The attribute "model_repository_path" names ${repository}, which ${fault}. It is the folder with one subfolder for each model.`,
   );
 }
 
