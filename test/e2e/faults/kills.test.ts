@@ -179,6 +179,7 @@ describe("an instance that is down for long", () => {
     }
     await server.waitForLog("is restarted in 30000 ms");
     let failed = 0;
+    const begun = performance.now();
     for (let i = 0; i < 200; i++) {
       const { status, error } = await infer(server, "counts", [0]);
       if (status === 200) continue;
@@ -186,7 +187,9 @@ describe("an instance that is down for long", () => {
       expect(error).toMatch(/^Stub process 'counts_0_\d' is not healthy\. .*killed by signal 9 \(Killed\)/);
       failed++;
     }
-    expect(failed).toBeLessThan(50);
+    // It pauses for 100 ms after each, and so gets no more than one in that time, however few a busy machine sends.
+    expect(failed).toBeLessThanOrEqual(1 + (performance.now() - begun) / 100);
+    await until(async () => (await infer(server, "counts", [0])).status === 200, "an answer", 60_000, server);
     await unload(server, "counts").catch(() => {});
     await server.stop();
   });
