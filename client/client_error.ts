@@ -116,7 +116,8 @@ export function answered({ host, task, model }: CallSubject, answer: AnsweredErr
 
 /** What to do about an error that a server answered; "" where its own words must do. */
 function adviceFor(code: TritonErrorCode, serverMessage: string, model: string | undefined): string {
-  if (/decoupled/i.test(serverMessage)) return "A decoupled model is asked with stream().";
+  if (/decoupled/i.test(serverMessage))
+    return "A decoupled model is asked with stream() of GrpcClient, or with generateStream() of HttpClient.";
   if (/shared memory region.* in use/i.test(serverMessage)) {
     return "A call that is open uses it: unregister it when that call has ended.";
   }

@@ -157,8 +157,26 @@ function parametersOf(options: InferOptions): Parameters {
   };
 }
 
+/** All that a request may say over either protocol; the types say which. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...["signal", "deadlineMs", "headers", "modelVersion", "requestedOutputs", "id", "correlationId", "sequenceStart"],
+  ...["sequenceEnd", "timeoutUs", "priority", "parameters", "throwOnError", "binary"],
+]);
+
+/** One that is misspelt would be left out in silence, where nobody checks types. */
+function checkNames(options: object): void {
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
+  if (unknown === undefined) return;
+  throw new TritonError(
+    `there is no option '${unknown}'. A limit for the call is 'deadlineMs', one for its wait in the server's queues 'timeoutUs'. ` +
+      `The options are ${[...OPTIONS].join(", ")}.`,
+    "INVALID_ARG",
+  );
+}
+
 /** @throws TritonError when an option is none that can be sent */
 export function checkedInfer(modelName: string, inputs: readonly Tensor[], options: InferOptions): CheckedInfer {
+  checkNames(options);
   const { id = "" } = options;
   return {
     modelName: modelNameOf(modelName),

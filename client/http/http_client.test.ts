@@ -104,6 +104,12 @@ describe("requests", () => {
     );
   });
 
+  it("with an option that there is not are refused", async () => {
+    const error = await failure(clientOf("{}").infer("m", [], { timeout: 3 } as never));
+    expect(error.message).toContain("there is no option 'timeout'. A limit for the call is 'deadlineMs'");
+    expect(asked).toEqual([]);
+  });
+
   it("of generate have inputs, id and parameters", async () => {
     await clientOf('{"model_name":"m"}').generate("m", { a: [1], b: "x" }, { id: "7", parameters: { c: 1n } });
     expect(asked[0]!.init.body).toBe('{"a":[1],"b":"x","id":"7","parameters":{"c":1}}');
