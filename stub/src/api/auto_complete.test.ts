@@ -96,7 +96,10 @@ describe("inputs and outputs", () => {
     [{ name: "X", data_type: "FP32", dims: [] }, ["input 'X'", "'FP32' is not a datatype of a model configuration"]],
     [{ name: "X", data_type: "TYPE_FP32", dims: [-2] }, ["the dims of input 'X'"]],
     [{ name: "X", data_type: "TYPE_FP32", dims: 4 }, ["the dims of input 'X'"]],
-    [{ name: "X", data_type: "TYPE_FP32", dims: [], optional: 1 }, ["'optional' of input 'X'"]],
+    [
+      { name: "X", data_type: "TYPE_FP32", dims: [], optional: 1 },
+      ["'optional' of input 'X' must be true or false, but is 1."],
+    ],
     [null, ["the input must be an object"]],
   ])("input %o is refused", (input, texts) => {
     const auto = make(configured);

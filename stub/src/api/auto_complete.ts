@@ -2,6 +2,7 @@
 import { type ConfigDataType, dataTypeFromConfig } from "./datatype.ts";
 import { TritonError } from "./errors.ts";
 import { inputConfig, type ModelConfig, outputConfig } from "./model_config.ts";
+import { shown } from "./value_words.ts";
 
 /** An output that a model declares. */
 export interface AutoCompleteOutput {
@@ -174,7 +175,7 @@ export class AutoCompleteConfig {
       throw this.#error(`the dims of ${called} must be an array of whole numbers of at least 0, or -1 for any size.`);
     }
     if (tensor.optional !== undefined && typeof tensor.optional !== "boolean") {
-      throw this.#error(`the key 'optional' of ${called} must be true or false.`);
+      throw this.#error(`the key 'optional' of ${called} must be true or false, but is ${shown(tensor.optional)}.`);
     }
   }
 

@@ -103,8 +103,8 @@ test("where there is no server", async () => {
 
 test.each<[unknown, string]>([
   [null, "exec() takes an object of options, but got null"],
-  [{ throwOnErrors: true }, "exec() has no option 'throwOnErrors'. Its options are throwOnError."],
-  [{ throwOnError: 1 }, "The option 'throwOnError' of exec() must be true or false"],
+  [{ throwOnErrors: true }, "exec() has no option 'throwOnErrors'. Its option is throwOnError."],
+  [{ throwOnError: 1 }, "The option 'throwOnError' of exec() must be true or false, but is 1."],
 ])("the options %o are refused at once", (options, text) => {
   expect(() => request.exec(options as object)).toThrow(text);
 });

@@ -7,6 +7,7 @@ import {
   type ServedMetric,
   theMetricServer,
 } from "./metric_server.ts";
+import { checkOptionNames } from "./options.ts";
 import { shown } from "./value_words.ts";
 
 /** A family of metrics. */
@@ -38,11 +39,7 @@ function checkOptions(what: string, given: unknown, names: readonly string[]): a
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw defect(`${what} needs an object of options, but got ${shown(given)}.`);
   }
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw defect(
-    `${what} has no option '${unknown}'. ${names.length === 1 ? "Its option is" : "Its options are"} ${names.join(", ")}.`,
-  );
+  checkOptionNames(what, given, names);
 }
 
 function textOf(option: string, value: unknown, mayBeEmpty: boolean): string {

@@ -3,6 +3,7 @@ import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
 import { type ExecOptions, execCall } from "./exec_call.ts";
 import { type InferenceRequestOptions, MadeRequest } from "./made_request.ts";
+import { checkOptionNames } from "./options.ts";
 import { noteOrigin } from "./origin.ts";
 import type { Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
@@ -12,7 +13,7 @@ import { type ResponseStream, type StreamOptions, streamCall } from "./response_
 import { lazyTensor, type Tensor } from "./tensor.ts";
 import { checkedElementCount, checkName } from "./tensor_checks.ts";
 import type { Trace } from "./trace.ts";
-import { kindName } from "./value_words.ts";
+import { kindName, shown } from "./value_words.ts";
 
 /** The bits of `request.flags`. */
 const SEQUENCE_START = 1;
@@ -33,12 +34,12 @@ function checkedOptions<K extends string>(
   if (typeof given !== "object" || given === null) {
     throw defect(`${method} takes an object of options, but got ${kindName(given)}.`);
   }
+  checkOptionNames(method, given, Object.keys(defaults));
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaults, name)) {
-      throw defect(`${method} has no option '${name}'. Its options are ${Object.keys(defaults).join(", ")}.`);
-    }
     if (value === undefined) continue;
-    if (typeof value !== "boolean") throw defect(`The option '${name}' of ${method} must be true or false.`);
+    if (typeof value !== "boolean") {
+      throw defect(`The option '${name}' of ${method} must be true or false, but is ${shown(value)}.`);
+    }
     options[name as K] = value;
   }
   return options;

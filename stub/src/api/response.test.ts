@@ -78,10 +78,22 @@ test.each([
   expect(() => new InferenceResponse(outputs as Tensor[])).toThrow(mistake(text));
 });
 
-test("options that are null are refused", () => {
-  expect(() => new InferenceResponse([], null as never)).toThrow(
-    mistake("The options of an InferenceResponse must be an object, but are null."),
-  );
+test.each([
+  [null, "The second argument of new InferenceResponse() must be an object such as { error }, but is null."],
+  ["text", "such as { error }, but is 'text'."],
+  [7, "such as { error }, but is 7."],
+  [[a], "such as { error }, but is Array."],
+  [{ eror: new TritonError("no") }, "new InferenceResponse() has no option 'eror'. Its options are error, parameters."],
+  [new TritonError("no", "NOT_FOUND"), "but is a TritonError. Write new InferenceResponse(outputs, { error })."],
+  [new Error("no"), "but is Error. Write new InferenceResponse(outputs, { error }) with a TritonError."],
+])("the options %o are refused", (options, text) => {
+  expect(() => new InferenceResponse([], options as never)).toThrow(mistake(text));
+});
+
+test("options that are left out or empty", () => {
+  for (const options of [undefined, {}, { error: undefined, parameters: undefined }, Object.create(null)]) {
+    expect(new InferenceResponse([a], options)).toMatchObject({ outputs: [a], error: undefined, parameters: {} });
+  }
 });
 
 test("an error of another class is refused", () => {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type DataType, dataTypeInfo } from "./datatype.ts";
 import { defect, TritonError } from "./errors.ts";
+import { checkOptionNames } from "./options.ts";
 import { noteOrigin } from "./origin.ts";
 import { checkParameters, type Parameters } from "./parameters.ts";
 import { Tensor } from "./tensor.ts";
 import { checkName } from "./tensor_checks.ts";
-import { kindName } from "./value_words.ts";
+import { kindName, shown } from "./value_words.ts";
 
 /** What else a response may carry. */
 export interface InferenceResponseOptions {
@@ -18,6 +19,28 @@ export interface InferenceResponseOptions {
 const NO_OUTPUTS: readonly Tensor[] = Object.freeze([]);
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_OPTIONS: InferenceResponseOptions = Object.freeze({});
+const OPTION_NAMES = Object.keys({ error: 0, parameters: 0 } satisfies Record<keyof InferenceResponseOptions, 0>);
+
+/** What is no object of options would be a success, where the model meant an error. */
+function checkOptions(options: unknown): void {
+  const what = "new InferenceResponse()";
+  if (options instanceof TritonError) {
+    throw defect(
+      `The second argument of ${what} must be an object, but is a TritonError. ` +
+        "Write new InferenceResponse(outputs, { error }).",
+    );
+  }
+  if (options instanceof Error) {
+    throw defect(
+      `The second argument of ${what} must be an object, but is ${kindName(options)}. ` +
+        "Write new InferenceResponse(outputs, { error }) with a TritonError.",
+    );
+  }
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw defect(`The second argument of ${what} must be an object such as { error }, but is ${shown(options)}.`);
+  }
+  checkOptionNames(what, options, OPTION_NAMES);
+}
 
 function checkOutputs(outputs: readonly Tensor[]): void {
   if (!Array.isArray(outputs)) {
@@ -56,13 +79,13 @@ export class InferenceResponse {
 
   /**
    * @param outputs the outputs in any order; those that the client did not ask for are dropped
-   * @throws TritonError INTERNAL when an output is not a `Tensor`, two have the same name, the error is not a
-   *   `TritonError`, the parameters are no plain object, or one has a value that Triton cannot carry
+   * @throws TritonError INTERNAL when an output is not a `Tensor`, two have the same name, an option is unknown, the error
+   *   is not a `TritonError`, the parameters are no plain object, or one has a value that Triton cannot carry
    */
   constructor(outputs: readonly Tensor[] = NO_OUTPUTS, options: InferenceResponseOptions = NO_OPTIONS) {
     noteOrigin(this);
     checkOutputs(outputs);
-    if (options === null) throw defect("The options of an InferenceResponse must be an object, but are null.");
+    if (options !== NO_OPTIONS) checkOptions(options);
     const { error, parameters } = options;
     if (error !== undefined && !(error instanceof TritonError)) {
       throw defect(`The error of an InferenceResponse must be a TritonError, but is ${kindName(error)}.`);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defect, TritonError } from "./errors.ts";
+import { checkOptionNames } from "./options.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "./response.ts";
-import { kindName } from "./value_words.ts";
+import { kindName, shown } from "./value_words.ts";
 
 /** What a sender asks of the runtime. */
 export interface ResponseSenderSource {
@@ -17,6 +18,9 @@ export interface SendOptions {
   /** The request has no more responses: the sender is closed with this one. */
   final?: boolean | undefined;
 }
+
+const NO_OPTIONS: SendOptions = Object.freeze({});
+const OPTION_NAMES = Object.keys({ final: 0 } satisfies Record<keyof SendOptions, 0>);
 
 let makeSender: (source: ResponseSenderSource) => ResponseSender;
 
@@ -41,22 +45,23 @@ export class ResponseSender {
    * @returns a promise that is settled when more may be sent. Who awaits it keeps memory small; it never rejects because
    *   the client has gone. It rejects with a TritonError INTERNAL when the sender is closed, or a model in default
    *   mode sends a second response; UNAVAILABLE when so many responses were sent without awaiting that they reach the limit.
-   * @throws TritonError INTERNAL when `response` is neither, or `final` is no boolean
+   * @throws TritonError INTERNAL when `response` is neither, an option is unknown, or `final` is no boolean
    */
-  send(response: InferenceResponse | TritonError, options: SendOptions = {}): Promise<void> {
+  send(response: InferenceResponse | TritonError, options: SendOptions = NO_OPTIONS): Promise<void> {
     if (!isResponse(response) && !(response instanceof TritonError)) {
       throw defect(
         `send() needs an InferenceResponse or a TritonError, but was given ${kindName(response)}.${hintOfLikeness(response)}`,
       );
     }
-    if (typeof options !== "object" || options === null) {
+    if (typeof options !== "object" || options === null || Array.isArray(options)) {
       throw defect(
-        `The second argument of send() must be an object such as { final: true }, but is ${kindName(options)}.`,
+        `The second argument of send() must be an object such as { final: true }, but is ${shown(options)}.`,
       );
     }
+    if (options !== NO_OPTIONS) checkOptionNames("send()", options, OPTION_NAMES);
     const { final = false } = options;
     if (typeof final !== "boolean") {
-      throw defect(`The option 'final' of send() must be true or false, but is ${kindName(final)}.`);
+      throw defect(`The option 'final' of send() must be true or false, but is ${shown(final)}.`);
     }
     return this.#source.send(response, final);
   }

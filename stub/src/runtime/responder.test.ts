@@ -250,6 +250,9 @@ test.each([
   [{ final: 1 }, "The option 'final'"],
   [null, "The second argument"],
   [true, "The second argument"],
+  [1, "The second argument of send() must be an object such as { final: true }, but is 1."],
+  [[], "The second argument"],
+  [{ isFinal: true }, "send() has no option 'isFinal'. Its option is final."],
 ])("send(response, %j) throws at once", (options, text) => {
   const { sender } = kept({ decoupled: true });
   expect(() => sender.send(number(1), options as never)).toThrow(text);

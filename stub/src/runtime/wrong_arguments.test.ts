@@ -44,6 +44,14 @@ const MISTAKES: [string, (request: InferenceRequest) => unknown][] = [
   ],
   ["exec() takes an object of options", () => call().exec(wrong)],
   ["stream() has no option 'empty'", () => call().stream({ empty: true } as never)],
+  [
+    "Write new InferenceResponse(outputs, { error })",
+    () => new InferenceResponse([], new TritonError("no", "INVALID_ARG") as never),
+  ],
+  [
+    "send() has no option 'isFinal'",
+    (request) => request.responseSender().send(new InferenceResponse(), { isFinal: true } as never),
+  ],
   ["A MetricFamily needs an object of options", () => new MetricFamily(never)],
   ["The labels of a metric of 'n'", () => family().metric(wrong)],
   [

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defect } from "./errors.ts";
+
+/**
+ * Refuses an option that there is not: a name that is misspelt would be missed by nobody.
+ *
+ * @param what whose options they are, as the sentence begins: `send()`, `A MetricFamily`
+ * @throws TritonError INTERNAL that names the option, and those that there are
+ */
+export function checkOptionNames(what: string, given: object, names: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    const known = names.length === 1 ? "Its option is" : "Its options are";
+    throw defect(`${what} has no option '${name}'. ${known} ${names.join(", ")}.`);
+  }
+}
