@@ -78,14 +78,30 @@ struct tsb_place echo_record(const struct tsb_request* request, const struct tsb
   return (struct tsb_place){.region = block.region, .offset = block.offset, .bytes = bytes};
 }
 
+// An entry that only the shim writes, soundly named: a request of its own, and answers to what it never asked.
+static void turn_round(struct tsb_entry* entry) {
+  static const struct {
+    const char* name;
+    uint32_t kind, table;
+  } KINDS[] = {{"execute_kind", TSB_ENTRY_EXECUTE, TSB_TABLE_BATCHES},
+               {"cancel_kind", TSB_ENTRY_CANCEL, TSB_TABLE_BATCHES},
+               {"call_response_kind", TSB_ENTRY_CALL_RESPONSE, TSB_TABLE_CALLS},
+               {"metric_value_kind", TSB_ENTRY_METRIC_VALUE, TSB_TABLE_METRICS}};
+  for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+    if (!is(KINDS[i].name)) continue;
+    entry->kind = KINDS[i].kind;
+    entry->owner.table = KINDS[i].table;
+  }
+}
+
 static void answer(const struct tsb_entry* batch, uint32_t index, const struct tsb_place* place) {
   struct tsb_entry entry = {
       .kind = TSB_ENTRY_RESPONSE, .flags = TSB_RESPONSE_FINAL, .owner = batch->owner, .place = *place};
   entry.owner.item = index;
+  turn_round(&entry);
   if (is("unknown_table")) entry.owner.table = 99;
   if (is("not_final")) entry.flags = 0;
   if (is("unknown_kind")) entry.kind = 99;
-  if (is("execute_kind")) entry.kind = TSB_ENTRY_EXECUTE;
   if (is("unknown_batch")) entry.owner.index = UINT32_MAX;
   if (is("unused_batch")) entry.owner.index += 500;
   if (is("stale_generation")) entry.owner.generation--;

@@ -87,6 +87,43 @@ static void change_without_a_rest(void) {
   }
 }
 
+// Calls that no correct stub makes; what is replied is printed (shim_call_replied).
+static void ask_for_wrong_ones(void) {
+#define FAMILY(kind, name) TSB_METHOD_METRIC_FAMILY, "{\"kind\":" kind ",\"name\":\"" name "\",\"description\":\"\"}"
+#define METRIC(family, labels, buckets) TSB_METHOD_METRIC, "{" family ",\"labels\":" labels ",\"buckets\":" buckets "}"
+#define GAUGES "\"index\":1,\"generation\":1"
+  static const struct {
+    const char* name;
+    uint32_t method;
+    const char* payload;
+  } CALLS[] = {{"kind_below", FAMILY("-1", "wrong")},
+               {"kind_behind", FAMILY("3", "wrong")},
+               {"kind_far", FAMILY("4294967296", "wrong")},
+               {"kind_text", FAMILY("\"gauge\"", "wrong")},
+               {"kind_none", TSB_METHOD_METRIC_FAMILY, "{}"},
+               {"name_reserved", FAMILY("0", "nv_wrong")},
+               {"labels_list", METRIC(GAUGES, "[\"a\"]", "[]")},
+               {"labels_number", METRIC(GAUGES, "{\"a\":\"b\",\"c\":1}", "[]")},
+               {"labels_null", METRIC(GAUGES, "{\"a\":null}", "[]")},
+               {"labels_nested", METRIC(GAUGES, "{\"a\":{\"b\":\"c\"}}", "[]")},
+               {"buckets_text", METRIC(GAUGES, "{}", "[1,\"2\"]")},
+               {"buckets_null", METRIC(GAUGES, "{}", "[null]")},
+               {"buckets_infinite", METRIC(GAUGES, "{}", "[1e999]")},
+               {"family_unknown", METRIC("\"index\":4711,\"generation\":1", "{}", "[]")},
+               {"family_behind", METRIC("\"index\":2,\"generation\":1", "{}", "[]")},
+               {"family_negative", METRIC("\"index\":-1,\"generation\":-1", "{}", "[]")},
+               {"family_stale", METRIC("\"index\":1,\"generation\":0", "{}", "[]")},
+               {"family_of_another", METRIC("\"index\":1,\"generation\":2", "{}", "[]")},
+               {"family_none", TSB_METHOD_METRIC, "{}"}};
+  if (gauges.index != 1 || gauges.generation != 1) _exit(123);
+  for (size_t i = 0; i < sizeof CALLS / sizeof CALLS[0]; i++) {
+    if (is(CALLS[i].name)) send_frame(CALLS[i].method, 0, 1, CALLS[i].payload);
+  }
+#undef FAMILY
+#undef METRIC
+#undef GAUGES
+}
+
 static void evil_changes(void) {
   if (is("metric_no_flag")) say(counter, 0, 1);
   if (is("metric_two_flags")) say(gauge, TSB_METRIC_SET | TSB_METRIC_INCREMENT, 1);
@@ -119,4 +156,5 @@ void use_metrics(void) {
   say(wrong_owner(), TSB_METRIC_INCREMENT, 1);
   say(gauge, TSB_METRIC_SET, 5);
   evil_changes();
+  ask_for_wrong_ones();
 }

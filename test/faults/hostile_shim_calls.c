@@ -74,9 +74,38 @@ static void evil_loads(void) {
     if (is("load_and_exit")) _exit(7);
   }
   if (is("loads_without_end")) send_loads(TSB_MAX_SHIM_CALLS + 1);
-  if (is("waits_for_itself")) {
-    send_call(TSB_METHOD_MODEL_UNLOAD, 0, 1, "{\"name\":\"fake_model\",\"dependents\":false,\"wait\":true}");
+}
+
+static void unload_slow(uint32_t call) { send_call(TSB_METHOD_MODEL_UNLOAD, 0, call, "{\"name\":\"slow\"}"); }
+
+static void evil_unloads(void) {
+  static const struct {
+    const char* name;
+    uint32_t method;
+    const char* payload;
+  } CALLS[] = {
+      {"waits_for_itself", TSB_METHOD_MODEL_UNLOAD, "{\"name\":\"fake_model\",\"dependents\":false,\"wait\":true}"},
+      {"unload", TSB_METHOD_MODEL_UNLOAD, "{\"name\":\"told\",\"dependents\":false,\"wait\":true}"},
+      {"unload_with_dependents", TSB_METHOD_MODEL_UNLOAD, "{\"name\":\"told\",\"dependents\":true}"},
+      {"unload_with_a_text", TSB_METHOD_MODEL_UNLOAD, "{\"name\":\"told\",\"dependents\":\"true\",\"wait\":1}"},
+      {"unload_of_a_number", TSB_METHOD_MODEL_UNLOAD, "{\"name\":7,\"dependents\":{},\"wait\":[]}"},
+      {"unload_of_nothing", TSB_METHOD_MODEL_UNLOAD, "{}"},
+      {"gone", TSB_METHOD_MODEL_GONE, "{\"name\":\"never_there\"}"},
+      {"gone_not_yet", TSB_METHOD_MODEL_GONE, "{\"name\":\"other\"}"},
+      {"gone_of_a_list", TSB_METHOD_MODEL_GONE, "{\"name\":[\"other\"]}"},
+      {"gone_of_nothing", TSB_METHOD_MODEL_GONE, "{}"}};
+  for (size_t i = 0; i < sizeof CALLS / sizeof CALLS[0]; i++) {
+    if (is(CALLS[i].name)) send_call(CALLS[i].method, 0, 1, CALLS[i].payload);
   }
+  if (is("unload_and_go_on") || is("unload_and_exit")) unload_slow(1);
+  if (is("unload_and_exit")) _exit(7);
+  if (is("unloads_too_many")) {
+    for (uint32_t id = 1; id <= TSB_MAX_SHIM_CALLS + 1; id++) unload_slow(id);
+  }
+  for (uint32_t id = 1; is("unloads_without_end"); id++) {
+    send_call(TSB_METHOD_MODEL_UNLOAD, 0, id, "{\"name\":\"never_there\"}");
+  }
+  for (uint32_t id = 1; is("gone_without_end"); id++) send_call(TSB_METHOD_MODEL_GONE, 0, id, "{\"name\":\"other\"}");
 }
 
 void evil_shim_calls(void) {
@@ -93,6 +122,7 @@ void evil_shim_calls(void) {
     for (uint32_t id = 1;; id++) send_call(TSB_METHOD_MODEL_READY, 0, id, IS_READY);
   }
   evil_loads();
+  evil_unloads();
 }
 
 void shim_call_replied(const struct tsb_message* message) {

@@ -299,13 +299,15 @@ static void test_an_answer_that_nobody_asked_for(void) {
 static void group_answers(void) {
   test_an_answer_that_nobody_asked_for();
   static const struct fault FAULTS[] = {
-      {"not_final", BROKEN, PATIENT},       {"unknown_kind", BROKEN, PATIENT},
-      {"execute_kind", BROKEN, PATIENT},    {"unknown_table", BROKEN, PATIENT},
-      {"unknown_batch", BROKEN, PATIENT},   {"stale_generation", BROKEN, PATIENT},
-      {"unknown_request", BROKEN, PATIENT}, {"place_behind_the_end", BROKEN, PATIENT},
-      {"place_overflow", BROKEN, PATIENT},  {"place_too_long", BROKEN, PATIENT},
-      {"region_unknown", BROKEN, PATIENT},  {"region_zero", BROKEN, PATIENT},
-      {"answer_twice", BROKEN, PATIENT},    {"unused_batch", BROKEN, PATIENT},
+      {"not_final", BROKEN, PATIENT},         {"unknown_kind", BROKEN, PATIENT},
+      {"execute_kind", BROKEN, PATIENT},      {"unknown_table", BROKEN, PATIENT},
+      {"unknown_batch", BROKEN, PATIENT},     {"stale_generation", BROKEN, PATIENT},
+      {"unknown_request", BROKEN, PATIENT},   {"place_behind_the_end", BROKEN, PATIENT},
+      {"place_overflow", BROKEN, PATIENT},    {"place_too_long", BROKEN, PATIENT},
+      {"region_unknown", BROKEN, PATIENT},    {"region_zero", BROKEN, PATIENT},
+      {"answer_twice", BROKEN, PATIENT},      {"unused_batch", BROKEN, PATIENT},
+      {"cancel_kind", BROKEN, PATIENT},       {"call_response_kind", BROKEN, PATIENT},
+      {"metric_value_kind", BROKEN, PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
   test_a_lie_about_time("sent_long_ago");
@@ -361,9 +363,10 @@ static void group_rings(void) {
 
 static void group_shim_calls(void) {
   static const struct fault FAULTS[] = {
-      {"reply_to_its_own_call", KILLED, PATIENT},  {"call_that_is_no_json", KILLED, PATIENT},
-      {"call_without_an_object", KILLED, PATIENT}, {"call_without_an_id", KILLED, PATIENT},
-      {"call_with_a_descriptor", KILLED, PATIENT}, {"calls_without_end", "could not be replied to", PATIENT},
+      {"reply_to_its_own_call", KILLED, PATIENT},       {"call_that_is_no_json", KILLED, PATIENT},
+      {"call_without_an_object", KILLED, PATIENT},      {"call_without_an_id", KILLED, PATIENT},
+      {"call_with_a_descriptor", KILLED, PATIENT},      {"calls_without_end", "could not be replied to", PATIENT},
+      {"gone_without_end", "is not healthy.", PATIENT}, {"unloads_without_end", "is not healthy.", PATIENT},
   };
   run_batch_group(FAULTS, sizeof FAULTS / sizeof FAULTS[0]);
 }

@@ -55,6 +55,60 @@ static void test_evils(void) {
   }
 }
 
+// What cannot be made is refused with a reason, and nothing that is there is touched, nor anything made.
+static void test_refusal(const char* evil, const char* says) {
+  static long metrics, families;  // that are there with an honest stub, which comes first
+  world_start(evil, CONFIG);
+  for (int i = 1; i <= 3; i++) {
+    world_send(0, WORLD_REQUESTS);
+    for (int j = 0; j < WORLD_REQUESTS; j++) {
+      world_expect_end(j);
+      world_expect_echo(j);
+    }
+    CHECK(fake_metric_value("hostile_counter", LABELS) == i);
+    CHECK(fake_metric_value("hostile_gauge", LABELS) == 5);
+    if (says != NULL && !fake_log_wait(says, WORLD_WAIT_MS)) CHECK_FAIL("the log does not say: %s", says);
+    world_clear();
+  }
+  if (metrics == 0) {
+    metrics = fake_live_metrics();
+    families = fake_live_metric_families();
+  }
+  CHECK(metrics >= 2 && families >= 2);
+  CHECK_INT(fake_live_metrics(), metrics);
+  CHECK_INT(fake_live_metric_families(), families);
+  CHECK_INT(fake_log_has("is not healthy"), false);
+  world_end();
+  expect_nothing_left();
+}
+
+static void test_refusals(void) {
+  static const char LABELS_WRONG[] = "The labels of a metric must be an object of strings.";
+  static const char BUCKETS_WRONG[] = "The buckets of a metric must be finite numbers.";
+  static const char NO_FAMILY[] = "There is no such metric family any more.";
+  static const char* const REFUSALS[][2] = {{"kind_below", "There is no kind -1 of metrics."},
+                                            {"kind_behind", "There is no kind 3 of metrics."},
+                                            {"kind_far", "There is no kind 4294967296 of metrics."},
+                                            {"kind_text", "There is no kind -1 of metrics."},
+                                            {"kind_none", "There is no kind -1 of metrics."},
+                                            {"name_reserved", "names that begin with 'nv_'"},
+                                            {"labels_list", LABELS_WRONG},
+                                            {"labels_number", LABELS_WRONG},
+                                            {"labels_null", LABELS_WRONG},
+                                            {"labels_nested", LABELS_WRONG},
+                                            {"buckets_text", BUCKETS_WRONG},
+                                            {"buckets_null", BUCKETS_WRONG},
+                                            {"buckets_infinite", BUCKETS_WRONG},
+                                            {"family_unknown", NO_FAMILY},
+                                            {"family_behind", NO_FAMILY},
+                                            {"family_negative", NO_FAMILY},
+                                            {"family_stale", NO_FAMILY},
+                                            {"family_of_another", NO_FAMILY},
+                                            {"family_none", NO_FAMILY}};
+  test_refusal("honest", NULL);
+  for (size_t i = 0; i < sizeof REFUSALS / sizeof REFUSALS[0]; i++) test_refusal(REFUSALS[i][0], REFUSALS[i][1]);
+}
+
 // The next process makes them again, and they go on from there.
 static void test_death(void) {
   world_expect_recovery("exit_with_metrics", CONFIG, "It exited with code 7.");
@@ -115,6 +169,7 @@ int main(void) {
   test_order(CONFIG);
   test_order(MANY);
   test_evils();
+  test_refusals();
   test_death();
   test_floods();
   test_built_in("honest");

@@ -32,11 +32,12 @@ static void test_reply(const char* evil, const char* says) {
   CHECK_INT(fake_live_parameters(), 0);
 }
 
-// The stub dies while its load is open, and the model is unloaded: the server goes on reading what it was given.
-static void test_death(void) {
+// The stub dies while what it asked for is open, and the model is unloaded: the server goes on reading what it was
+// given.
+static void test_death(const char* evil) {
   long before = fake_models_done();
   fake_models_hold(true);
-  world_start("load_and_exit", CONFIG);
+  world_start(evil, CONFIG);
   echo();
   wait_for(are_held, 1);
   world_clear();
@@ -54,7 +55,7 @@ static void* release_late(void* before) {
   return NULL;
 }
 
-// The server is within the library as long as a load is open.
+// The server is within the library as long as a load or an unload is open.
 static void test_end(const char* evil) {
   pthread_t thread;
   long before = fake_models_done();
@@ -82,10 +83,10 @@ static void test_initialize(void) {
 }
 
 // One that asks for more than there is room for is none of ours; what it has asked for is done.
-static void test_too_many(void) {
+static void test_too_many(const char* evil) {
   long before = fake_models_done();
   fake_models_hold(true);
-  world_start("loads_without_end", CONFIG);
+  world_start(evil, CONFIG);
   echo();
   if (!fake_log_wait("is not healthy", WORLD_WAIT_MS)) CHECK_FAIL("a stub with too many calls goes on");
   fake_models_hold(false);
@@ -108,10 +109,23 @@ int main(void) {
   test_reply("load_file_nowhere", "The file 'x' lies outside of the memory of its process.");
   test_reply("load_file_negative", "The file 'x' lies nowhere.");
   test_reply("waits_for_itself", "Model 'fake_model' cannot wait until it is unloaded itself");
-  test_death();
+  test_reply("unload", "got {\"error\":{\"code\":\"UNKNOWN\",\"message\":\"alone\"}}");
+  test_reply("unload_with_dependents", "\"message\":\"with dependents\"");
+  test_reply("unload_with_a_text", "\"message\":\"alone\"");
+  test_reply("unload_of_a_number", "call 1 of method 10 got {}");
+  test_reply("unload_of_nothing", "call 1 of method 10 got {}");
+  test_reply("gone", "call 1 of method 11 got {\"gone\":true}");
+  test_reply("gone_not_yet", "call 1 of method 11 got {\"gone\":false}");
+  test_reply("gone_of_a_list", "call 1 of method 11 got {\"gone\":true}");
+  test_reply("gone_of_nothing", "call 1 of method 11 got {\"gone\":true}");
+  test_death("load_and_exit");
+  test_death("unload_and_exit");
   test_end("load_and_go_on");
   test_end("load_and_exit");
-  test_too_many();
+  test_end("unload_and_go_on");
+  test_end("unload_and_exit");
+  test_too_many("loads_without_end");
+  test_too_many("unloads_too_many");
   test_initialize();
   world_close();
   return 0;
