@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The input is a schedule: batches are handed over, a stub writes records, entries and positions as it likes, and the
 // threads of the shim read what is there. Whatever it does, each request is answered once, with an error or with
-// outputs that fit, and given back once; and its times are in order.
+// outputs that fit, and given back once; and its times are in order. Each call that it makes ends, and what the stub
+// gives back, or views in the end, is all that the calls have taken of the shim's memory.
 #include <math.h>
 #include <sys/eventfd.h>
 
 #include "answers.h"
 #include "barrier.h"
+#include "fake_callee.h"
 #include "fake_metrics.h"
 #include "fuzz_stub.h"
 #include "reader.h"
 
-enum { MAX_STEPS = 500, MAX_REQUESTS = 12, OFFSET_UNIT = 64 };
+enum { MAX_STEPS = 500, MAX_REQUESTS = 12, OFFSET_UNIT = 64, PATIENCE_US = 20000000, LOOK_US = 100 };
 
 static struct tsb_instance instance;
 static TRITONBACKEND_ModelInstance triton_instance;
@@ -60,6 +62,32 @@ static void close_metrics(void) {
   fake_metrics_forget();
 }
 
+// Other models answer on threads of their own; all of them are waited for.
+static void end_calls(void) {
+  struct tsb_open_calls* calls = &fuzz_stub->calls;
+  for (uint32_t i = 0; i < calls->capacity; i++) {
+    struct tsb_owner owner = {0};
+    pthread_mutex_lock(&calls->lock);
+    if (calls->calls[i] != NULL) owner = calls->calls[i]->owner;
+    pthread_mutex_unlock(&calls->lock);
+    if (owner.table != 0) CHECK_INT(tsb_open_calls_cancel(calls, &owner), 0);
+  }
+  tsb_backend_wait_for_calls(&fuzz_backend);
+  // A model may delete a response without buffers when all else is over. The allocator stays.
+  for (int waited = 0; waited < PATIENCE_US && fake_live_calls() > 1; waited += LOOK_US) usleep(LOOK_US);
+  CHECK_INT(fake_live_calls(), 1);
+  CHECK_INT(calls->count, 0);
+  CHECK_INT(calls->copied_bytes, 0);
+  for (uint32_t i = 0; i < calls->used_answers; i++) {
+    struct tsb_owner owner = {.table = TSB_TABLE_ANSWERS, .index = i, .generation = calls->answers[i].generation};
+    struct tsb_entry entry = {.kind = TSB_ENTRY_FREE, .owner = owner};
+    if (calls->answers[i].in_use) CHECK_INT(tsb_calls_on_free(fuzz_stub, &entry), 0);
+  }
+  CHECK_INT(fuzz_stub->memory.inbound.used_bytes, 0);
+  CHECK_INT(fuzz_stub->references, 1);
+  tsb_open_calls_destroy(calls);
+}
+
 static void begin(void) {
   fuzz_open_stub();
   if (instance.name == NULL) {
@@ -75,16 +103,23 @@ static void begin(void) {
   tsb_ring_init(&fuzz_stub->to_shim, &control->to_shim, control->to_shim_entries, -1);
   fuzz_stub->broken = false;
   open_metrics();
+  tsb_open_calls_init(&fuzz_stub->calls);
   instance.compute_ns = instance.model_free_ns = instance.reader_free_ns = instance.last_answer_ns = 0;
   CHECK_INT(tsb_batch_table_init(&instance.batches, 1 + TSB_PACE_MAX_PREFETCH), 0);
   used_requests = 0;
 }
 
-// What was read since, with a generation that no batch has had, has ended the stub.
+// A stub chooses what its calls are called; they go on, or are over.
+static bool names_what_it_likes(const struct tsb_entry* entry) {
+  return entry->kind == TSB_ENTRY_CALL || entry->kind == TSB_ENTRY_CALL_CANCEL;
+}
+
+// What was read since, with a generation that nothing has had, has ended the stub.
 static uint64_t check_generations(uint64_t since) {
   const struct tsb_entry* entries = fuzz_stub->memory.control->to_shim_entries;
   for (; since < fuzz_stub->to_shim.position; since++) {
-    if (entries[since % TSB_RING_CAPACITY].owner.generation > MAX_REQUESTS) CHECK(fuzz_stub->broken);
+    const struct tsb_entry* entry = &entries[since % TSB_RING_CAPACITY];
+    if (entry->owner.generation > MAX_STEPS && !names_what_it_likes(entry)) CHECK(fuzz_stub->broken);
   }
   return since;
 }
@@ -111,10 +146,29 @@ static void write_record(struct fuzz_input* input) {
   fuzz_bytes(input, fuzz_memory + offset, size);
 }
 
+static uint32_t generation_of_call(uint32_t index) {
+  struct tsb_open_calls* calls = &fuzz_stub->calls;
+  pthread_mutex_lock(&calls->lock);
+  uint32_t generation =
+      index < calls->capacity && calls->calls[index] != NULL ? calls->calls[index]->owner.generation : 0;
+  pthread_mutex_unlock(&calls->lock);
+  return generation;
+}
+
+static uint32_t generation_of_answer(uint32_t index) {
+  struct tsb_open_calls* calls = &fuzz_stub->calls;
+  pthread_mutex_lock(&calls->lock);
+  uint32_t generation = index < calls->used_answers ? calls->answers[index].generation : 0;
+  pthread_mutex_unlock(&calls->lock);
+  return generation;
+}
+
 static uint32_t right_generation(const struct tsb_owner* owner) {
   const struct tsb_metric_slots* metrics = &fuzz_stub->metrics.metrics;
   const struct tsb_metric_slots* families = &fuzz_stub->metrics.families;
   uint32_t index = owner->index;
+  if (owner->table == TSB_TABLE_CALLS) return generation_of_call(index);
+  if (owner->table == TSB_TABLE_ANSWERS) return generation_of_answer(index);
   if (owner->table == TSB_TABLE_METRICS) return index < metrics->used ? metrics->slots[index].generation : 0;
   if (owner->table == TSB_TABLE_METRIC_FAMILIES) return index < families->used ? families->slots[index].generation : 0;
   return index < instance.batches.count ? instance.batches.slots[index].generation : 0;
@@ -154,7 +208,7 @@ static void harass(struct fuzz_input* input) {
     case 0: control->to_shim.tail = fuzz_stub->to_shim.position + fuzz_u16(input); break;
     case 1: control->to_shim.tail = fuzz_u64(input); break;
     case 2: control->to_shim.head = fuzz_u64(input); break;
-    case 3: control->to_stub.head = fuzz_u64(input); break;
+    case 3: __atomic_store_n(&control->to_stub.head, fuzz_u64(input), __ATOMIC_RELAXED); break;  // others read it
     default: control->to_shim.consumer_sleeps = fuzz_u64(input);
   }
 }
@@ -172,6 +226,7 @@ static void end(void) {
   pthread_mutex_unlock(&instance.reading);
   CHECK_INT(instance.batches.open_count, 0);
   CHECK_INT(instance.batches.executing_count, 0);
+  end_calls();
   tsb_batch_table_free(&instance.batches);
   close_metrics();
   for (unsigned i = 0; i < used_requests; i++) {
@@ -277,6 +332,87 @@ static void add_record(struct fuzz_seed* seed, unsigned offset, const struct fuz
   if (record->size % 2 != 0) fuzz_add_u8(seed, 0);
 }
 
+// A record of a call with one input of `bytes` bytes behind it, one requested output and a parameter.
+static void add_call_record(struct fuzz_seed* seed, unsigned offset, const char* model, uint32_t datatype,
+                            int64_t count, const void* data, uint32_t bytes) {
+  enum { TEXT_BYTES = 32 };
+  struct fuzz_seed record = {0};
+  char texts[TEXT_BYTES] = "INOUTid";  // and the model's name
+  struct tsb_owner parent = {.table = TSB_TABLE_BATCHES, .index = 0, .generation = 1};
+  struct tsb_tensor tensor = {.name = TSB_NAME_INLINE,
+                              .datatype = datatype,
+                              .dims_count = 1,
+                              .name_bytes = 2,
+                              .place = {FUZZ_REGION, 0, 0, bytes}};
+  struct tsb_parameter parameter = {.type = TSB_PARAMETER_INT, .key_bytes = 2, .value = 7};
+  struct tsb_call head = {.parent = parent, .trace = parent, .model_version = -1, .input_count = 1};
+  uint32_t texts_at = sizeof head + sizeof tensor + sizeof count;
+  struct tsb_text_place requested = {texts_at + 2, 3};
+  snprintf(texts + 7, sizeof texts - 7, "%s", model);
+  tensor.name_offset = texts_at;
+  head.id = (struct tsb_text_place){texts_at + 5, 2};
+  head.model = (struct tsb_text_place){texts_at + 7, (uint32_t)strlen(texts + 7)};
+  head.requested_offset = texts_at + TEXT_BYTES;
+  head.requested_count = 1;
+  head.parameters_offset = head.requested_offset + (uint32_t)sizeof requested;
+  head.parameter_count = 1;
+  head.record_bytes = head.parameters_offset + (uint32_t)sizeof parameter + 8;
+  tensor.place.offset = offset + head.record_bytes;
+  fuzz_add(&record, &head, sizeof head);
+  fuzz_add(&record, &tensor, sizeof tensor);
+  fuzz_add(&record, &count, sizeof count);
+  fuzz_add(&record, texts, sizeof texts);
+  fuzz_add(&record, &requested, sizeof requested);
+  fuzz_add(&record, &parameter, sizeof parameter);
+  fuzz_add(&record, "by\0\0\0\0\0", 8);
+  fuzz_add(&record, data, bytes);
+  add_record(seed, offset, &record);
+}
+
+// `later` is added to the generation that is right, see write_entry.
+static void add_call_entry(struct fuzz_seed* seed, unsigned kind, unsigned index, unsigned later, unsigned offset,
+                           unsigned bytes) {
+  const uint8_t entry[] = {2,
+                           (uint8_t)kind,
+                           0,
+                           kind == TSB_ENTRY_FREE ? TSB_TABLE_ANSWERS : TSB_TABLE_CALLS,
+                           (uint8_t)index,
+                           (uint8_t)later,
+                           0,
+                           0,
+                           (uint8_t)(offset / OFFSET_UNIT)};
+  fuzz_add(seed, entry, sizeof entry);
+  fuzz_add_u16(seed, bytes);
+  fuzz_add_u8(seed, 0);
+  fuzz_add_u8(seed, 0);
+}
+
+// A call of each kind of model; its answer is given back, or the call cancelled, and one entry that no correct stub
+// writes comes last.
+static void seeds_of_calls(fuzz_take take) {
+  static const char* const MODELS[] = {"echo_inline", "stream", "silent", "failing", "refusing", "nobody", "short"};
+  static const float NUMBERS[] = {1.5f, 2.5f};
+  static const uint8_t TEXT[] = {1, 0, 0, 0, 'a'};
+  enum { RECORD_BYTES = 256, FP32 = TRITONSERVER_TYPE_FP32, BYTES = TRITONSERVER_TYPE_BYTES };
+  for (size_t i = 0; i < sizeof MODELS / sizeof *MODELS; i++) {
+    struct fuzz_seed seed = {0};
+    fuzz_add_u8(&seed, 0);
+    fuzz_add_u8(&seed, 0);  // a batch of one request
+    if (i % 2 == 0) add_call_record(&seed, 0, MODELS[i], FP32, 2, NUMBERS, sizeof NUMBERS);
+    if (i % 2 != 0) add_call_record(&seed, 0, MODELS[i], BYTES, 1, TEXT, sizeof TEXT);
+    add_call_entry(&seed, TSB_ENTRY_CALL, 0, 1, 0, RECORD_BYTES);
+    add_call_entry(&seed, TSB_ENTRY_CALL, 1, 1, 0, RECORD_BYTES);
+    fuzz_add_u8(&seed, 5);
+    add_call_entry(&seed, TSB_ENTRY_CALL_CANCEL, 0, 0, 0, 0);
+    fuzz_add_u8(&seed, 5);
+    if (strcmp(MODELS[i], "echo_inline") == 0) add_call_entry(&seed, TSB_ENTRY_FREE, 0, 0, 0, 0);
+    if (strcmp(MODELS[i], "silent") == 0) add_call_entry(&seed, TSB_ENTRY_CALL, 1, 0, 0, RECORD_BYTES);
+    add_call_entry(&seed, TSB_ENTRY_FREE, 7, 0, 0, 0);
+    fuzz_add_u8(&seed, 6);
+    take(seed.bytes, seed.size);
+  }
+}
+
 void fuzz_seeds(fuzz_take take) {
   static const float NUMBERS[] = {1.5f, 2.5f, 3.5f};
   static const uint8_t TEXTS[] = {1, 0, 0, 0, 'a'};
@@ -316,4 +452,5 @@ void fuzz_seeds(fuzz_take take) {
   fuzz_add_u8(&seed, 5);
   take(seed.bytes, seed.size);
   seeds_of_metrics(take);
+  seeds_of_calls(take);
 }

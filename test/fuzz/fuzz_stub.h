@@ -5,10 +5,12 @@
 
 #include <sys/socket.h>
 
+#include "calls.h"
 #include "fake_triton.h"
 #include "fuzz.h"
 #include "model.h"
 
+enum { FUZZ_SHIM_REGION_BYTES = 1 << 20, FUZZ_MAX_COPIED = 1 << 16 };
 enum { FUZZ_REGION_BYTES = 16384, FUZZ_REGION = 5 | TSB_REGION_OF_STUB, FUZZ_ROWS = 2 };
 
 static char fuzz_fixed_name[] = "FIXED", fuzz_any_name[] = "ANY", fuzz_text_name[] = "TEXT";
@@ -18,7 +20,9 @@ static struct tsb_io fuzz_outputs[] = {
     {.name = fuzz_text_name, .datatype = TRITONSERVER_TYPE_BYTES, .dims_count = 1, .dims = {-1}},
 };
 enum { FUZZ_OUTPUTS = sizeof fuzz_outputs / sizeof fuzz_outputs[0] };
-static struct tsb_model fuzz_model = {.outputs = {fuzz_outputs, FUZZ_OUTPUTS}, .settings = {.check_outputs = true}};
+static struct tsb_backend fuzz_backend;
+static struct tsb_model fuzz_model = {
+    .backend = &fuzz_backend, .outputs = {fuzz_outputs, FUZZ_OUTPUTS}, .settings = {.check_outputs = true}};
 static struct tsb_stub* fuzz_stub;
 static char fuzz_stub_name[] = "fuzzed";
 static uint8_t* fuzz_memory;  // of the region that the stub made
@@ -26,6 +30,30 @@ static uint8_t* fuzz_memory;  // of the region that the stub made
 static inline void fuzz_add_region(uint32_t id, uint64_t bytes, struct tsb_region* region) {
   CHECK_INT(tsb_region_create(region, id, bytes), 0);
   CHECK_INT(tsb_region_add(&fuzz_stub->memory.regions, region), 0);
+}
+
+static inline int fuzz_announce_nothing(void* context, const struct tsb_region* region) {
+  (void)context, (void)region;
+  return 0;
+}
+
+// The shim's own memory: one region, as big as all may be.
+static inline void fuzz_open_memory(void) {
+  struct tsb_control* control = fuzz_stub->memory.control;
+  control->max_bytes = control->initial_bytes = control->growth_bytes = FUZZ_SHIM_REGION_BYTES;
+  fuzz_stub->memory.max_stub_bytes = FUZZ_MAX_COPIED;
+  tsb_arena_init(&fuzz_stub->memory.inbound, &fuzz_stub->memory.regions, 1, control, fuzz_announce_nothing, NULL);
+}
+
+static inline void fuzz_open_backend(void) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&fuzz_backend.calls_changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  pthread_mutex_init(&fuzz_backend.calls_lock, NULL);
+  pthread_mutex_init(&fuzz_backend.instances_lock, NULL);
+  CHECK(tsb_calls_prepare(&fuzz_backend) == NULL);
 }
 
 // Once in a process; it is used by all inputs.
@@ -37,6 +65,7 @@ static inline void fuzz_open_stub(void) {
   fuzz_stub = calloc(1, sizeof *fuzz_stub);
   CHECK(fuzz_stub != NULL);
   fuzz_stub->process.name = fuzz_stub_name;
+  fuzz_stub->references = 1;
   pthread_mutex_init(&fuzz_stub->memory.lock, NULL);
   tsb_outbox_init(&fuzz_stub->to_stub);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
@@ -46,6 +75,8 @@ static inline void fuzz_open_stub(void) {
   fuzz_stub->memory.control = (struct tsb_control*)region.base;
   fuzz_add_region(FUZZ_REGION, FUZZ_REGION_BYTES, &region);
   fuzz_memory = region.base;
+  fuzz_open_memory();
+  fuzz_open_backend();
 }
 
 // What a client asks for: the outputs whose bits are set, and one input whose first dimension is FUZZ_ROWS.
