@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The part of Triton's C API that a backend uses, declared for C11.
+ * The part of Triton's C API that this backend uses, declared for C11.
  *
  * The official headers only compile as C++ as they stand and are in no package registry, so the
- * backend declares what it calls. test/triton_api_check.cc compares every name below with the
+ * backend declares what it calls, and no other function. test/triton_api_check.cc compares every name below with the
  * official headers wherever those are present, and fails the build on any difference. A name that
  * headers older than a release lack says so, by TSB_TRITON_SINCE or by "since" in a comment.
  *
@@ -51,15 +51,12 @@ typedef struct TRITONSERVER_MetricFamily TRITONSERVER_MetricFamily;
 typedef struct TRITONSERVER_MetricArgs TRITONSERVER_MetricArgs; /* since 24.08 */
 typedef struct TRITONBACKEND_Input TRITONBACKEND_Input;
 typedef struct TRITONBACKEND_Output TRITONBACKEND_Output;
-typedef struct TRITONBACKEND_State TRITONBACKEND_State;
 typedef struct TRITONBACKEND_Request TRITONBACKEND_Request;
 typedef struct TRITONBACKEND_ResponseFactory TRITONBACKEND_ResponseFactory;
 typedef struct TRITONBACKEND_Response TRITONBACKEND_Response;
 typedef struct TRITONBACKEND_Backend TRITONBACKEND_Backend;
 typedef struct TRITONBACKEND_Model TRITONBACKEND_Model;
 typedef struct TRITONBACKEND_ModelInstance TRITONBACKEND_ModelInstance;
-/* since 24.03 */
-typedef struct TRITONBACKEND_ModelInstanceResponseStatistics TRITONBACKEND_ModelInstanceResponseStatistics;
 typedef struct TRITONBACKEND_BackendAttribute TRITONBACKEND_BackendAttribute;
 
 typedef enum {
@@ -134,16 +131,6 @@ typedef enum {
 } TRITONSERVER_ResponseCompleteFlag;
 
 typedef enum {
-  TRITONSERVER_BATCH_UNKNOWN = 1,
-  TRITONSERVER_BATCH_FIRST_DIM = 2,
-} TRITONSERVER_ModelBatchFlag;
-
-typedef enum {
-  TRITONSERVER_TXN_ONE_TO_ONE = 1,
-  TRITONSERVER_TXN_DECOUPLED = 2,
-} TRITONSERVER_ModelTxnPropertyFlag;
-
-typedef enum {
   TRITONSERVER_METRIC_KIND_COUNTER = 0,
   TRITONSERVER_METRIC_KIND_GAUGE = 1,
   TRITONSERVER_METRIC_KIND_HISTOGRAM = 2, /* since 24.08 */
@@ -152,11 +139,6 @@ typedef enum {
 typedef enum {
   TRITONBACKEND_ARTIFACT_FILESYSTEM = 0,
 } TRITONBACKEND_ArtifactType;
-
-typedef enum {
-  TRITONBACKEND_EXECUTION_BLOCKING = 0,
-  TRITONBACKEND_EXECUTION_DEVICE_BLOCKING = 1,
-} TRITONBACKEND_ExecutionPolicy;
 
 #endif /* TSB_TRITON_API_TYPES */
 
@@ -179,11 +161,6 @@ typedef TRITONSERVER_Error* (*TRITONSERVER_ResponseAllocatorReleaseFn_t)(TRITONS
                                                                          int64_t memory_type_id);
 typedef TRITONSERVER_Error* (*TRITONSERVER_ResponseAllocatorStartFn_t)(TRITONSERVER_ResponseAllocator* allocator,
                                                                        void* userp);
-typedef TRITONSERVER_Error* (*TRITONSERVER_ResponseAllocatorQueryFn_t)(TRITONSERVER_ResponseAllocator* allocator,
-                                                                       void* userp, const char* tensor_name,
-                                                                       size_t* byte_size,
-                                                                       TRITONSERVER_MemoryType* memory_type,
-                                                                       int64_t* memory_type_id);
 typedef void (*TRITONSERVER_InferenceRequestReleaseFn_t)(TRITONSERVER_InferenceRequest* request, uint32_t flags,
                                                          void* userp);
 typedef void (*TRITONSERVER_InferenceResponseCompleteFn_t)(TRITONSERVER_InferenceResponse* response, uint32_t flags,
@@ -193,20 +170,10 @@ typedef void (*TRITONSERVER_InferenceResponseCompleteFn_t)(TRITONSERVER_Inferenc
 TRITONSERVER_Error* TRITONSERVER_ErrorNew(TRITONSERVER_Error_Code code, const char* msg);
 void TRITONSERVER_ErrorDelete(TRITONSERVER_Error* error);
 TRITONSERVER_Error_Code TRITONSERVER_ErrorCode(TRITONSERVER_Error* error);
-const char* TRITONSERVER_ErrorCodeString(TRITONSERVER_Error* error);
 const char* TRITONSERVER_ErrorMessage(TRITONSERVER_Error* error);
 bool TRITONSERVER_LogIsEnabled(TRITONSERVER_LogLevel level);
 TRITONSERVER_Error* TRITONSERVER_LogMessage(TRITONSERVER_LogLevel level, const char* filename, int line,
                                             const char* msg);
-
-/* Versions and names of values. */
-TRITONSERVER_Error* TRITONSERVER_ApiVersion(uint32_t* major, uint32_t* minor);
-const char* TRITONSERVER_DataTypeString(TRITONSERVER_DataType datatype);
-TRITONSERVER_DataType TRITONSERVER_StringToDataType(const char* dtype);
-uint32_t TRITONSERVER_DataTypeByteSize(TRITONSERVER_DataType datatype);
-const char* TRITONSERVER_MemoryTypeString(TRITONSERVER_MemoryType memtype);
-const char* TRITONSERVER_ParameterTypeString(TRITONSERVER_ParameterType paramtype);
-const char* TRITONSERVER_InstanceGroupKindString(TRITONSERVER_InstanceGroupKind kind);
 
 /* Parameters (model load overrides, metric labels) and JSON messages. */
 TRITONSERVER_Parameter* TRITONSERVER_ParameterNew(const char* name, TRITONSERVER_ParameterType type, const void* value);
@@ -223,34 +190,21 @@ TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorNew(TRITONSERVER_ResponseAlloc
                                                       TRITONSERVER_ResponseAllocatorAllocFn_t alloc_fn,
                                                       TRITONSERVER_ResponseAllocatorReleaseFn_t release_fn,
                                                       TRITONSERVER_ResponseAllocatorStartFn_t start_fn);
-TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorSetQueryFunction(TRITONSERVER_ResponseAllocator* allocator,
-                                                                   TRITONSERVER_ResponseAllocatorQueryFn_t query_fn);
 TRITONSERVER_Error* TRITONSERVER_ResponseAllocatorDelete(TRITONSERVER_ResponseAllocator* allocator);
 
 /* Traces. */
-TRITONSERVER_Error* TRITONSERVER_InferenceTraceId(TRITONSERVER_InferenceTrace* trace, uint64_t* id);
-TRITONSERVER_Error* TRITONSERVER_InferenceTraceParentId(TRITONSERVER_InferenceTrace* trace, uint64_t* parent_id);
 TSB_TRITON_SINCE(24.03)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceContext(TRITONSERVER_InferenceTrace* trace, const char** trace_context);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONSERVER_InferenceTraceSetContext(TRITONSERVER_InferenceTrace* trace,
-                                                          const char* trace_context);
-TSB_TRITON_SINCE(24.07)
-TRITONSERVER_Error* TRITONSERVER_InferenceTraceReportActivity(TRITONSERVER_InferenceTrace* trace, uint64_t timestamp,
-                                                              const char* activity_name);
 TSB_TRITON_SINCE(23.08)
 TRITONSERVER_Error* TRITONSERVER_InferenceTraceSpawnChildTrace(TRITONSERVER_InferenceTrace* trace,
                                                                TRITONSERVER_InferenceTrace** child_trace);
-TRITONSERVER_Error* TRITONSERVER_InferenceTraceDelete(TRITONSERVER_InferenceTrace* trace);
 
 /* Nested requests (BLS). */
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestNew(TRITONSERVER_InferenceRequest** request,
                                                      TRITONSERVER_Server* server, const char* model_name,
                                                      int64_t model_version);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestDelete(TRITONSERVER_InferenceRequest* request);
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestId(TRITONSERVER_InferenceRequest* request, const char** id);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetId(TRITONSERVER_InferenceRequest* request, const char* id);
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestFlags(TRITONSERVER_InferenceRequest* request, uint32_t* flags);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetFlags(TRITONSERVER_InferenceRequest* request, uint32_t flags);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetCorrelationId(TRITONSERVER_InferenceRequest* request,
                                                                   uint64_t correlation_id);
@@ -258,9 +212,6 @@ TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetCorrelationIdString(TRITONSE
                                                                         const char* correlation_id);
 TSB_TRITON_SINCE(23.10)
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestCancel(TRITONSERVER_InferenceRequest* request);
-TSB_TRITON_SINCE(23.10)
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestIsCancelled(TRITONSERVER_InferenceRequest* request,
-                                                             bool* is_cancelled);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetPriorityUInt64(TRITONSERVER_InferenceRequest* request,
                                                                    uint64_t priority);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetTimeoutMicroseconds(TRITONSERVER_InferenceRequest* request,
@@ -268,16 +219,12 @@ TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetTimeoutMicroseconds(TRITONSE
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestAddInput(TRITONSERVER_InferenceRequest* request, const char* name,
                                                           TRITONSERVER_DataType datatype, const int64_t* shape,
                                                           uint64_t dim_count);
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestRemoveAllInputs(TRITONSERVER_InferenceRequest* request);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestAppendInputData(TRITONSERVER_InferenceRequest* request,
                                                                  const char* name, const void* base, size_t byte_size,
                                                                  TRITONSERVER_MemoryType memory_type,
                                                                  int64_t memory_type_id);
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestRemoveAllInputData(TRITONSERVER_InferenceRequest* request,
-                                                                    const char* name);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestAddRequestedOutput(TRITONSERVER_InferenceRequest* request,
                                                                     const char* name);
-TRITONSERVER_Error* TRITONSERVER_InferenceRequestRemoveAllRequestedOutputs(TRITONSERVER_InferenceRequest* request);
 TRITONSERVER_Error* TRITONSERVER_InferenceRequestSetReleaseCallback(TRITONSERVER_InferenceRequest* request,
                                                                     TRITONSERVER_InferenceRequestReleaseFn_t release_fn,
                                                                     void* release_userp);
@@ -299,7 +246,6 @@ TRITONSERVER_Error* TRITONSERVER_InferenceResponseDelete(TRITONSERVER_InferenceR
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseError(TRITONSERVER_InferenceResponse* response);
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseModel(TRITONSERVER_InferenceResponse* response,
                                                         const char** model_name, int64_t* model_version);
-TRITONSERVER_Error* TRITONSERVER_InferenceResponseId(TRITONSERVER_InferenceResponse* response, const char** request_id);
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseParameterCount(TRITONSERVER_InferenceResponse* response,
                                                                  uint32_t* count);
 TRITONSERVER_Error* TRITONSERVER_InferenceResponseParameter(TRITONSERVER_InferenceResponse* response, uint32_t index,
@@ -314,20 +260,8 @@ TRITONSERVER_Error* TRITONSERVER_InferenceResponseOutput(TRITONSERVER_InferenceR
                                                          int64_t* memory_type_id, void** userp);
 
 /* The server. */
-TRITONSERVER_Error* TRITONSERVER_ServerIsLive(TRITONSERVER_Server* server, bool* live);
-TRITONSERVER_Error* TRITONSERVER_ServerIsReady(TRITONSERVER_Server* server, bool* ready);
 TRITONSERVER_Error* TRITONSERVER_ServerModelIsReady(TRITONSERVER_Server* server, const char* model_name,
                                                     int64_t model_version, bool* ready);
-TRITONSERVER_Error* TRITONSERVER_ServerModelBatchProperties(TRITONSERVER_Server* server, const char* model_name,
-                                                            int64_t model_version, uint32_t* flags, void** voidp);
-TRITONSERVER_Error* TRITONSERVER_ServerModelTransactionProperties(TRITONSERVER_Server* server, const char* model_name,
-                                                                  int64_t model_version, uint32_t* txn_flags,
-                                                                  void** voidp);
-TRITONSERVER_Error* TRITONSERVER_ServerModelMetadata(TRITONSERVER_Server* server, const char* model_name,
-                                                     int64_t model_version, TRITONSERVER_Message** model_metadata);
-TRITONSERVER_Error* TRITONSERVER_ServerModelConfig(TRITONSERVER_Server* server, const char* model_name,
-                                                   int64_t model_version, uint32_t config_version,
-                                                   TRITONSERVER_Message** model_config);
 TRITONSERVER_Error* TRITONSERVER_ServerModelIndex(TRITONSERVER_Server* server, uint32_t flags,
                                                   TRITONSERVER_Message** model_index);
 TRITONSERVER_Error* TRITONSERVER_ServerLoadModel(TRITONSERVER_Server* server, const char* model_name);
@@ -362,7 +296,6 @@ TRITONSERVER_Error* TRITONSERVER_MetricIncrement(TRITONSERVER_Metric* metric, do
 TRITONSERVER_Error* TRITONSERVER_MetricSet(TRITONSERVER_Metric* metric, double value);
 TSB_TRITON_SINCE(24.08)
 TRITONSERVER_Error* TRITONSERVER_MetricObserve(TRITONSERVER_Metric* metric, double value);
-TRITONSERVER_Error* TRITONSERVER_GetMetricKind(TRITONSERVER_Metric* metric, TRITONSERVER_MetricKind* kind);
 
 /* The backend. */
 TRITONSERVER_Error* TRITONBACKEND_ApiVersion(uint32_t* major, uint32_t* minor);
@@ -370,10 +303,6 @@ TRITONSERVER_Error* TRITONBACKEND_BackendName(TRITONBACKEND_Backend* backend, co
 TRITONSERVER_Error* TRITONBACKEND_BackendConfig(TRITONBACKEND_Backend* backend, TRITONSERVER_Message** backend_config);
 TRITONSERVER_Error* TRITONBACKEND_BackendArtifacts(TRITONBACKEND_Backend* backend,
                                                    TRITONBACKEND_ArtifactType* artifact_type, const char** location);
-TRITONSERVER_Error* TRITONBACKEND_BackendExecutionPolicy(TRITONBACKEND_Backend* backend,
-                                                         TRITONBACKEND_ExecutionPolicy* policy);
-TRITONSERVER_Error* TRITONBACKEND_BackendSetExecutionPolicy(TRITONBACKEND_Backend* backend,
-                                                            TRITONBACKEND_ExecutionPolicy policy);
 TRITONSERVER_Error* TRITONBACKEND_BackendState(TRITONBACKEND_Backend* backend, void** state);
 TRITONSERVER_Error* TRITONBACKEND_BackendSetState(TRITONBACKEND_Backend* backend, void* state);
 TRITONSERVER_Error* TRITONBACKEND_BackendAttributeAddPreferredInstanceGroup(
@@ -403,9 +332,6 @@ TRITONSERVER_Error* TRITONBACKEND_ModelInstanceName(TRITONBACKEND_ModelInstance*
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceKind(TRITONBACKEND_ModelInstance* instance,
                                                     TRITONSERVER_InstanceGroupKind* kind);
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceDeviceId(TRITONBACKEND_ModelInstance* instance, int32_t* device_id);
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceHostPolicy(TRITONBACKEND_ModelInstance* instance,
-                                                          TRITONSERVER_Message** host_policy);
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceIsPassive(TRITONBACKEND_ModelInstance* instance, bool* is_passive);
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceModel(TRITONBACKEND_ModelInstance* instance,
                                                      TRITONBACKEND_Model** model);
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceState(TRITONBACKEND_ModelInstance* instance, void** state);
@@ -420,33 +346,6 @@ TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReportBatchStatistics(TRITONBACKE
                                                                      uint64_t batch_size, uint64_t exec_start_ns,
                                                                      uint64_t compute_start_ns, uint64_t compute_end_ns,
                                                                      uint64_t exec_end_ns);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsNew(
-    TRITONBACKEND_ModelInstanceResponseStatistics** statistics);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsDelete(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetModelInstance(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONBACKEND_ModelInstance* model_instance);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseFactory(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONBACKEND_ResponseFactory* response_factory);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseStart(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t response_start);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetComputeOutputStart(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t compute_output_start);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetResponseEnd(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, uint64_t response_end);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceResponseStatisticsSetError(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics, TRITONSERVER_Error* error);
-TSB_TRITON_SINCE(24.03)
-TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReportResponseStatistics(
-    TRITONBACKEND_ModelInstanceResponseStatistics* statistics);
 
 /* Requests. */
 TRITONSERVER_Error* TRITONBACKEND_RequestId(TRITONBACKEND_Request* request, const char** id);
@@ -457,18 +356,11 @@ TRITONSERVER_Error* TRITONBACKEND_RequestParameterCount(TRITONBACKEND_Request* r
 TRITONSERVER_Error* TRITONBACKEND_RequestParameter(TRITONBACKEND_Request* request, uint32_t index, const char** key,
                                                    TRITONSERVER_ParameterType* type, const void** vvalue);
 TRITONSERVER_Error* TRITONBACKEND_RequestInputCount(TRITONBACKEND_Request* request, uint32_t* count);
-TRITONSERVER_Error* TRITONBACKEND_RequestInputName(TRITONBACKEND_Request* request, uint32_t index,
-                                                   const char** input_name);
-TRITONSERVER_Error* TRITONBACKEND_RequestInput(TRITONBACKEND_Request* request, const char* name,
-                                               TRITONBACKEND_Input** input);
 TRITONSERVER_Error* TRITONBACKEND_RequestInputByIndex(TRITONBACKEND_Request* request, uint32_t index,
                                                       TRITONBACKEND_Input** input);
 TRITONSERVER_Error* TRITONBACKEND_RequestOutputCount(TRITONBACKEND_Request* request, uint32_t* count);
 TRITONSERVER_Error* TRITONBACKEND_RequestOutputName(TRITONBACKEND_Request* request, uint32_t index,
                                                     const char** output_name);
-TRITONSERVER_Error* TRITONBACKEND_RequestOutputBufferProperties(TRITONBACKEND_Request* request, const char* name,
-                                                                size_t* byte_size, TRITONSERVER_MemoryType* memory_type,
-                                                                int64_t* memory_type_id);
 TSB_TRITON_SINCE(23.08)
 TRITONSERVER_Error* TRITONBACKEND_RequestTrace(TRITONBACKEND_Request* request, TRITONSERVER_InferenceTrace** trace);
 TSB_TRITON_SINCE(23.10)
@@ -482,40 +374,18 @@ TRITONSERVER_Error* TRITONBACKEND_InferenceRequestTimeoutMicroseconds(TRITONBACK
 TRITONSERVER_Error* TRITONBACKEND_InputProperties(TRITONBACKEND_Input* input, const char** name,
                                                   TRITONSERVER_DataType* datatype, const int64_t** shape,
                                                   uint32_t* dims_count, uint64_t* byte_size, uint32_t* buffer_count);
-TRITONSERVER_Error* TRITONBACKEND_InputPropertiesForHostPolicy(TRITONBACKEND_Input* input, const char* host_policy_name,
-                                                               const char** name, TRITONSERVER_DataType* datatype,
-                                                               const int64_t** shape, uint32_t* dims_count,
-                                                               uint64_t* byte_size, uint32_t* buffer_count);
 TRITONSERVER_Error* TRITONBACKEND_InputBuffer(TRITONBACKEND_Input* input, uint32_t index, const void** buffer,
                                               uint64_t* buffer_byte_size, TRITONSERVER_MemoryType* memory_type,
                                               int64_t* memory_type_id);
-TRITONSERVER_Error* TRITONBACKEND_InputBufferForHostPolicy(TRITONBACKEND_Input* input, const char* host_policy_name,
-                                                           uint32_t index, const void** buffer,
-                                                           uint64_t* buffer_byte_size,
-                                                           TRITONSERVER_MemoryType* memory_type,
-                                                           int64_t* memory_type_id);
 TRITONSERVER_Error* TRITONBACKEND_OutputBuffer(TRITONBACKEND_Output* output, void** buffer, uint64_t buffer_byte_size,
                                                TRITONSERVER_MemoryType* memory_type, int64_t* memory_type_id);
-
-/* Implicit state of sequence models. */
-TRITONSERVER_Error* TRITONBACKEND_StateNew(TRITONBACKEND_State** state, TRITONBACKEND_Request* request,
-                                           const char* name, TRITONSERVER_DataType datatype, const int64_t* shape,
-                                           uint32_t dims_count);
-TRITONSERVER_Error* TRITONBACKEND_StateUpdate(TRITONBACKEND_State* state);
-TRITONSERVER_Error* TRITONBACKEND_StateBuffer(TRITONBACKEND_State* state, void** buffer, uint64_t buffer_byte_size,
-                                              TRITONSERVER_MemoryType* memory_type, int64_t* memory_type_id);
 
 /* Responses. */
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryNew(TRITONBACKEND_ResponseFactory** factory,
                                                      TRITONBACKEND_Request* request);
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryDelete(TRITONBACKEND_ResponseFactory* factory);
 TRITONSERVER_Error* TRITONBACKEND_ResponseFactorySendFlags(TRITONBACKEND_ResponseFactory* factory, uint32_t send_flags);
-TSB_TRITON_SINCE(23.10)
-TRITONSERVER_Error* TRITONBACKEND_ResponseFactoryIsCancelled(TRITONBACKEND_ResponseFactory* factory,
-                                                             bool* is_cancelled);
 TRITONSERVER_Error* TRITONBACKEND_ResponseNew(TRITONBACKEND_Response** response, TRITONBACKEND_Request* request);
-TRITONSERVER_Error* TRITONBACKEND_ResponseNewFromFactory(TRITONBACKEND_Response** response,
-                                                         TRITONBACKEND_ResponseFactory* factory);
 TRITONSERVER_Error* TRITONBACKEND_ResponseDelete(TRITONBACKEND_Response* response);
 TRITONSERVER_Error* TRITONBACKEND_ResponseSetStringParameter(TRITONBACKEND_Response* response, const char* name,
                                                              const char* value);
