@@ -81,6 +81,10 @@ export default class {
       } else if (what === "release") {
         for (const kept of this.kept.splice(0)) await kept.send(number(7), { final: true });
         await sender.close();
+      } else if (what === "final") {
+        await sender.send(number(6), { final: true });
+      } else if (what === "error") {
+        await sender.send(new TritonError("by the sender", "NOT_FOUND"), { final: true });
       } else if (what === "late") {
         await sender.close();
         void sender.send(number(1));
@@ -220,6 +224,11 @@ async function events(model: string, what: string, from = server): Promise<unkno
   });
 }
 
+/** The body of what /generate answers. */
+const generate = async (model: string, what: string) =>
+  (await requestJson(`${server.url}/v2/models/${model}/generate`, { WHAT: what })).body;
+const NOT_ONE = { error: expect.stringContaining("exactly 1 response") };
+
 const infer = (model: string, what: string, from = server) =>
   inferJson(from, model, { inputs: [{ name: "WHAT", datatype: "BYTES", shape: [1, 1], data: [what] }] });
 
@@ -242,10 +251,8 @@ describe("a stream", () => {
   });
 
   test("/generate takes exactly one response", async () => {
-    const generate = async (what: string) =>
-      (await requestJson(`${server.url}/v2/models/stream/generate`, { WHAT: what })).body;
-    expect(await generate("5")).toMatchObject({ OUT: 5 });
-    expect(await generate("1 2")).toMatchObject({ error: expect.stringContaining("exactly 1 response") });
+    expect(await generate("stream", "5")).toMatchObject({ OUT: 5 });
+    expect(await generate("stream", "1 2")).toMatchObject(NOT_ONE);
   });
 
   test("requests of one batch, each at its own pace", async () => {
@@ -275,6 +282,15 @@ describe("a stream", () => {
 });
 
 describe("a sender", () => {
+  test("/generate takes exactly one response, whoever closes the sender", async () => {
+    expect(await generate("sender", "count 1")).toMatchObject({ OUT: 0 });
+    expect(await generate("sender", "final")).toMatchObject({ OUT: 6 });
+    expect(await generate("sender", "error")).toMatchObject({ error: "by the sender" });
+    expect(await generate("sender", "count 0")).toMatchObject(NOT_ONE);
+    expect(await generate("sender", "count 2")).toMatchObject(NOT_ONE);
+    expect(await generate("default", "sender")).toMatchObject({ OUT: 2 });
+  });
+
   test("many responses that nobody awaits, complete and in their order", async () => {
     const numbers = await stream("sender", "count 3000");
     expect(numbers).toEqual([...Array(3000).keys(), "end"]);
