@@ -274,8 +274,8 @@ test("messages of 32 MiB go both ways; one that is too large is refused by itsel
 
 describe("calls", () => {
   test("a hundred are in flight at once, and none blocks another resource", async () => {
-    const gate = path.join(robot.folder, "gate");
-    await module.client.add("waiting", of("gated", { model_parameters: { gate } }));
+    const gate = new Gate();
+    await module.client.add("waiting", of("gated", { model_parameters: { gate: path.join(gate.folder, "go") } }));
     await module.client.add("quick", of("callee"));
     let answered = 0;
     const calls = Array.from({ length: 100 }, async (_, i) => {
@@ -287,7 +287,7 @@ describe("calls", () => {
     expect(answered).toBe(0);
     await module.client.infer("quick", { IN: floats(1) });
     expect(answered).toBe(0);
-    writeFileSync(gate, "open");
+    gate.open();
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     await module.client.remove("quick");
   });
