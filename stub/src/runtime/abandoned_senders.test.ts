@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, type MockInstance, test, vi } from "vite
 import type { InferenceRequest } from "../api/request.ts";
 import type { ResponseSender } from "../api/response_sender.ts";
 import { collectGarbage } from "./garbage.ts";
+import { Rejections } from "./rejections.ts";
 import { ModelLoop } from "./testing/model_loop.ts";
 import { number, settled, shown } from "./testing/responses.ts";
 
@@ -23,7 +24,7 @@ async function collect(): Promise<void> {
 
 const text = (which: string) =>
   `Model 'm_0' dropped the response sender of ${which} without closing it. ` +
-  "Call close(), or send the last response with { final: true }.";
+  "Call close() on every way out, errors included; the log may say which error came before.";
 
 test.each<[string, (requests: InferenceRequest[]) => unknown]>([
   ["at once", () => {}],
@@ -40,9 +41,25 @@ test.each<[string, (requests: InferenceRequest[]) => unknown]>([
   await collect();
   await sent.done;
   for (const [i, which] of ["request 'first'", "a request without an id"].entries()) {
-    expect(shown(sent.responses[i]!).at(-1)).toMatch(/^INTERNAL Model 'm_0' dropped the response sender of .*!$/);
+    expect(shown(sent.responses[i]!).at(-1)).toBe(`INTERNAL ${text(which)}!`);
     expect(logged()).toContain(text(which));
   }
+});
+
+test("decoupled: a rejection that nobody handled has lost senders looked for", async () => {
+  const rejections = new Rejections(() => collectGarbage(true));
+  const loop = new ModelLoop(
+    async (requests) => {
+      for (const request of requests) void request.responseSender().send(number(1));
+    },
+    { decoupled: true },
+  );
+  const sent = loop.host.execute([{ id: "it" }]);
+  await settled();
+  rejections.note(new Error("half way"));
+  while (sent.responses[0]!.length < 2) await settled();
+  expect(shown(sent.responses[0]!)).toEqual(["1", `INTERNAL ${text("request 'it'")}!`]);
+  expect(loop.gaveUp).toEqual([]);
 });
 
 test("default mode: null in the place of a response whose sender is dropped", async () => {

@@ -32,8 +32,10 @@ export class AbandonedSenders {
   close({ life, responder }: Pending): void {
     if (!life.isOpen) return;
     const which = life.id === "" ? "a request without an id" : `request '${life.id}'`;
-    const text = `Model '${this.#instance}' dropped the response sender of ${which} without closing it. `;
-    log("E", `${text}Call close(), or send the last response with { final: true }.`);
-    responder.finish(this.#answers.failure(new TritonError(text.trimEnd())));
+    const text =
+      `Model '${this.#instance}' dropped the response sender of ${which} without closing it. ` +
+      "Call close() on every way out, errors included; the log may say which error came before.";
+    log("E", text);
+    responder.finish(this.#answers.failure(new TritonError(text)));
   }
 }

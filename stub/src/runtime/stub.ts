@@ -13,6 +13,7 @@ import { collectGarbage, collectYoung } from "./garbage.ts";
 import { askForLevels, followLevels, log, routeConsole } from "./logging.ts";
 import { backendFlag, type InitializePayload, type LoadPayload, ModelLife, stepError } from "./model_life.ts";
 import { Readiness } from "./readiness.ts";
+import { Rejections } from "./rejections.ts";
 import { describeError } from "./thrown.ts";
 
 const exit = process.exit.bind(process);
@@ -48,8 +49,7 @@ class Stub {
       onBatch: (batch) => this.#loop!.run(batch),
       onStep: (step, payload) => this.#start(step, payload),
       onCheckReady: (reply) => void this.#readiness!.check().then(reply),
-      // A request that is open may be one whose sender the model has lost, which only a collection shows.
-      onIdle: () => collectGarbage(this.#connection.openBatches > 0),
+      onIdle: () => collectGarbage(this.#hasOpenRequests),
       onBroken: giveUp,
       onGarbage: (youngOnly) => (youngOnly ? collectYoung() : collectGarbage(true)),
       onLogLevelsWanted: askForLevels,
@@ -61,6 +61,16 @@ class Stub {
       if (event === "SIGSEGV" || event === "SIGBUS") this.#connection.unguard();
     });
     process.on("beforeExit", () => this.#onNothingLeft());
+    const rejections = new Rejections(() => {
+      if (this.#hasOpenRequests) collectGarbage(true);
+    });
+    // A promise of the model that nobody waits for must not take the answers of other requests with it.
+    process.on("unhandledRejection", (reason) => rejections.note(reason));
+  }
+
+  /** A request that is open may be one whose sender the model has lost, which only a collection shows. */
+  get #hasOpenRequests(): boolean {
+    return this.#connection.openBatches > 0;
   }
 
   #start(step: Step, payload: unknown): void {
@@ -137,9 +147,5 @@ class Stub {
 /** Starts the stub in this process. `apiUrl` is the module that models import as `triton-typescript`. */
 export function startStub(apiUrl: string): void {
   routeConsole();
-  // A promise of the model that nobody waits for must not take the answers of other requests with it.
-  process.on("unhandledRejection", (reason) => {
-    log("E", `A promise of the model was rejected and nobody handled it. ${describeError(reason)}`);
-  });
   new Stub(apiUrl);
 }
