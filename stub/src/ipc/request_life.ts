@@ -24,6 +24,8 @@ export type RequestState = (typeof RequestState)[keyof typeof RequestState];
 export interface Exchange {
   responseSender(): ResponseSender;
   reschedule(): void;
+  /** Whether the model has closed the sender, or has sent all that it may send. */
+  readonly endedBySender: boolean;
 }
 
 /** How a request came here, which it has in common with the others of its batch. */
@@ -185,7 +187,7 @@ export class RequestLife extends RequestRecord implements RequestSource, Owner {
     // The last look at the word.
     this.#isCancelled = this.isCancelled;
     this.#state = RequestState.ANSWERED;
-    this.giveBackMemory();
+    this.giveBackMemory(this.#exchange?.endedBySender === true);
     this.onCancel = undefined;
     if (this.#views !== undefined) for (const buffer of this.#views) this.#arrival.memory.detach(buffer);
     this.#arrival.noteAnswered();

@@ -30,18 +30,24 @@ export interface NameTables {
   readonly outputs: readonly string[];
 }
 
-function refuseLateReading(): never {
-  throw defect(
-    "The request was read after it was answered, when its memory may hold other requests. Read what you need of it before, " +
-      "and clone() the tensors that must stay.",
-  );
+/** Stands for the memory of a request that is answered. */
+function givenBack(when: string): Region {
+  const refuse = (): never => {
+    throw defect(
+      `The request was read after ${when}, when its memory may hold other requests. Read what you need of it before, ` +
+        "and clone() the tensors that must stay.",
+    );
+  };
+  return Object.defineProperties(
+    {},
+    Object.fromEntries(Object.keys(makeRegion(0, new ArrayBuffer(0))).map((key) => [key, { get: refuse }])),
+  ) as Region;
 }
 
-/** Stands for the memory of a request that is answered. */
-const GIVEN_BACK = Object.defineProperties(
-  {},
-  Object.fromEntries(Object.keys(makeRegion(0, new ArrayBuffer(0))).map((key) => [key, { get: refuseLateReading }])),
-) as Region;
+const GIVEN_BACK = givenBack("it was answered");
+const GIVEN_BACK_BY_SENDER = givenBack(
+  "its sender had sent the last response (a model without decoupled: true has one only)",
+);
 
 /** Reads a request's record; each field is read when it is asked for. */
 export class RequestRecord {
@@ -67,9 +73,9 @@ export class RequestRecord {
     this.inputCount = inputCount;
   }
 
-  /** Nothing of it may be read any more. */
-  giveBackMemory(): void {
-    this.#region = GIVEN_BACK;
+  /** Nothing of it may be read any more. Whoever does so is told whether it was the model's own sender that ended it. */
+  giveBackMemory(bySender: boolean): void {
+    this.#region = bySender ? GIVEN_BACK_BY_SENDER : GIVEN_BACK;
   }
 
   #u32(field: number): number {

@@ -258,3 +258,30 @@ test.each([
   expect(() => sender.send(number(1), options as never)).toThrow(text);
   expect(sender.isClosed).toBe(false);
 });
+
+test.each<[string, ModelLoopOptions, (sender: ResponseSender) => Promise<void>]>([
+  ["the one response of the default mode", {}, (sender) => sender.send(number(1))],
+  ["a final one", { decoupled: true }, (sender) => sender.send(number(1), { final: true })],
+  ["close()", { decoupled: true }, (sender) => sender.close()],
+])("who reads the request after %s is told that its sender has ended it", async (_what, options, end) => {
+  const { sent, requests, sender } = kept(options);
+  await end(sender);
+  await sent.done;
+  expect(() => requests[0]!.id).toThrow(
+    "The request was read after its sender had sent the last response (a model without decoupled: true has one only)",
+  );
+});
+
+test("who reads a request that execute has failed is not told of its sender", async () => {
+  const held: InferenceRequest[] = [];
+  const loop = new ModelLoop(
+    ([request]) => {
+      held.push(request!);
+      void request!.responseSender().send(number(1));
+      throw new Error("no");
+    },
+    { decoupled: true },
+  );
+  await loop.host.execute([{}]).done;
+  expect(() => held[0]!.id).toThrow("The request was read after it was answered");
+});

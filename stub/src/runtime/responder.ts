@@ -35,6 +35,7 @@ export class Responder implements Exchange, ResponseSenderSource {
   /** In default mode, the response was sent, which closes the request. */
   #hasResponded = false;
   #isClosed = false;
+  #endedBySender = false;
   #isRescheduled = false;
   #isAlone = false;
   /** Bytes whose promises are not settled. */
@@ -85,6 +86,10 @@ export class Responder implements Exchange, ResponseSenderSource {
     return this.#isClosed || !(this.#life.isOpen || this.#hasResponded);
   }
 
+  get endedBySender(): boolean {
+    return this.#endedBySender;
+  }
+
   get isRescheduled(): boolean {
     return this.#isRescheduled;
   }
@@ -109,7 +114,8 @@ export class Responder implements Exchange, ResponseSenderSource {
     const { connection, decoupled } = this.#settings;
     this.#hasResponded = true;
     this.#isClosed = final;
-    return connection.post(this.#life, answer, final || !decoupled);
+    this.#endedBySender = final || !decoupled;
+    return connection.post(this.#life, answer, this.#endedBySender);
   }
 
   #refusal(final: boolean): TritonError | undefined {
@@ -137,7 +143,10 @@ export class Responder implements Exchange, ResponseSenderSource {
       return Promise.reject(defect("The request was rescheduled: it is closed in a later round."));
     }
     this.#isClosed = true;
-    if (this.#life.isOpen) this.#settings.connection.end(this.#life);
+    if (this.#life.isOpen) {
+      this.#endedBySender = true;
+      this.#settings.connection.end(this.#life);
+    }
     return SENT;
   }
 
