@@ -33,7 +33,7 @@ describe("finding the file", () => {
     expect((await load({ filename: "other.ts" })).result).toBe(2);
     const missing = await load({ filename: "third.ts" });
     expect(missing.message).toContain(`'${join(root, "repository/m/1/third.ts")}'`);
-    expect(missing.message).not.toContain("model.ts");
+    expect(missing.message).not.toContain("1/model.ts");
   });
 
   test("a missing file names every path", async () => {
@@ -85,7 +85,28 @@ describe("the class", () => {
     class Field {
       execute = 5;
     }
-    expect(() => pick({ default: Field })).toThrow("no method 'execute' and no method 'stream'");
+    expect(() => pick({ default: Field })).toThrow(
+      "no method 'execute' and no method 'stream'. It has no methods; a field",
+    );
+  });
+
+  test("what it has in place of execute is named", () => {
+    class Model {
+      load() {}
+      excute() {}
+    }
+    expect(() => pick({ default: Model })).toThrow(
+      "'stream'. It has 'load', 'excute' (is 'execute' meant?). Add execute(",
+    );
+  });
+
+  test("a method that nothing calls, because it is nearly right, is a warning in the log", async () => {
+    write({ "model.ts": "export default class { initialise() {} execute() { return 1; } }" });
+    const report = await load();
+    expect(report.result).toBe(1);
+    expect(report.noise).toContain(
+      "The model class has a method 'initialise', which nothing calls. Is 'initialize' meant?",
+    );
   });
 
   test("autoCompleteConfig must be a method", () => {

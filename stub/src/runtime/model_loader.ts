@@ -7,6 +7,8 @@ import { TritonError } from "../api/errors.ts";
 import type { TritonModelClass } from "../api/triton_model.ts";
 import { kindName } from "../api/value_words.ts";
 import { compileAhead } from "./compile_ahead.ts";
+import { log } from "./logging.ts";
+import { methodsOf, misnamedMethods, resembles } from "./method_names.ts";
 import { findModelFile } from "./model_file.ts";
 import { type ImportPlan, ModelImporter, type Namespace } from "./model_import.ts";
 import { shareWithThreads } from "./model_threads.ts";
@@ -73,6 +75,17 @@ function answers(value: unknown): ("execute" | "stream")[] {
   return (["execute", "stream"] as const).filter((method) => typeof found?.[method] === "function");
 }
 
+/** What a class without `execute` and `stream` has instead. */
+function describeMethods(prototype: object): string {
+  const methods = methodsOf(prototype);
+  if (methods.length === 0) return "It has no methods; a field that holds a function is none.";
+  const names = methods.map((name) => {
+    const meant = ["execute", "stream"].find((known) => resembles(name, known));
+    return meant === undefined ? `'${name}'` : `'${name}' (is '${meant}' meant?)`;
+  });
+  return `It has ${names.join(", ")}.`;
+}
+
 function isClass(value: unknown): value is TritonModelClass {
   if (typeof value !== "function") return false;
   const prototype = Object.getOwnPropertyDescriptor(value, "prototype");
@@ -120,6 +133,7 @@ export function pickModelClass(exported: Namespace, file: string): TritonModelCl
   if (methods.length === 0) {
     throw new TritonError(
       `The class '${found.name || name}' of the model file '${file}' has no method 'execute' and no method 'stream'. ` +
+        `${describeMethods(found.prototype)} ` +
         "Add execute(requests), which returns one InferenceResponse for each request, or *stream(request), which yields them.",
       "INVALID_ARG",
     );
@@ -179,6 +193,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   await importer.start();
   const exported = await importer.import();
   const ModelClass = pickModelClass(exported, file);
+  for (const sentence of misnamedMethods(ModelClass)) log("W", sentence);
   const autoCompleteConfig = ModelClass.autoCompleteConfig?.bind(ModelClass);
   return autoCompleteConfig === undefined ? { ModelClass, file } : { ModelClass, file, autoCompleteConfig };
 }
