@@ -247,7 +247,7 @@ export class InferenceRequest {
           `Use new Tensor("${name}", strings, shape).`,
       );
     }
-    const elementCount = checkedElementCount(name, shape);
+    const elementCount = checkedElementCount(name, shape, "request.allocateOutput(name, datatype, shape)");
     const output = this.#source.allocateOutput(name, datatype, shape.slice(), elementCount) as Tensor<D>;
     noteOrigin(output);
     return output;

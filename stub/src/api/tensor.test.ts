@@ -89,6 +89,13 @@ describe("refusals", () => {
     ["T", new Float32Array(1), [1, 1.5], undefined, "Dimension 1 of tensor 'T' is 1.5"],
     ["T", new Float32Array(1), ["1"], undefined, "Dimension 0 of tensor 'T' is 1."],
     ["T", new Float32Array(1), 1, undefined, "The shape of tensor 'T' must be an array of numbers, but is a number"],
+    [
+      "T",
+      new Float32Array(1),
+      undefined,
+      undefined,
+      "but is undefined. Give it as third argument: new Tensor(name, data, shape).",
+    ],
     ["T", new Float32Array(1), [2 ** 30, 2 ** 30], undefined, "has more elements than can be addressed"],
     ["T", new Float32Array(1), [1], "FLOAT", "'FLOAT' is not a datatype"],
     ["T", new Float32Array(1), [1], "INT32", "of datatype INT32 cannot be made of Float32Array. Give an Int32Array"],

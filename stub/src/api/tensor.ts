@@ -140,7 +140,7 @@ export class Tensor<D extends DataType = DataType> {
     noteOrigin(this);
     checkName(name);
     const inferred = datatype === undefined ? inferDatatype(name, data) : dataTypeInfo(datatype).name;
-    const elementCount = checkedElementCount(name, shape);
+    const elementCount = checkedElementCount(name, shape, "new Tensor(name, data, shape)");
     this.datatype = inferred as D;
     this.shape = shape.slice();
     this.elementCount = elementCount;

@@ -43,11 +43,13 @@ export function elementCountOf(shape: readonly number[]): number {
 /**
  * The number of elements in `shape`.
  *
+ * @param where the call that has the shape as its third argument, for who left it out
  * @throws TritonError INTERNAL when `shape` is not an array of whole numbers of at least 0
  */
-export function checkedElementCount(name: string, shape: readonly number[]): number {
+export function checkedElementCount(name: string, shape: readonly number[], where?: string): number {
   if (!Array.isArray(shape)) {
-    throw defect(`The shape of tensor '${name}' must be an array of numbers, but is ${kindOf(shape)}.`);
+    const hint = shape === undefined && where !== undefined ? ` Give it as third argument: ${where}.` : "";
+    throw defect(`The shape of tensor '${name}' must be an array of numbers, but is ${kindOf(shape)}.${hint}`);
   }
   let count = 1;
   for (let i = 0; i < shape.length; i++) {

@@ -52,6 +52,21 @@ describe("the result as a whole", () => {
     expect(() => maker().check(result, 1)).toThrow(/^Expected an array in the execute return of model 'm_0'/);
   });
 
+  test.each([respond(), new Tensor("OUT", new Float32Array(1), [1])])(
+    "%o: there must be one for each request",
+    (result) => {
+      expect(() => maker().check(result, 1)).toThrow(
+        " Return one InferenceResponse for each request: requests.map(...).",
+      );
+    },
+  );
+
+  test("a tensor in the place of a response", () => {
+    expect(answer(new Tensor("OUT", new Float32Array(1), [1])).error?.message).toContain(
+      "found type 'Tensor' for request 0 of model 'm_0'. Write new InferenceResponse([tensor]).",
+    );
+  });
+
   test.each([0, 2])("%d responses for one request", (length) => {
     expect(() => maker().check(new Array(length).fill(respond()), 1)).toThrow(
       `Expected 1 responses in the execute return of model 'm_0', one for each request, but found ${length}.`,
@@ -147,7 +162,24 @@ describe("outputs", () => {
 
   test("a datatype that is not the configured one", () => {
     expect(answer(respond(new Tensor("OUT", new Int32Array(1), [1]))).error?.message).toBe(
-      "Output 'OUT' of model 'm_0' has datatype INT32, but its configuration says FP32.",
+      "Output 'OUT' of model 'm_0' has datatype INT32, but its configuration says FP32. Make it a Float32Array, or change " +
+        "data_type in config.pbtxt.",
+    );
+  });
+
+  test.each<[string, Tensor, string]>([
+    ["FP32", new Tensor("OUT", new Float64Array(1), [1]), "Make it a Float32Array"],
+    ["INT64", new Tensor("OUT", new Int32Array(1), [1]), "Make it a BigInt64Array"],
+    ["INT8", new Tensor("OUT", new Uint8Array(1), [1]), "Make it an Int8Array"],
+    ["STRING", new Tensor("OUT", new Int32Array(1), [1]), "Make it an array of strings"],
+    ["BOOL", new Tensor("OUT", new Uint8Array(1), [1]), "Make it an array of booleans"],
+    ["BF16", new Tensor("OUT", new Uint16Array(1), [1]), `Make it by Tensor.fromFloat32(name, data, shape, "BF16")`],
+    ["UINT16", new Tensor("OUT", new Uint16Array(1), [1], "FP16"), "Give 'UINT16' as fourth argument of new Tensor"],
+  ])("what to do for %s", (wanted, output, told) => {
+    const of = { output: [{ name: "OUT", data_type: `TYPE_${wanted}` as never, dims: [1] }] };
+    const answered = new AnswerMaker("m_0", of, ["OUT"]).answer(request(), 0, [respond(output)]);
+    expect(answered.error?.message).toContain(
+      `says ${wanted === "STRING" ? "BYTES" : wanted}. ${told}, or change data_type`,
     );
   });
 

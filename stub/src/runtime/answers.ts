@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DataType } from "../api/datatype.ts";
+import { type DataType, dataTypeInfo, isDataType } from "../api/datatype.ts";
 import { TritonError } from "../api/errors.ts";
 import type { ModelConfig } from "../api/model_config.ts";
 import { hintOfLikeness, type InferenceResponse, isResponse } from "../api/response.ts";
@@ -69,7 +69,7 @@ export class AnswerMaker {
     if (!Array.isArray(result)) {
       throw finding(
         `Expected an array in the execute return of model '${this.#instance}', found type '${typeName(result)}'.` +
-          (result === undefined ? " Is a return missing?" : ""),
+          hintOfWhole(result),
       );
     }
     if (result.length !== count) {
@@ -96,7 +96,7 @@ export class AnswerMaker {
         finding(
           "Expected an 'InferenceResponse' object in the execute function return list, found type " +
             `'${typeName(item)}' for request ${index} of model '${this.#instance}'.${hintOfLikeness(item)}` +
-            (item instanceof Promise ? " Is an await missing? Return Promise.all(requests.map(...))." : ""),
+            hintOfItem(item),
         ),
       );
     }
@@ -166,7 +166,7 @@ export class AnswerMaker {
     if (output.datatype !== (rule.datatype as DataType)) {
       throw finding(
         `Output '${rule.name}' of model '${this.#instance}' has datatype ${output.datatype}, ` +
-          `but its configuration says ${rule.datatype}.`,
+          `but its configuration says ${rule.datatype}.${hintOfDatatype(output.datatype, rule.datatype)}`,
         output,
       );
     }
@@ -184,6 +184,34 @@ export class AnswerMaker {
       output,
     );
   }
+}
+
+/** What to do when a result that is no array is something that `execute` may have meant. */
+function hintOfWhole(result: unknown): string {
+  if (result === undefined) return " Is a return missing?";
+  return isResponse(result) || result instanceof Tensor
+    ? " Return one InferenceResponse for each request: requests.map(...)."
+    : "";
+}
+
+function hintOfItem(item: unknown): string {
+  if (item instanceof Tensor) return " Write new InferenceResponse([tensor]).";
+  return item instanceof Promise ? " Is an await missing? Return Promise.all(requests.map(...))." : "";
+}
+
+/** How an output gets the datatype of its configuration. */
+function hintOfDatatype(given: DataType, wanted: string): string {
+  if (!isDataType(wanted)) return "";
+  const change = "or change data_type in config.pbtxt.";
+  if (wanted === "BYTES") return ` Make it an array of strings, ${change}`;
+  if (wanted === "BOOL") return ` Make it an array of booleans, ${change}`;
+  if (wanted === "FP16" || wanted === "BF16")
+    return ` Make it by Tensor.fromFloat32(name, data, shape, "${wanted}"), ${change}`;
+  const { array } = dataTypeInfo(wanted);
+  if (array === dataTypeInfo(given).array) {
+    return ` Give '${wanted}' as fourth argument of new Tensor, ${change}`;
+  }
+  return ` Make it ${array.name.startsWith("I") ? "an" : "a"} ${array.name}, ${change}`;
 }
 
 /** Whether a shape behind its first `first` dimensions is what the configuration says. */

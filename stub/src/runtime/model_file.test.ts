@@ -28,6 +28,17 @@ test.each(["../outside.ts", "/outside.ts", "a/../../outside.ts", "..\\outside.ts
   },
 );
 
+test("what the folder has in place of a model's file is told", () => {
+  expect(() => findModelFile(join(root, "1"), "other.ts")).toThrow(
+    "The folder has: model.mjs, model.ts. Put the model's file",
+  );
+  expect(() => findModelFile(join(root, "2"))).toThrow("There is no such folder. Put");
+  mkdirSync(join(root, "3"));
+  expect(() => findModelFile(join(root, "3"))).toThrow("The folder is empty. Put");
+  for (let i = 0; i < 12; i++) writeFileSync(join(root, "3", `weights${i}.bin`), "");
+  expect(() => findModelFile(join(root, "3"))).toThrow(/The folder has: weights0\.bin, .*weights7\.bin and 2 more\./);
+});
+
 test("a file of another kind is refused", () => {
   expect(() => findModelFile(join(root, "1"), "model.py")).toThrow("must end in .ts, .mts");
 });

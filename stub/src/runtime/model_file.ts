@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { TritonError } from "../api/errors.ts";
 
@@ -8,6 +8,22 @@ const MODEL_FILE_NAMES: readonly string[] = ["model.ts", "model.mts", "model.js"
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/** Names are shown of so many files, of a folder of weights and the like. */
+const SHOWN_FILES = 10;
+
+/** What is there in place of a model's file. */
+function describeFolder(folder: string): string {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch {
+    return "There is no such folder.";
+  }
+  if (names.length === 0) return "The folder is empty.";
+  const more = names.length > SHOWN_FILES ? ` and ${names.length - SHOWN_FILES} more` : "";
+  return `The folder has: ${names.slice(0, SHOWN_FILES).join(", ")}${more}.`;
 }
 
 /**
@@ -41,7 +57,7 @@ export function findModelFile(folder: string, filename?: string): string {
   if (found === undefined) {
     throw new TritonError(
       `No model file was found. Looked for ${paths.map((path) => `'${path}'`).join(", ")}. ` +
-        "Put the model's file there, or name it by default_model_filename.",
+        `${describeFolder(folder)} Put the model's file there, or name it by default_model_filename.`,
       "NOT_FOUND",
     );
   }

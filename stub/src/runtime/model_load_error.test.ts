@@ -54,6 +54,22 @@ describe("faults of the model", () => {
     );
   });
 
+  test.each([
+    ["lodash-not-there/fp", "Run npm install lodash-not-there in the model's folder or above the repository."],
+    ["@none/of-these", "Run npm install @none/of-these in the model's folder"],
+    ["triton-typescrpt", "Is 'triton-typescript' meant?"],
+  ])("the package %s is not there", async (name, told) => {
+    write({ "model.ts": model("return 1", `import "${name}";`) });
+    const report = await load();
+    expect(report).toMatchObject({ ours: true, code: "NOT_FOUND" });
+    expect(report.message).toContain(`upwards. ${told}`);
+  });
+
+  test("a file that is not there is no package", async () => {
+    write({ "model.ts": model("return 1", `import "./none.ts";`) });
+    expect((await load()).message).toMatch(/an import was not found.* upwards\.$/);
+  });
+
   test("an error at the top level points into the source", async () => {
     write({
       "model.ts": "type A = number;\n\nfunction fail(): never {\n  throw new RangeError('boom');\n}\nfail();\n",

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { TritonError } from "../api/errors.ts";
+import { resembles } from "./method_names.ts";
 import { stripTypes } from "./strip_types.ts";
 import type { CompilerOptions } from "./tsconfig.ts";
 
@@ -187,12 +188,20 @@ function ownFrame(error: unknown, files: Iterable<string>): string | undefined {
   return undefined;
 }
 
+/** What to do about a package that is not there. */
+function hintOfPackage({ message }: Error): string {
+  const name = /^Cannot find package '([^'/.]+|@[^'/]+\/[^'/]+)'/.exec(message)?.[1];
+  if (name === undefined) return "";
+  if (resembles(name, "triton-typescript")) return " Is 'triton-typescript' meant?";
+  return ` Run npm install ${name} in the model's folder or above the repository.`;
+}
+
 /** The sentence for a module that is not there. */
 function missingModule(error: Error, file: string): TritonError {
   const reason = error.message.split("\n")[0]!.replace(/\.?$/, ".");
   return new TritonError(
     `The model file '${file}' cannot be loaded because an import was not found: ${reason} ` +
-      `A relative import is looked up beside its file, a package from '${dirname(file)}' upwards.`,
+      `A relative import is looked up beside its file, a package from '${dirname(file)}' upwards.${hintOfPackage(error)}`,
     "NOT_FOUND",
     { cause: error },
   );
