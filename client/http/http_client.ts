@@ -132,7 +132,7 @@ export class HttpClient {
     const question = this.#generateQuestion(subject, inputs, options);
     const path = `${this.#modelPath(subject, modelName, options)}/generate_stream`;
     const parts = this.#endpoint.stream(subject, path, question, joined(this.#options, options));
-    for await (const data of eventData(parts)) {
+    for await (const data of eventData(subject, parts)) {
       const result = parsed<GenerateResult>(subject, data);
       if (throwOnError && isError(result)) throw generateError(subject, result.error);
       yield result;
