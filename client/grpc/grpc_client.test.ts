@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a real server never does: a fake one, of grpc-js, answers here.
-
+// What a real server never does: a fake one, of grpc-js, answers here; where grpc-js would not do it either, one of frames.
+import http2 from "node:http2";
+import type { AddressInfo } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type handleUnaryCall, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
@@ -36,6 +37,27 @@ async function clientOf(handlers: Partial<Handlers>, options: Partial<GrpcClient
   cleanups.push(() => {
     client.close();
     server.forceShutdown();
+  });
+  return client;
+}
+
+/** A client of a fake server that sends these bytes, whatever it is asked, and ends with this status. */
+async function clientOfFrames(bytes: readonly number[], grpcStatus: string): Promise<GrpcClient> {
+  const server = http2.createServer();
+  server.on("stream", (stream) => {
+    stream.on("error", () => {});
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": grpcStatus }));
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.resume();
+    stream.end(Buffer.from(bytes));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const client = new GrpcClient({ url: `127.0.0.1:${(server.address() as AddressInfo).port}` });
+  cleanups.push(() => {
+    client.close();
+    server.close();
   });
   return client;
 }
@@ -110,6 +132,26 @@ describe("answers", () => {
     });
     const error = await failure(client.infer("m", []));
     expect(error).toMatchObject({ code: "UNKNOWN", status: "PERMISSION_DENIED", serverMessage: "no token" });
+  });
+});
+
+describe("answers that break gRPC's own rules", () => {
+  const waysToAsk: [string, (client: GrpcClient) => Promise<unknown>][] = [
+    ["isLive", (client) => client.isLive()],
+    ["infer", (client) => client.infer("m", [])],
+    ["stream", (client) => client.stream("m", [])[Symbol.asyncIterator]().next()],
+  ];
+
+  it.each(waysToAsk)("that are compressed in no way that is named cannot be read: %s", async (_name, ask) => {
+    const error = await failure(ask(await clientOfFrames([1, 0, 0, 0, 2, 1, 2], "0")));
+    expect(error).toMatchObject({ code: "INTERNAL", reason: "PROTOCOL" });
+    expect(error.message).toContain("cannot be read: gRPC cannot take a message out of it: one is compressed");
+  });
+
+  it.each(waysToAsk)("with a status that gRPC does not know name its number: %s", async (_name, ask) => {
+    const error = await failure(ask(await clientOfFrames([], "99")));
+    expect(error).toMatchObject({ code: "UNKNOWN", reason: "ANSWER", status: 99 });
+    expect(error.message).toContain("but answered 99: no reason given.");
   });
 });
 

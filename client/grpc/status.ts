@@ -2,7 +2,7 @@
 // The ends of calls that grpc-js tells, as errors of the client.
 import { type ServiceError, status } from "@grpc/grpc-js";
 import type { TritonErrorCode } from "../../stub/src/api/errors.ts";
-import { answered, type CallSubject, type ClientError, refused, unreachable } from "../client_error.ts";
+import { answered, type CallSubject, type ClientError, refused, unreachable, unreadable } from "../client_error.ts";
 
 /** Triton's codes have statuses of their own; the others come from gRPC itself, or from what stands in between. */
 const CODES: ReadonlyMap<status, TritonErrorCode> = new Map([
@@ -25,7 +25,16 @@ const NO_ANSWER =
 
 /** The error for a call that ended with another status than OK. */
 export function failureOf(subject: CallSubject, error: ServiceError): ClientError {
-  const { code, details } = error;
+  const { code, details } = error as Partial<ServiceError>;
+  if (code === undefined || details === undefined) {
+    // grpc-js keeps the reason to itself, which may be another one in another release.
+    return unreadable(
+      subject,
+      "gRPC cannot take a message out of it: one is compressed, perhaps, and no header says how. " +
+        "Is this the gRPC endpoint of a Triton server?",
+      error,
+    );
+  }
   if (NO_ANSWER.test(details)) {
     // Something listens there, but speaks another protocol.
     const isStranger = /Failed to connect|HTTP status/.test(details);
@@ -37,7 +46,8 @@ export function failureOf(subject: CallSubject, error: ServiceError): ClientErro
   }
   return answered(subject, {
     code: CODES.get(code) ?? "UNKNOWN",
-    status: status[code],
+    // One that gRPC does not know is named by its number.
+    status: status[code] ?? code,
     serverMessage: details,
     cause: error,
   });
