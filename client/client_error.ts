@@ -159,3 +159,14 @@ export function reasonOf(signal: AbortSignal): string {
   const reason: unknown = signal.reason;
   return withoutStop(reason instanceof Error ? reason.message : String(reason ?? "its signal was aborted"));
 }
+
+/** A value of JSON that is none of those that were expected, in a few words. */
+export function described(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object") return "an object";
+  return typeof value === "string"
+    ? JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)
+    : String(value);
+}

@@ -5,7 +5,7 @@ import { type DataType, dataTypeInfo, isDataType, type TensorData } from "../stu
 import { TritonError } from "../stub/src/api/errors.ts";
 import { lazyTensor, type Tensor, trustedTensor } from "../stub/src/api/tensor.ts";
 import { checkedElementCount } from "../stub/src/api/tensor_checks.ts";
-import { CallerMistake } from "./client_error.ts";
+import { CallerMistake, described } from "./client_error.ts";
 import type { SharedMemoryRange } from "./memory_place.ts";
 
 /** An output as a server describes it. */
@@ -112,18 +112,81 @@ export function listedOutput(head: OutputHead, elements: ArrayLike<unknown>): Te
     throw new Error(`output '${name}' is ${datatype}, whose elements can only come as raw bytes`);
   }
   if (datatype === "BYTES") {
+    for (let i = 0; i < elements.length; i++) {
+      const element = elements[i];
+      if (typeof element !== "string" && !(element instanceof Uint8Array)) throw notOf(head, element, i);
+    }
     return trustedTensor(name, datatype, shape, serializeBytes(elements as unknown as (string | Uint8Array)[]));
   }
   const { array } = dataTypeInfo(datatype);
   const data = new array(elements.length);
-  const is64 = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  for (let i = 0; i < elements.length; i++) {
-    if (is64 && typeof elements[i] === "number" && !Number.isSafeInteger(elements[i])) {
-      throw new Error(`output '${name}' has numbers beyond 2^53, which lose digits in JSON: ask for it as binary`);
-    }
-    data[i] = is64 ? BigInt(elements[i] as number | bigint) : Number(elements[i]);
-  }
+  const fill = FILLS[datatype] ?? fillIntegers;
+  const wrong = fill(data as never, elements);
+  if (wrong < elements.length) throw notOf(head, elements[wrong], wrong);
   return trustedTensor(name, datatype, shape, data);
+}
+
+/** Where elements are not whole numbers of 32 bits at most. */
+const FILLS: { readonly [D in DataType]?: (data: never, elements: ArrayLike<unknown>) => number } = {
+  BOOL: fillBooleans,
+  FP32: fillFloats,
+  FP64: fillFloats,
+  INT64: fillBigInts,
+  UINT64: fillBigInts,
+};
+
+// Each writes elements as long as they are of the datatype, and gives the index of the first that is not.
+// Loops of their own, for large arrays: a function that is called for each element takes several times as long.
+
+function fillIntegers(data: Int32Array, elements: ArrayLike<unknown>): number {
+  let i = 0;
+  for (; i < elements.length; i++) {
+    const element = elements[i] as number;
+    data[i] = element;
+    // What the array cannot hold comes back as something else.
+    if (data[i] !== element) break;
+  }
+  return i;
+}
+
+function fillBooleans(data: Uint8Array, elements: ArrayLike<unknown>): number {
+  let i = 0;
+  for (; i < elements.length; i++) {
+    const element = elements[i];
+    if (element === true || element === 1) data[i] = 1;
+    else if (element !== false && element !== 0) break;
+  }
+  return i;
+}
+
+function fillFloats(data: Float64Array, elements: ArrayLike<unknown>): number {
+  let i = 0;
+  for (; i < elements.length; i++) {
+    const element = elements[i];
+    if (typeof element !== "number") break;
+    data[i] = element;
+  }
+  return i;
+}
+
+function fillBigInts(data: BigInt64Array, elements: ArrayLike<unknown>): number {
+  let i = 0;
+  for (; i < elements.length; i++) {
+    const element = elements[i] as number | bigint;
+    if (typeof element !== "bigint" && !Number.isSafeInteger(element)) break;
+    const wanted = BigInt(element);
+    data[i] = wanted;
+    if (data[i] !== wanted) break;
+  }
+  return i;
+}
+
+/** The error for an element that is none of its datatype, as the end of a sentence. */
+function notOf({ name, datatype }: OutputHead, element: unknown, at: number): Error {
+  if (typeof element === "number" && Math.abs(element) > Number.MAX_SAFE_INTEGER && /64$/.test(datatype)) {
+    return new Error(`output '${name}' has numbers beyond 2^53, which lose digits in JSON: ask for it as binary`);
+  }
+  return new Error(`element ${at} of output '${name}' should be ${datatype}, but is ${described(element)}`);
 }
 
 /** The bytes of a tensor as they travel. */

@@ -66,7 +66,11 @@ it.each([
 });
 
 it("has a limit for each event, not for all of them", async () => {
-  expect(await read([bytes(`data: a\n: ${"x".repeat(7)}\ndata: b\n\n`.repeat(3))], 20)).toEqual(["a\nb", "a\nb", "a\nb"]);
+  expect(await read([bytes(`data: a\n: ${"x".repeat(7)}\ndata: b\n\n`.repeat(3))], 20)).toEqual([
+    "a\nb",
+    "a\nb",
+    "a\nb",
+  ]);
 });
 
 it("takes no more than 64 MiB of an event", async () => {

@@ -36,11 +36,84 @@ describe("answers", () => {
     ["a negative size", output({ parameters: { binary_data_size: -8 } }), /incomplete/],
     ["a shape that is none", output({ shape: "2", data: [1, 2] }), /shape of tensor 'o'/],
     ["an unknown datatype", output({ datatype: "FP4", data: [1, 2] }), /FP4/],
+    ["outputs that are no list", { model_name: "m", outputs: "abc" }, /outputs should be an array, but are "abc"/],
+    [
+      "an output that is none",
+      { model_name: "m", outputs: [null] },
+      /output 0 should be an object with a name, but is null/,
+    ],
+    ["an output without a name", { model_name: "m", outputs: [{}] }, /output 0 should be an object with a name/],
+    ["another number of rows", output({ data: [[1], [2], [3]] }), /shape \[2\].*has a row of 3 where 2 belong/],
+    [
+      "rows in a shape without",
+      output({ data: [[1], [2]] }),
+      /element 0 of output 'o' should be FP32, but is an array/,
+    ],
+    ["uneven rows", output({ shape: [2, 2], data: [[1, 2], [3]] }), /shape \[2, 2\].*has a row of 1 where 2 belong/],
+    ["what is no row", output({ shape: [2, 2], data: [[1, 2], 3] }), /its data is 3 where 2 belong/],
+    ["a row among elements", output({ data: [1, [2]] }), /element 1 of output 'o' should be FP32, but is an array/],
   ])("with %s cannot be read, which says why", async (_name, body, why) => {
     const client = clientOf(typeof body === "string" ? body : JSON.stringify(body));
     const error = await failure(client.infer("m", []));
     expect(error).toMatchObject({ reason: "PROTOCOL", code: "INTERNAL", model: "m", host: "http://fake:8000" });
     expect(error.message).toMatch(why);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["UINT32", "x", '"x"'],
+    ["UINT32", "7", '"7"'],
+    ["UINT32", {}, "an object"],
+    ["UINT32", 2 ** 32, "4294967296"],
+    ["INT32", 1.5, "1.5"],
+    ["INT32", null, "null"],
+    ["INT32", true, "true"],
+    ["UINT8", 300, "300"],
+    ["UINT8", -1, "-1"],
+    ["INT8", 128, "128"],
+    ["INT64", 1.5, "1.5"],
+    ["INT64", "7", '"7"'],
+    ["INT64", null, "null"],
+    ["UINT64", -1, "-1"],
+    ["FP32", "1", '"1"'],
+    ["FP32", null, "null"],
+    ["FP64", true, "true"],
+    ["BOOL", 2, "2"],
+    ["BOOL", "false", '"false"'],
+    ["BYTES", 1, "1"],
+    ["BYTES", null, "null"],
+  ])("with an element of %s that is %j", async (datatype, element, described) => {
+    const good = datatype === "BYTES" ? "" : 1;
+    const client = clientOf(JSON.stringify(output({ datatype, data: [good, element] })));
+    const error = await failure(client.infer("m", []));
+    expect(error).toMatchObject({ reason: "PROTOCOL", model: "m" });
+    expect(error.message).toContain(`element 1 of output 'o' should be ${datatype}, but is ${described}.`);
+  });
+
+  it.each<[string, unknown[]]>([
+    ["UINT8", [0, 255]],
+    ["INT8", [-128, 127]],
+    ["UINT32", [0, 2 ** 32 - 1]],
+    ["INT32", [-(2 ** 31), 1]],
+    ["FP32", [0.5, -1]],
+    ["FP64", [0.1, 1e300]],
+    ["BOOL", [true, false]],
+    ["BOOL", [0, 1]],
+    ["INT64", [Number.MIN_SAFE_INTEGER, 1]],
+    ["UINT64", [Number.MAX_SAFE_INTEGER, 0]],
+  ])("with elements of %s as JSON have %j", async (datatype, data) => {
+    const { outputs } = await clientOf(JSON.stringify(output({ datatype, data }))).infer("m", []);
+    expect(Array.from(outputs[0]!.data as Uint8Array, Number)).toEqual(data.map(Number));
+  });
+
+  it("may have their elements in nested rows", async () => {
+    const data = [
+      [[1], [2], [3]],
+      [[4], [5], [6]],
+    ];
+    const { outputs } = await clientOf(JSON.stringify(output({ shape: [2, 3, 1], data }))).infer("m", []);
+    expect([...outputs[0]!.data]).toEqual([1, 2, 3, 4, 5, 6]);
+    const words = output({ datatype: "BYTES", shape: [1, 2], data: [["a", "b"]] });
+    expect((await clientOf(JSON.stringify(words)).infer("m", [])).output("o", "BYTES").strings()).toEqual(["a", "b"]);
   });
 
   it("are views on what came where they lie well, and copies elsewhere", async () => {

@@ -2,7 +2,7 @@
 // Requests to models and their answers over HTTP: JSON, and behind it the bytes of tensors (Triton's binary extension).
 import type { Parameters } from "../../stub/src/api/parameters.ts";
 import type { Tensor } from "../../stub/src/api/tensor.ts";
-import { type CallSubject, notRead, unreadable } from "../client_error.ts";
+import { type CallSubject, described, notRead, unreadable } from "../client_error.ts";
 import type { CheckedInfer, RequestedOutput } from "../infer_options.ts";
 import { InferenceResult } from "../inference_result.ts";
 import { rangeOf, type SharedMemoryRange } from "../memory_place.ts";
@@ -134,11 +134,40 @@ export function inferResult({ headers, bytes }: Answer, request: CheckedInfer, s
   const { model_name: modelName, model_version: modelVersion = "", id = "", parameters = {} } = response;
   try {
     const reader = new OutputReader(bytes, headerBytes);
-    const outputs = (response.outputs ?? []).map((output) => reader.read(output, ranges.get(output.name)));
+    const listed: unknown = response.outputs ?? [];
+    if (!Array.isArray(listed)) throw new Error(`its outputs should be an array, but are ${described(listed)}`);
+    const outputs = listed.map((output: OutputJson | null, at) => {
+      if (typeof output?.name === "string") return reader.read(output, ranges.get(output.name));
+      throw new Error(`output ${at} should be an object with a name, but is ${described(output)}`);
+    });
     return new InferenceResult({ modelName, modelVersion, id, parameters, outputs });
   } catch (error) {
     throw notRead(subject, error as Error);
   }
+}
+
+/**
+ * The elements of an output that came in nested rows, as the protocol allows; Triton sends them in one.
+ *
+ * @throws Error when the rows are not those of the shape, as the end of a sentence
+ */
+function rowMajor({ name, shape }: OutputHead, data: readonly unknown[]): readonly unknown[] {
+  if (!Array.isArray(data[0]) || !Array.isArray(shape)) return data;
+  let rows: readonly unknown[] = [data];
+  for (const length of shape) {
+    const elements: unknown[] = [];
+    for (const row of rows) {
+      if (!Array.isArray(row) || row.length !== length) {
+        const came = Array.isArray(row) ? `has a row of ${row.length}` : `is ${described(row)}`;
+        throw new Error(
+          `output '${name}' has the shape [${shape.join(", ")}], but its data ${came} where ${length} belong`,
+        );
+      }
+      for (const element of row) elements.push(element);
+    }
+    rows = elements;
+  }
+  return rows;
 }
 
 /** Takes outputs from an answer, one after the other: the bytes of each lie behind those of the one before. */
@@ -156,7 +185,7 @@ class OutputReader {
     const head: OutputHead = { name, datatype, shape };
     const size = parameters?.binary_data_size;
     if (size !== undefined) return rawOutput(head, this.#take(name, size));
-    if (Array.isArray(data)) return listedOutput(head, data);
+    if (Array.isArray(data)) return listedOutput(head, rowMajor(head, data));
     if (range !== undefined) return placedOutput(head, range);
     throw new Error(`the data of output '${name}' is missing`);
   }
