@@ -44,7 +44,7 @@ async function clientOf(handlers: Partial<Handlers>, options: Partial<GrpcClient
 /** A client of a fake server that sends these bytes, whatever it is asked, and ends with this status. */
 async function clientOfFrames(bytes: readonly number[], grpcStatus: string): Promise<GrpcClient> {
   const server = http2.createServer();
-  server.on("stream", (stream) => {
+  server.on("stream", (stream: http2.ServerHttp2Stream) => {
     stream.on("error", () => {});
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": grpcStatus }));
     stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
