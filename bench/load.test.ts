@@ -32,7 +32,11 @@ const steps = (factor: number, count: number) => ({
 
 test("the statistics are summed over requests and over batches", async () => {
   const stats = {
+    name: "any",
+    version: "1",
+    last_inference: 0,
     inference_count: 9,
+    execution_count: 2,
     inference_stats: { success: times(0, 6), fail: times(0, 2), ...steps(3, 6) },
     batch_stats: [
       { batch_size: 1, ...steps(1, 1) },

@@ -98,9 +98,9 @@ test("a decoupled model is asked at its own place", async () => {
   const decoupled = { name: "stream", backend: "python", decoupled: true };
   const echo = await fakeServer(({ url, body }) => {
     expect(url).toBe("/v2/models/stream/generate");
-    return { body: JSON.stringify({ OUTPUT: JSON.parse(body.toString()).INPUT }) };
+    return { body: JSON.stringify({ model_name: "stream", OUTPUT: JSON.parse(body.toString()).INPUT }) };
   });
   await checkEcho(echo, decoupled);
-  const other = await fakeServer(() => ({ body: '{"OUTPUT":[1]}' }));
+  const other = await fakeServer(() => ({ body: '{"model_name":"stream","OUTPUT":[1]}' }));
   await expect(checkEcho(other, decoupled)).rejects.toThrow("OUTPUT is FP32 of [1] instead");
 });

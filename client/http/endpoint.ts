@@ -7,6 +7,7 @@ import {
   type CallSubject,
   ClientError,
   cancelled,
+  described,
   overdue,
   reasonOf,
   refused,
@@ -136,7 +137,7 @@ export class HttpEndpoint {
   }
 
   /**
-   * Asks, and gives what is answered as it comes. Leaving the loop cancels the call.
+   * Asks for a stream of events, and gives its bytes as they come. Leaving the loop cancels the call.
    *
    * @throws ClientError
    */
@@ -152,6 +153,8 @@ export class HttpEndpoint {
       const response = await this.#send(path, question, options, life.signal);
       if (!response.ok) throw errorOf(subject, response.status, await response.text());
       reader = response.body?.getReader();
+      const type = response.headers.get("Content-Type") ?? "";
+      if (!/^text\/event-stream\s*(;|$)/i.test(type)) throw noEvents(subject, response.status, type);
       for (;;) {
         const part = await reader?.read();
         if (part === undefined || part.done) return undefined;
@@ -222,6 +225,16 @@ export function parsed<T>(subject: CallSubject, text: string): T {
   } catch (error) {
     throw unreadable(subject, "it is not JSON. Is this the HTTP endpoint of a Triton server?", error);
   }
+}
+
+/** The error for a success that is no stream of events. */
+function noEvents(subject: CallSubject, status: number, type: string): ClientError {
+  const came = type === "" ? "has no content type" : `has the content type ${described(type)}`;
+  return unreadable(
+    subject,
+    `it should be a stream of events (text/event-stream), but ${came} and the status ${status}. ` +
+      "Is this the HTTP endpoint of a Triton server?",
+  );
 }
 
 /** The error that a server answered, in JSON or, where something stands in between, in any form. */

@@ -2,7 +2,7 @@
 // What a real server never does: a fake fetch answers here.
 import { describe, expect, it } from "vitest";
 import { Tensor } from "../../stub/src/api/tensor.ts";
-import { failure } from "../testing/calls.ts";
+import { collect, failure } from "../testing/calls.ts";
 import { base64 } from "./base64.ts";
 import { baseOf } from "./endpoint.ts";
 import { HttpClient } from "./http_client.ts";
@@ -22,6 +22,8 @@ function clientOf(
   };
   return new HttpClient({ url: "http://fake:8000", fetch, ...options });
 }
+
+const EVENTS = { headers: { "Content-Type": "text/event-stream; charset=utf-8" } };
 
 const output = (more: object) => ({ model_name: "m", outputs: [{ name: "o", datatype: "FP32", shape: [2], ...more }] });
 
@@ -127,10 +129,113 @@ describe("answers", () => {
     }
   });
 
-  it("about a model that names no inputs cannot be read", async () => {
-    const error = await failure(clientOf("{}").modelMetadata("m"));
-    expect(error).toMatchObject({ reason: "PROTOCOL", model: "m" });
-    expect(error.message).toContain("it names no inputs");
+  const metadata = { name: "m", versions: ["1"], platform: "", inputs: [], outputs: [] };
+  const tensor = { name: "t", datatype: "FP32", shape: [1] };
+  const statistic = {
+    name: "m",
+    version: "1",
+    last_inference: 0,
+    inference_count: 0,
+    execution_count: 0,
+    inference_stats: {},
+    batch_stats: [],
+  };
+  const memory = { name: "a", key: "/a", offset: 0, byte_size: 1 };
+
+  it.each<[string, unknown, string]>([
+    ["serverMetadata", 5, "it should be an object, but is 5"],
+    ["serverMetadata", null, "it should be an object, but is null"],
+    ["serverMetadata", [], "it should be an object, but is an array"],
+    ["serverMetadata", {}, "its name should be a string, but is missing"],
+    ["serverMetadata", { name: "triton", version: 2, extensions: [] }, "its version should be a string, but is 2"],
+    [
+      "serverMetadata",
+      { name: "triton", version: "2", extensions: [{}] },
+      "its extensions[0] should be a string, but is",
+    ],
+    ["modelMetadata", {}, "its name should be a string"],
+    ["modelMetadata", { ...metadata, platform: 1 }, "its platform should be a string"],
+    ["modelMetadata", { ...metadata, versions: "x" }, 'its versions should be an array, but is "x"'],
+    ["modelMetadata", { ...metadata, inputs: undefined }, "its inputs should be an array, but is missing"],
+    ["modelMetadata", { ...metadata, inputs: [null] }, "its inputs[0] should be an object, but is null"],
+    [
+      "modelMetadata",
+      { ...metadata, outputs: [{ ...tensor, datatype: 1 }] },
+      "its outputs[0].datatype should be a string",
+    ],
+    [
+      "modelMetadata",
+      { ...metadata, outputs: [tensor, { ...tensor, shape: ["1"] }] },
+      "its outputs[1].shape[0] should be",
+    ],
+    ["modelConfig", [], "it should be an object"],
+    ["modelConfig", { name: "m", output: [] }, "its input should be an array, but is missing"],
+    ["modelConfig", { name: "m", input: [], output: [5] }, "its output[0] should be an object, but is 5"],
+    ["statistics", {}, "its model_stats should be an array, but is missing"],
+    ["statistics", { model_stats: [null] }, "its model_stats[0] should be an object, but is null"],
+    [
+      "statistics",
+      { model_stats: [{ ...statistic, inference_count: "1" }] },
+      "its model_stats[0].inference_count should",
+    ],
+    ["statistics", { model_stats: [{ ...statistic, inference_stats: { queue: 1 } }] }, ".inference_stats.queue should"],
+    [
+      "statistics",
+      { model_stats: [{ ...statistic, batch_stats: [{}] }] },
+      ".batch_stats[0].batch_size should be a number",
+    ],
+    ["statistics", { model_stats: [{ ...statistic, memory_usage: 1 }] }, ".memory_usage should be an array"],
+    ["statistics", { model_stats: [{ ...statistic, response_stats: [] }] }, ".response_stats should be an object"],
+    ["repositoryIndex", {}, "it should be an array, but is an object"],
+    ["repositoryIndex", [null], "it[0] should be an object"],
+    ["repositoryIndex", [{ name: "m", state: 1 }], "it[0].state should be a string, but is 1"],
+    ["logSettings", [], "it should be an object"],
+    ["logSettings", { log_info: {} }, "its log_info should be a string, a number or a boolean, but is an object"],
+    ["traceSettings", { trace_rate: 1 }, "its trace_rate should be a string, but is 1"],
+    ["traceSettings", { trace_level: [1] }, "its trace_level[0] should be a string, but is 1"],
+    ["systemSharedMemoryStatus", {}, "it should be an array"],
+    ["systemSharedMemoryStatus", [{ ...memory, offset: "0" }], 'it[0].offset should be a number, but is "0"'],
+    ["generate", null, "it should be an object, but is null"],
+    ["generate", { error: 5 }, "it is not the answer of a model"],
+    ["generate", { model_name: 5, o: 1 }, "it is not the answer of a model"],
+  ])("to %s that are %j cannot be read, which says why", async (method, body, why) => {
+    const client = clientOf(JSON.stringify(body)) as unknown as Record<string, (...of: unknown[]) => Promise<unknown>>;
+    const isOfModel = /^(model|statistics|generate)/.test(method);
+    const error = await failure(isOfModel ? client[method]!("m", {}) : client[method]!());
+    expect(error).toMatchObject({ reason: "PROTOCOL", code: "INTERNAL", model: isOfModel ? "m" : undefined });
+    expect(error.message).toContain(`cannot be read: ${why.startsWith(".") ? `its model_stats[0]${why}` : why}`);
+  });
+
+  it("of an old server may lack what it does not know", async () => {
+    expect(await clientOf(JSON.stringify({ model_stats: [statistic] })).statistics()).toEqual([statistic]);
+    expect(await clientOf('[{"name":"m"}]').repositoryIndex()).toEqual([{ name: "m" }]);
+  });
+
+  it.each<[string, string | null, ResponseInit, RegExp]>([
+    [
+      "a page",
+      "<html>",
+      { headers: { "Content-Type": "text/html" } },
+      /has the content type "text\/html" and the status 200/,
+    ],
+    ["JSON", "null", { headers: { "Content-Type": "application/json" } }, /"application\/json"/],
+    ["a type that only begins so", "", { headers: { "Content-Type": "text/event-streams" } }, /"text\/event-streams"/],
+    ["an empty body", "", { headers: { "Content-Type": "" } }, /has no content type and the status 200/],
+    ["nothing", null, { status: 204 }, /has no content type and the status 204/],
+    ["an event that is no JSON", "data: {\n\n", EVENTS, /not JSON/],
+    ["an event that is null", "data: null\n\n", EVENTS, /should be an object, but is null/],
+    ["an event without data", "data:\n\n", EVENTS, /should be an object, but is missing/],
+    ["an event of another kind", 'data: {"outputs":[1]}\n\n', EVENTS, /not the answer of a model/],
+  ])("to generateStream that are %s cannot be read, which says why", async (_name, body, init, why) => {
+    for (const throwOnError of [true, false]) {
+      const error = await failure(collect(clientOf(body, init).generateStream("m", {}, { throwOnError })));
+      expect(error).toMatchObject({ reason: "PROTOCOL", model: "m" });
+      expect(error.message).toMatch(why);
+    }
+  });
+
+  it("to generateStream may be without responses", async () => {
+    expect(await collect(clientOf("", EVENTS).generateStream("m", {}))).toEqual([]);
   });
 
   it("of something in between keep their status and text", async () => {
@@ -152,7 +257,7 @@ describe("answers", () => {
     });
     const seen: unknown[] = [];
     const read = async () => {
-      for await (const part of clientOf(body).generateStream("m", {})) seen.push(part["o"]);
+      for await (const part of clientOf(body, EVENTS).generateStream("m", {})) seen.push(part["o"]);
     };
     expect(await failure(read())).toMatchObject({ reason: "UNREACHABLE" });
     expect(seen).toEqual([1]);
@@ -161,9 +266,9 @@ describe("answers", () => {
 
 describe("requests", () => {
   it("have headers and limits of the call, and behind them those of the client", async () => {
-    const client = clientOf("{}", {}, { headers: { a: "1", b: "1" } });
-    await client.serverMetadata({ headers: { b: "2" } });
-    expect(asked[0]!.init.headers).toEqual({ a: "1", b: "2" });
+    const client = clientOf("[]", {}, { headers: { a: "1", b: "1" } });
+    await client.repositoryIndex({ headers: { b: "2" } });
+    expect(asked[0]!.init.headers).toMatchObject({ a: "1", b: "2" });
   });
 
   it("are JSON alone where no tensor is sent as bytes", async () => {

@@ -18,6 +18,7 @@ import type {
   TraceSettings,
   UnloadModelOptions,
 } from "../server_info.ts";
+import { SHAPES, type Shape, shaped } from "./answer_shape.ts";
 import { base64 } from "./base64.ts";
 import { type Fetch, HttpEndpoint, parsed, type Question } from "./endpoint.ts";
 import { eventData } from "./event_stream.ts";
@@ -111,8 +112,7 @@ export class HttpClient {
     const question = this.#generateQuestion(subject, inputs, options);
     const path = `${this.#modelPath(subject, modelName, options)}/generate`;
     const call = joined(this.#options, options);
-    const result = await this.#endpoint.json<GenerateResult | undefined>(subject, path, question, call);
-    if (result === undefined) throw unreadable(subject, "it is empty.");
+    const result = generated(subject, await this.#endpoint.json(subject, path, question, call));
     // Not exactly one response is an error with the status of a success.
     if (isError(result)) throw generateError(subject, result.error);
     return result;
@@ -133,7 +133,7 @@ export class HttpClient {
     const path = `${this.#modelPath(subject, modelName, options)}/generate_stream`;
     const parts = this.#endpoint.stream(subject, path, question, joined(this.#options, options));
     for await (const data of eventData(subject, parts)) {
-      const result = parsed<GenerateResult>(subject, data);
+      const result = generated(subject, parsed(subject, data));
       if (throwOnError && isError(result)) throw generateError(subject, result.error);
       yield result;
     }
@@ -158,22 +158,22 @@ export class HttpClient {
 
   /** Name and version of the server, and the extensions of the protocol that it has. */
   async serverMetadata(options: CallOptions = {}): Promise<ServerMetadata> {
-    return await this.#told(this.#subject("tell about itself"), "/v2", undefined, options);
+    const subject = this.#subject("tell about itself");
+    return await this.#told(SHAPES.serverMetadata, subject, "/v2", undefined, options);
   }
 
   /** Inputs, outputs and versions of a model. */
   async modelMetadata(modelName: string, options: VersionOptions = {}): Promise<ModelMetadata> {
     const subject = this.#subject(`tell about model '${modelName}'`, modelName);
     const path = this.#modelPath(subject, modelName, options);
-    const metadata = await this.#told<ModelMetadata>(subject, path, undefined, options);
-    if (!Array.isArray(metadata.inputs)) throw unreadable(subject, "it names no inputs.");
-    return metadata;
+    return await this.#told(SHAPES.modelMetadata, subject, path, undefined, options);
   }
 
   /** The configuration of a model, completed by the server. */
   async modelConfig(modelName: string, options: VersionOptions = {}): Promise<ModelConfig> {
     const subject = this.#subject(`give the configuration of model '${modelName}'`, modelName);
-    return await this.#told(subject, `${this.#modelPath(subject, modelName, options)}/config`, undefined, options);
+    const path = `${this.#modelPath(subject, modelName, options)}/config`;
+    return await this.#told(SHAPES.modelConfig, subject, path, undefined, options);
   }
 
   /** What the versions of a model have done since they were loaded; those of all models when none is named. */
@@ -182,9 +182,9 @@ export class HttpClient {
     const subject = isOne
       ? this.#subject(`give the statistics of model '${modelName}'`, modelName)
       : this.#subject("give its statistics");
-    const path = isOne ? this.#modelPath(subject, modelName, options) : "/v2/models";
-    const answer = await this.#told<{ model_stats: ModelStatistics[] }>(subject, `${path}/stats`, undefined, options);
-    return answer.model_stats;
+    const path = `${isOne ? this.#modelPath(subject, modelName, options) : "/v2/models"}/stats`;
+    type Answer = { model_stats: ModelStatistics[] };
+    return (await this.#told<Answer>(SHAPES.statistics, subject, path, undefined, options)).model_stats;
   }
 
   /** Every model that the server has in its repositories, with the state of each version. */
@@ -192,7 +192,8 @@ export class HttpClient {
     ready = false,
     ...options
   }: CallOptions & { ready?: boolean } = {}): Promise<RepositoryIndexEntry[]> {
-    return await this.#told(this.#subject("list its models"), "/v2/repository/index", { ready }, options);
+    const subject = this.#subject("list its models");
+    return await this.#told(SHAPES.repositoryIndex, subject, "/v2/repository/index", { ready }, options);
   }
 
   /** Loads a model, or loads it anew; resolves when it is ready. The server must run with explicit model control. */
@@ -222,7 +223,8 @@ export class HttpClient {
   /** The settings of the server's log, after `settings` were changed. */
   async logSettings(settings: LogSettings = {}, options: CallOptions = {}): Promise<LogSettings> {
     const body = Object.keys(settings).length === 0 ? undefined : settings;
-    return await this.#told(this.#subject("change its log settings"), "/v2/logging", body, options);
+    const subject = this.#subject("change its log settings");
+    return await this.#told(SHAPES.logSettings, subject, "/v2/logging", body, options);
   }
 
   /**
@@ -237,7 +239,7 @@ export class HttpClient {
     const subject = this.#subject("change its trace settings");
     const path = modelName === "" ? "/v2" : this.#modelPath(subject, modelName, {});
     const body = Object.keys(settings).length === 0 ? undefined : settings;
-    return await this.#told(subject, `${path}/trace/setting`, body, options);
+    return await this.#told(SHAPES.traceSettings, subject, `${path}/trace/setting`, body, options);
   }
 
   /** Has the server map memory of its machine. Tensors in it need not be sent by this client from then on. */
@@ -264,7 +266,8 @@ export class HttpClient {
   async systemSharedMemoryStatus(name = "", options: CallOptions = {}): Promise<SharedMemoryStatus[]> {
     const subject = this.#subject("tell about its shared memory");
     const region = name === "" ? "" : `/region/${this.#endpoint.inPath(subject, "memory", name)}`;
-    return await this.#told(subject, `/v2/systemsharedmemory${region}/status`, undefined, options);
+    const path = `/v2/systemsharedmemory${region}/status`;
+    return await this.#told(SHAPES.sharedMemoryStatus, subject, path, undefined, options);
   }
 
   /** Cancels the calls that are open, and takes no more. */
@@ -272,16 +275,17 @@ export class HttpClient {
     this.#endpoint.close();
   }
 
-  /** What is told of something, which is never nothing. */
-  async #told<T extends object>(
+  /** What is told of something, as it should look. */
+  async #told<T>(
+    shape: Shape,
     subject: CallSubject,
     path: string,
     body: object | undefined,
     options: CallOptions,
   ): Promise<T> {
-    const told = await this.#json<T | undefined>(subject, path, body, options);
-    if (typeof told === "object" && told !== null) return told;
-    throw unreadable(subject, "it is empty. Is this the port of the server's metrics?");
+    const told = await this.#json<unknown>(subject, path, body, options);
+    if (told === undefined) throw unreadable(subject, "it is empty. Is this the port of the server's metrics?");
+    return shaped(subject, told, shape);
   }
 
   #json<T>(subject: CallSubject, path: string, body: object | undefined, options: CallOptions): Promise<T> {
@@ -340,6 +344,13 @@ export class HttpClient {
   #isRegistered({ region }: SharedMemoryRange): boolean {
     return this.#registered.get(region.name) === region;
   }
+}
+
+/** What is one: the outputs of a model, or an error. @throws ClientError PROTOCOL when it is neither */
+function generated(subject: CallSubject, answer: unknown): GenerateResult {
+  const result = shaped<Partial<GenerateResult>>(subject, answer, SHAPES.object);
+  if (typeof result.model_name === "string" || typeof result.error === "string") return result as GenerateResult;
+  throw unreadable(subject, "it is not the answer of a model.");
 }
 
 /** An answer that has an error and nothing else. */

@@ -23,7 +23,14 @@ const answers = {
     { name: "good", version: "1", state: "READY" },
     { name: "bad", version: "1", state: "UNAVAILABLE", reason: "SyntaxError in model.ts" },
   ],
-  "/v2/models/good/versions/1/config": { name: "good", backend: "typescript", platform: "", max_batch_size: 0 },
+  "/v2/models/good/versions/1/config": {
+    name: "good",
+    backend: "typescript",
+    platform: "",
+    max_batch_size: 0,
+    input: [],
+    output: [],
+  },
 };
 
 const failing = [
