@@ -152,7 +152,7 @@ static int channel__receive_all(struct channel_receipt* receipt, void* data, uin
       int status = channel__collect(receipt, &head);
       if (status < 0) return status;
     } else if (received == 0) {
-      return got == 0 ? 0 : -EPROTO;
+      return 0;  // in the middle of a frame, too: so it is when a process is killed
     } else if (errno == EAGAIN) {
       int status = channel__receive_wait(receipt);
       if (status < 0) return status;
@@ -180,7 +180,7 @@ int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms)
   if (bytes == 0) return 1;
   status = channel__receive_all(&receipt, message->payload, bytes);
   if (status > 0 && message->frame.descriptor_count == receipt.descriptor_count) return 1;
-  if (status >= 0) status = -EPROTO;
+  if (status > 0) status = -EPROTO;
 err:
   tsb_message_free(message);
   return status;

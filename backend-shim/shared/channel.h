@@ -29,8 +29,8 @@ struct tsb_outgoing {
 // Sends a whole frame, waiting up to timeout_ms in all for room (-1: for ever). 0 or -errno (-EPIPE: the peer is gone).
 // One thread at a time, or frames would be mixed.
 int tsb_channel_send(int socket, const struct tsb_outgoing* outgoing, int timeout_ms);
-// Receives a whole frame. 1: *message is filled, free it with tsb_message_free; 0: the peer closed the channel;
-// -ETIMEDOUT: nothing came in timeout_ms; -EPROTO: what came is no frame.
+// Receives a whole frame. 1: *message is filled, free it with tsb_message_free; 0: the peer closed the channel, maybe
+// in the middle of a frame; -ETIMEDOUT: nothing came in timeout_ms; -EPROTO: what came is no frame.
 int tsb_channel_receive(int socket, struct tsb_message* message, int timeout_ms);
 // A message of nothing: no descriptors, no payload.
 void tsb_message_clear(struct tsb_message* message);
