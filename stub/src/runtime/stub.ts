@@ -27,6 +27,12 @@ function giveUp(error: unknown): void {
   exit(1);
 }
 
+/** Says why the process ends. A model that listens for such errors goes on, and says what it likes. */
+function logUncaught(error: unknown): void {
+  if (process.listenerCount("uncaughtException") > 0 || process.hasUncaughtExceptionCaptureCallback()) return;
+  log("E", `An error that nothing caught ends the process of this instance. ${describeError(error)}`);
+}
+
 /** What the model's own code is called in an error of a step. */
 const WHERE: Readonly<Record<Step, string>> = {
   load: "Loading the model",
@@ -65,6 +71,7 @@ class Stub {
       if (this.#hasOpenRequests) collectGarbage(true);
     });
     // A promise of the model that nobody waits for must not take the answers of other requests with it.
+    process.on("uncaughtExceptionMonitor", logUncaught);
     process.on("unhandledRejection", (reason) => rejections.note(reason));
   }
 

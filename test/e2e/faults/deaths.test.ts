@@ -63,6 +63,10 @@ describe("deaths", () => {
 
   test("the log has the stack of what was thrown in a timer, and Node's last words", async () => {
     await server.waitForLog(/thrown in a timer[\s\S]*dies\/1\/model\.ts:\d+:\d+/);
+    // With the level of an error.
+    await server.waitForLog(
+      /^E.*An error that nothing caught ends the process of this instance\. .*thrown in a timer/m,
+    );
     await server.waitForLog("Stub process 'dies_0' was restarted.");
   });
 
