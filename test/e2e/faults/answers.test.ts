@@ -118,7 +118,7 @@ describe("one request at a time", () => {
 
   test("the log has the place of what was found in an answer, when it is not the first time", async () => {
     await ask("wrong_datatype");
-    await server.waitForLog(/E.*Output 'OUT' .* says FP32\. \(made at \/.*answers\/1\/model\.ts:\d+:\d+\)/);
+    await server.waitForLog(/E.*Output 'OUT' .* says FP32\. .*\(made at \/.*answers\/1\/model\.ts:\d+:\d+\)/);
     await server.waitForLog(/E.*\(answered by execute of '\/.*answers\/1\/model\.ts'/);
   });
 
