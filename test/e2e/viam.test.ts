@@ -10,7 +10,7 @@ import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { stubOf } from "./faults/bad_models.ts";
 import { Gate, isAlive, isMappedBy, makeRepository, opensMappings, startServer } from "./harness/index.ts";
-import { pictureModel, textModel } from "./harness/viam_models.ts";
+import { floats, pictureModel, textModel } from "./harness/viam_models.ts";
 
 const served = path.join(packageRoot, "model_repository");
 /** Its load takes as long as a gate is closed. */
@@ -89,10 +89,6 @@ const of = (model: string, more: JsonObject = {}): JsonObject => ({
   model_name: model,
   model_repository_path: repository,
   ...more,
-});
-const floats = (...data: number[]) => ({
-  shape: [BigInt(data.length)],
-  tensor: { case: "floatTensor" as const, value: { data } },
 });
 const bytes = (data: Uint8Array, ...shape: number[]) => ({
   shape: shape.map(BigInt),

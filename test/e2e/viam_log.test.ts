@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { makeRepository } from "./harness/index.ts";
-import { pictureModel, textModel } from "./harness/viam_models.ts";
+import { floats, pictureModel, textModel } from "./harness/viam_models.ts";
 
 const repository = makeRepository([
   "callee",
@@ -28,10 +28,6 @@ const of = (model: string, more: JsonObject = {}): JsonObject => ({
   model_name: model,
   model_repository_path: repository,
   ...more,
-});
-const floats = (...data: number[]) => ({
-  shape: [BigInt(data.length)],
-  tensor: { case: "floatTensor" as const, value: { data } },
 });
 
 /** Waits for a line of the robot's log, which is one of `LEVEL LOGGER: MESSAGE`. */

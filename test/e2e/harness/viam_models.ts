@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models that several tests of the Viam module use.
+// Models and tensors that several tests of the Viam module use.
 import type { ModelSpec } from "./repository.ts";
 
 const picture = `
@@ -43,3 +43,9 @@ export const textModel: ModelSpec = {
     output [ { name: "TEXT", data_type: TYPE_STRING, dims: [ 1 ] }, { name: "LENGTH", data_type: TYPE_INT32, dims: [ 1 ] } ]`,
   files: { "1/model.ts": text },
 };
+
+/** A tensor of the robot's, with one dimension. */
+export const floats = (...data: number[]) => ({
+  shape: [BigInt(data.length)],
+  tensor: { case: "floatTensor" as const, value: { data } },
+});
