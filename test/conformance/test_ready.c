@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model on Node is asked whether it is ready, by the entry point that newer servers call (models/ready).
 #include "check.h"
-#include "fake_host.h"
+#include "node_model.h"
 
 static struct fake_host host;
 
@@ -18,15 +18,7 @@ static void expect(const char* says) {
 
 int main(void) {
   static const char NO[] = "The model's isReady says that instance 'fake_model_0' is not ready.";
-  const char* step;
-  struct fake_host_plan plan = {.options =
-                                    "\"shm-default-byte-size\":\"1048576\","
-                                    "\"stub-timeout-seconds\":\"300\"",  // Node may be emulated
-                                .config = "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[],\"output\":[]}",
-                                .repository = READY_MODEL};
-  setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);
-  TRITONSERVER_Error* error = fake_host_load(&host, fake_library_linked(), &plan, &step);
-  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  node_model_load(&host, READY_MODEL);
   expect(NULL);
   expect(NO);
   expect(NULL);

@@ -3,8 +3,8 @@
 // cannot, as the ring is broken, the process ends and says why.
 #include "barrier.h"
 #include "check.h"
-#include "fake_host.h"
 #include "instance_state.h"
+#include "node_model.h"
 
 enum { WAIT_MS = 60000 };
 
@@ -27,15 +27,7 @@ static void break_ring(void) {
 }
 
 int main(void) {
-  const char* step;
-  struct fake_host_plan plan = {.options =
-                                    "\"shm-default-byte-size\":\"1048576\",\"shm-max-byte-size\":\"8388608\","
-                                    "\"stub-timeout-seconds\":\"300\"",  // Node may be emulated
-                                .config = "{\"name\":\"fake_model\",\"max_batch_size\":0,\"input\":[],\"output\":[]}",
-                                .repository = CALLING_MODEL};
-  setenv("TRITON_TYPESCRIPT_RUNTIME", RUNTIME, 1);
-  TRITONSERVER_Error* error = fake_host_load(&host, fake_library_linked(), &plan, &step);
-  if (error != NULL) CHECK_FAIL("loading failed in step '%s': %s", step, TRITONSERVER_ErrorMessage(error));
+  node_model_load(&host, CALLING_MODEL);
   request = (TRITONBACKEND_Request){.id = "r"};
   send();
   CHECK_INT(request.success_count, 1);
