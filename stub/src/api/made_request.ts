@@ -2,6 +2,7 @@
 import type { CallContent } from "./caller.ts";
 import type { DataType, TensorData } from "./datatype.ts";
 import { defect } from "./errors.ts";
+import { noOption } from "./options.ts";
 import { checkParameters, type Parameters } from "./parameters.ts";
 import type { RequestSource } from "./request_source.ts";
 import { Tensor } from "./tensor.ts";
@@ -176,8 +177,7 @@ function contentOf(given: unknown): CallContent {
     );
   }
   for (const name of Object.keys(given)) {
-    if (OPTION_NAMES.has(name)) continue;
-    throw defect(`An InferenceRequest has no option '${name}'. Its options are ${[...OPTION_NAMES].join(", ")}.`);
+    if (!OPTION_NAMES.has(name)) throw noOption("An InferenceRequest", name, [...OPTION_NAMES]);
   }
   const options = given as Options;
   return {

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { defect } from "./errors.ts";
+import { defect, type TritonError } from "./errors.ts";
+
+/** The error for an option that there is not; `what` as below. */
+export function noOption(what: string, name: string, names: readonly string[]): TritonError {
+  return defect(
+    `${what} has no option '${name}'. ${names.length === 1 ? "Its option is" : "Its options are"} ${names.join(", ")}.`,
+  );
+}
 
 /**
  * Refuses an option that there is not: a name that is misspelt would be missed by nobody.
@@ -9,8 +16,6 @@ import { defect } from "./errors.ts";
  */
 export function checkOptionNames(what: string, given: object, names: readonly string[]): void {
   for (const name of Object.keys(given)) {
-    if (names.includes(name)) continue;
-    const known = names.length === 1 ? "Its option is" : "Its options are";
-    throw defect(`${what} has no option '${name}'. ${known} ${names.join(", ")}.`);
+    if (!names.includes(name)) throw noOption(what, name, names);
   }
 }
