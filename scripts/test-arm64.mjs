@@ -8,12 +8,12 @@ import path from "node:path";
 import { ensureEmulator, writeEmulated } from "./lib/emulator.mjs";
 import { buildPrebuilds } from "./lib/native_release.mjs";
 import { makeBackendFolder, packPackage } from "./lib/packing.mjs";
-import { bundledNode, inRoot, root, toolScript } from "./lib/paths.mjs";
+import { bundledNode, inRoot, toolScript } from "./lib/paths.mjs";
 import { run, SetupError } from "./lib/process.mjs";
 import { setup } from "./lib/setup.mjs";
-import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
-import { failureLines, junitFailures, vitestFailures } from "./lib/test_failures.mjs";
-import { freshReport, textOf } from "./lib/test_report.mjs";
+import { check } from "./lib/test_counts.mjs";
+import { failureLines } from "./lib/test_failures.mjs";
+import { freshReport, junitResult, vitestResult } from "./lib/test_report.mjs";
 import { crossBuild } from "./lib/zig.mjs";
 
 const platform = "linux-arm64";
@@ -39,8 +39,7 @@ async function cTests(command, node) {
   const args = ["--test-dir", folder, "--output-on-failure", "--no-tests=error"];
   args.push(`-j${availableParallelism()}`, "--output-junit", report);
   const code = await run("ctest", args, { env });
-  const text = textOf(report);
-  return { ...junitCounts(code, text), failures: junitFailures(text) };
+  return junitResult(code, report);
 }
 
 async function programs(command) {
@@ -49,8 +48,7 @@ async function programs(command) {
   const env = { ...process.env, ARM64_BACKENDS: inRoot(backends), ARM64_EMULATOR: emulator };
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const code = await run(bundledNode(), [toolScript("vitest"), "run", "--project", "arm64", ...reporters], { env });
-  const text = textOf(report);
-  return { ...vitestCounts(code, text), failures: vitestFailures(text, root) };
+  return vitestResult(code, report);
 }
 
 async function test() {

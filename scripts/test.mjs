@@ -5,12 +5,12 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { buildFuzzers, findClang, fuzz, fuzzTargets, NO_CLANG } from "./lib/fuzz.mjs";
-import { bundledNode, root, toolScript } from "./lib/paths.mjs";
+import { bundledNode, toolScript } from "./lib/paths.mjs";
 import { onPath, run } from "./lib/process.mjs";
 import { setup } from "./lib/setup.mjs";
-import { check, junitCounts, vitestCounts } from "./lib/test_counts.mjs";
-import { failureLines, junitFailures, vitestFailures } from "./lib/test_failures.mjs";
-import { freshReport, textOf } from "./lib/test_report.mjs";
+import { check } from "./lib/test_counts.mjs";
+import { failureLines } from "./lib/test_failures.mjs";
+import { freshReport, junitResult, textOf, vitestResult } from "./lib/test_report.mjs";
 
 /** For each fuzz target; `npm run fuzz` has more time. */
 const FUZZ_SECONDS = 6;
@@ -35,8 +35,7 @@ async function vitest(...projects) {
   const report = freshReport(`${projects[0]}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const code = await tool("vitest", "run", ...projects.flatMap((project) => ["--project", project]), ...reporters);
-  const text = textOf(report);
-  return { ...vitestCounts(code, text), failures: vitestFailures(text, root) };
+  return vitestResult(code, report);
 }
 
 async function ctest(folder) {
@@ -44,8 +43,7 @@ async function ctest(folder) {
   // Most of a C test is waiting for time limits and processes, so that more of them run at once than there are cores.
   const shown = ["--output-on-failure", "--no-tests=error", `-j${3 * availableParallelism()}`];
   const code = await run("ctest", ["--test-dir", folder, ...shown, "--output-junit", report]);
-  const text = textOf(report);
-  return { ...junitCounts(code, text), failures: junitFailures(text) };
+  return junitResult(code, report);
 }
 
 /** The C tests of a build folder that is configured. Their sources under test/ are not among those that setup watches. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files in which test runners say what they counted.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { inRoot } from "./paths.mjs";
+import { inRoot, root } from "./paths.mjs";
+import { junitCounts, vitestCounts } from "./test_counts.mjs";
+import { junitFailures, vitestFailures } from "./test_failures.mjs";
 
 const folder = "build/test-results";
 
@@ -15,4 +17,16 @@ export function freshReport(name) {
 /** Undefined when the runner did not come to write it. */
 export function textOf(report) {
   return existsSync(report) ? readFileSync(report, "utf8") : undefined;
+}
+
+/** Counts and failures of a run of vitest that ended with `code`. */
+export function vitestResult(code, report) {
+  const text = textOf(report);
+  return { ...vitestCounts(code, text), failures: vitestFailures(text, root) };
+}
+
+/** The same of ctest. */
+export function junitResult(code, report) {
+  const text = textOf(report);
+  return { ...junitCounts(code, text), failures: junitFailures(text) };
 }
