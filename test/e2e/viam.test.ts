@@ -2,7 +2,6 @@
 // The Viam module with a real Triton, as a robot uses it; the robot is a fake that speaks its protocol.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageRoot } from "../../server/package_root.ts";
 import { childrenOf, descendants } from "../../server/processes.ts";
@@ -10,7 +9,7 @@ import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { stubOf } from "./faults/bad_models.ts";
 import { Gate, isAlive, isMappedBy, makeRepository, opensMappings, startServer } from "./harness/index.ts";
-import { floats, pictureModel, textModel } from "./harness/viam_models.ts";
+import { attributesIn, floats, pictureModel, textModel } from "./harness/viam_models.ts";
 
 const served = path.join(packageRoot, "model_repository");
 /** Its load takes as long as a gate is closed. */
@@ -85,11 +84,7 @@ let robot: FakeRobot;
 let module: ModuleProcess;
 
 /** Attributes for a model of the repository of this file. */
-const of = (model: string, more: JsonObject = {}): JsonObject => ({
-  model_name: model,
-  model_repository_path: repository,
-  ...more,
-});
+const of = attributesIn(repository);
 const bytes = (data: Uint8Array, ...shape: number[]) => ({
   shape: shape.map(BigInt),
   tensor: { case: "uint8Tensor" as const, value: { data } },

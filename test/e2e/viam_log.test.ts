@@ -2,12 +2,11 @@
 // What a robot's log has of the module and its Triton, for each level that a resource may ask for. The robot is a fake.
 import { rmSync } from "node:fs";
 import path from "node:path";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../server/testing/until.ts";
 import { FakeRobot, ModuleProcess } from "../../viam-module/testing/robot.ts";
 import { makeRepository } from "./harness/index.ts";
-import { floats, pictureModel, textModel } from "./harness/viam_models.ts";
+import { attributesIn, floats, pictureModel, textModel } from "./harness/viam_models.ts";
 
 const repository = makeRepository([
   "callee",
@@ -24,11 +23,7 @@ const repository = makeRepository([
 let robot: FakeRobot;
 let module: ModuleProcess;
 
-const of = (model: string, more: JsonObject = {}): JsonObject => ({
-  model_name: model,
-  model_repository_path: repository,
-  ...more,
-});
+const of = attributesIn(repository);
 
 /** Waits for a line of the robot's log, which is one of `LEVEL LOGGER: MESSAGE`. */
 const heard = (line: RegExp) =>

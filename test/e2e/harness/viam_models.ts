@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models and tensors that several tests of the Viam module use.
+// Models, their attributes and tensors that several tests of the Viam module use.
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { ModelSpec } from "./repository.ts";
 
 const picture = `
@@ -49,3 +50,12 @@ export const floats = (...data: number[]) => ({
   shape: [BigInt(data.length)],
   tensor: { case: "floatTensor" as const, value: { data } },
 });
+
+/** What makes the attributes for a model of a repository. */
+export const attributesIn =
+  (repository: string) =>
+  (model: string, more: JsonObject = {}): JsonObject => ({
+    model_name: model,
+    model_repository_path: repository,
+    ...more,
+  });
